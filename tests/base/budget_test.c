@@ -5,26 +5,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "budget.h"
 #include "harness.h"
-
-static uint64_t used(const struct slu_budget *budget)
-{
-    struct slu_budget_stats stats;
-    slu_budget_stats(budget, &stats);
-    return stats.used_bytes;
-}
-
-static struct slu_budget *root_of(uint64_t limit_bytes)
-{
-    struct slu_budget *root = NULL;
-    assert_int_equal(slu_budget_create(NULL, "root", limit_bytes, &root), 0);
-    return root;
-}
 
 static uint64_t own_bytes(void)
 {
-    struct slu_budget *root = root_of(1 << 20);
-    uint64_t bytes = used(root);
+    struct slu_budget *root = budget_of(1 << 20);
+    uint64_t bytes = budget_used(root);
     slu_budget_destroy(&root);
     return bytes;
 }
@@ -32,27 +19,27 @@ static uint64_t own_bytes(void)
 static void a_charge_counts_in_every_ancestor(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(10000);
+    struct slu_budget *root = budget_of(10000);
     struct slu_budget *child = NULL;
     assert_int_equal(slu_budget_create(root, "child", 5000, &child), 0);
-    uint64_t root_before = used(root);
-    uint64_t child_before = used(child);
+    uint64_t root_before = budget_used(root);
+    uint64_t child_before = budget_used(child);
     assert_int_equal(slu_budget_charge(child, 100), 0);
-    assert_int_equal(used(root), root_before + 100);
-    assert_int_equal(used(child), child_before + 100);
+    assert_int_equal(budget_used(root), root_before + 100);
+    assert_int_equal(budget_used(child), child_before + 100);
     slu_budget_release(child, 100);
-    assert_int_equal(used(root), root_before);
+    assert_int_equal(budget_used(root), root_before);
     slu_budget_destroy(&child);
     assert_null(child);
-    assert_int_equal(used(root), own_bytes());
+    assert_int_equal(budget_used(root), own_bytes());
     slu_budget_destroy(&root);
 }
 
 static void the_last_byte_fits_and_the_next_is_refused_and_counted(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(1000);
-    uint64_t room = 1000 - used(root);
+    struct slu_budget *root = budget_of(1000);
+    uint64_t room = 1000 - budget_used(root);
     assert_int_equal(slu_budget_charge(root, room), 0);
     assert_int_equal(slu_budget_charge(root, 1), -EDQUOT);
     assert_int_equal(slu_budget_charge(root, UINT64_MAX), -EDQUOT);
@@ -69,7 +56,7 @@ static void the_last_byte_fits_and_the_next_is_refused_and_counted(void **state)
 static void a_refusal_by_the_parent_leaves_the_child_as_it_was(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(2000);
+    struct slu_budget *root = budget_of(2000);
     struct slu_budget *child = NULL;
     assert_int_equal(slu_budget_create(root, "child", 1 << 20, &child), 0);
     struct slu_budget_stats before;
@@ -92,7 +79,7 @@ static void creation_refuses_what_cannot_be(void **state)
     struct slu_budget *budget = untouched;
     assert_int_equal(slu_budget_create(NULL, NULL, 1000, &budget), -EINVAL);
     assert_int_equal(slu_budget_create(NULL, "small", own_bytes() - 1, &budget), -EDQUOT);
-    struct slu_budget *full = root_of(own_bytes());
+    struct slu_budget *full = budget_of(own_bytes());
     assert_int_equal(slu_budget_create(full, "child", 1000, &budget), -EDQUOT);
     assert_ptr_equal(budget, untouched);
     slu_budget_destroy(&full);
@@ -110,7 +97,7 @@ static void the_tree_is_no_deeper_than_documented(void **state)
     assert_int_equal(slu_budget_create(chain[SLU_BUDGET_DEPTH_MAX - 1], "x", 1 << 20, &deeper),
                      -EINVAL);
     assert_int_equal(slu_budget_charge(chain[SLU_BUDGET_DEPTH_MAX - 1], 77), 0);
-    assert_int_equal(used(chain[0]), SLU_BUDGET_DEPTH_MAX * own_bytes() + 77);
+    assert_int_equal(budget_used(chain[0]), SLU_BUDGET_DEPTH_MAX * own_bytes() + 77);
     slu_budget_release(chain[SLU_BUDGET_DEPTH_MAX - 1], 77);
     for (int depth = SLU_BUDGET_DEPTH_MAX - 1; depth >= 0; depth--) {
         slu_budget_destroy(&chain[depth]);
@@ -120,11 +107,11 @@ static void the_tree_is_no_deeper_than_documented(void **state)
 static void pressure_rises_with_use_here_or_above(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(8000);
+    struct slu_budget *root = budget_of(8000);
     struct slu_budget *child = NULL;
     assert_int_equal(slu_budget_create(root, "child", 1 << 20, &child), 0);
     assert_int_equal(slu_budget_pressure(child), SLU_PRESSURE_LOW);
-    uint64_t to_soft = 6000 - used(root);
+    uint64_t to_soft = 6000 - budget_used(root);
     assert_int_equal(slu_budget_charge(root, to_soft - 1), 0);
     assert_int_equal(slu_budget_pressure(child), SLU_PRESSURE_LOW);
     assert_int_equal(slu_budget_charge(root, 1), 0);
@@ -142,7 +129,7 @@ static void pressure_rises_with_use_here_or_above(void **state)
 static void a_lowered_limit_refuses_until_use_has_fallen(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(4000);
+    struct slu_budget *root = budget_of(4000);
     assert_int_equal(slu_budget_charge(root, 3000), 0);
     slu_budget_set_limit(root, 2000);
     assert_int_equal(slu_budget_charge(root, 1), -EDQUOT);
@@ -156,16 +143,16 @@ static void a_lowered_limit_refuses_until_use_has_fallen(void **state)
 static void blocks_are_zeroed_aligned_and_charged_by_the_stated_rule(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(8 << 20);
+    struct slu_budget *root = budget_of(8 << 20);
     static const size_t sizes[] = {
         1, 64, 65, 4096, SLU_BUDGET_MAP_MIN - 1, SLU_BUDGET_MAP_MIN, SLU_BUDGET_MAP_MIN + 1};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        uint64_t before = used(root);
+        uint64_t before = budget_used(root);
         void *block = NULL;
         assert_int_equal(slu_budget_alloc(root, sizes[i], &block), 0);
         assert_int_equal((uintptr_t)block % 64, 0);
         size_t charged = slu_budget_block_bytes(sizes[i]);
-        assert_int_equal(used(root) - before, charged);
+        assert_int_equal(budget_used(root) - before, charged);
         assert_true(charged >= sizes[i] && charged % 64 == 0);
         const unsigned char *bytes = block;
         for (size_t at = 0; at < charged; at++) {
@@ -173,7 +160,7 @@ static void blocks_are_zeroed_aligned_and_charged_by_the_stated_rule(void **stat
         }
         memset(block, 0xff, charged);
         slu_budget_free(root, block, sizes[i]);
-        assert_int_equal(used(root), before);
+        assert_int_equal(budget_used(root), before);
     }
     slu_budget_free(root, NULL, 100);
     slu_budget_destroy(&root);
@@ -182,20 +169,20 @@ static void blocks_are_zeroed_aligned_and_charged_by_the_stated_rule(void **stat
 static void impossible_blocks_are_refused_and_change_nothing(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(1 << 20);
+    struct slu_budget *root = budget_of(1 << 20);
     void *block = root;
     assert_int_equal(slu_budget_alloc(root, 0, &block), -EINVAL);
     assert_int_equal(slu_budget_alloc(root, SIZE_MAX, &block), -EOVERFLOW);
     assert_int_equal(slu_budget_alloc(root, 1 << 20, &block), -EDQUOT);
     assert_ptr_equal(block, root);
-    assert_int_equal(used(root), own_bytes());
+    assert_int_equal(budget_used(root), own_bytes());
     slu_budget_destroy(&root);
 }
 
 static void a_failed_allocation_gives_its_charge_back(void **state)
 {
     (void)state;
-    struct slu_budget *root = root_of(4 << 20);
+    struct slu_budget *root = budget_of(4 << 20);
     int64_t live = alloc_live_count();
     static const size_t sizes[] = {100, SLU_BUDGET_MAP_MIN};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -204,13 +191,13 @@ static void a_failed_allocation_gives_its_charge_back(void **state)
         assert_int_equal(slu_budget_alloc(root, sizes[i], &block), -ENOMEM);
         assert_true(alloc_fault_hit());
         assert_null(block);
-        assert_int_equal(used(root), own_bytes());
+        assert_int_equal(budget_used(root), own_bytes());
     }
     struct slu_budget *child = NULL;
     alloc_fault_at(1);
     assert_int_equal(slu_budget_create(root, "child", 1 << 20, &child), -ENOMEM);
     assert_null(child);
-    assert_int_equal(used(root), own_bytes());
+    assert_int_equal(budget_used(root), own_bytes());
     assert_int_equal(alloc_live_count(), live);
     slu_budget_destroy(&root);
 }
@@ -230,7 +217,7 @@ static void *rush_run(void *argument)
     for (int round = 0; round < 20000; round++) {
         uint64_t bytes = test_random_below(&random, 400);
         if (slu_budget_charge(rush->budget, bytes) == 0) {
-            rush->passed &= used(rush->budget) <= rush->limit_bytes;
+            rush->passed &= budget_used(rush->budget) <= rush->limit_bytes;
             slu_budget_release(rush->budget, bytes);
         }
     }
@@ -241,7 +228,7 @@ static void threads_together_never_pass_the_limit(void **state)
 {
     (void)state;
     uint64_t limit = own_bytes() + 600;
-    struct slu_budget *root = root_of(limit);
+    struct slu_budget *root = budget_of(limit);
     struct rush rushes[4];
     pthread_t threads[4];
     for (uint64_t i = 0; i < 4; i++) {

@@ -1,0 +1,244 @@
+/*
+ * The bucket window with a shard for each writer.
+ *
+ * A slot is a sequence lock of one cache line: odd while its writer is inside. All members are
+ * atomics, so that a torn read is a repetition and never a data race. The writer's stores after the
+ * odd sequence are releases and the reader's loads before its second look are acquires: that keeps
+ * them inside without fences, and costs nothing on x86.
+ */
+#include <sluice/window.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/diag.h"
+#include "base/golden.h"
+#include "base/layout.h"
+#include "window/slot.h"
+
+struct shared_slot {
+    _Alignas(64) _Atomic uint64_t sequence;
+    _Atomic uint64_t
+        epoch; /* which slot of time the figures are of; meaningless while count is 0 */
+    _Atomic uint64_t count;
+    _Atomic uint64_t sum;
+    _Atomic uint64_t min_complement;
+    _Atomic uint64_t max;
+    uint64_t reserved[2];
+};
+
+GOLDEN_LAYOUT(struct shared_slot, 64, 0, 0, sequence, epoch, count, sum, min_complement, max,
+              reserved);
+
+/* Written by the shard's writer; readers take begin_ns and epoch alone. */
+struct shard {
+    _Alignas(64) uint64_t slot_end_ns; /* 0 until the first event */
+    uint64_t sum;
+    struct shared_slot *current;
+    struct shared_slot *slots;
+    _Atomic uint64_t epoch;
+    _Atomic uint64_t begin_ns;
+    uint64_t reserved[2];
+};
+
+GOLDEN_LAYOUT(struct shard, 64, 0, 0, slot_end_ns, sum, current, slots, epoch, begin_ns, reserved);
+
+struct slu_shared_window {
+    struct slu_budget *budget;
+    uint64_t slot_ns;
+    uint64_t shard_sum_max;
+    uint64_t block_bytes;
+    uint32_t slot_count;
+    uint32_t shard_count;
+    uint64_t reserved[3];
+    struct shard shards[];
+};
+
+GOLDEN_LAYOUT(struct slu_shared_window, 64, 0, 0, budget, slot_ns, shard_sum_max, block_bytes,
+              slot_count, shard_count, reserved);
+
+int slu_shared_window_create(struct slu_budget *budget,
+                             const struct slu_shared_window_options *options, struct slu_diag *diag,
+                             struct slu_shared_window **out)
+{
+    uint64_t slot_ns = 0;
+    int err = slot_width(options->span_ns, options->slot_count, diag, &slot_ns);
+    if (err != 0) {
+        return err;
+    }
+    if (options->shard_count == 0 || options->shard_count > SLU_SHARED_WINDOW_SHARDS_MAX) {
+        return diag_fail(diag, -EINVAL, "shard_count is %" PRIu32 "; it must be 1 to %d",
+                         options->shard_count, SLU_SHARED_WINDOW_SHARDS_MAX);
+    }
+    struct layout layout = {0};
+    (void)layout_add(&layout, 1, sizeof(struct slu_shared_window), 64);        /* at the start */
+    (void)layout_add(&layout, options->shard_count, sizeof(struct shard), 64); /* its shards[] */
+    size_t slots_at = layout_add(&layout, (size_t)options->shard_count * options->slot_count,
+                                 sizeof(struct shared_slot), 64);
+    size_t bytes = SIZE_MAX;
+    void *block = NULL;
+    err = layout_size(&layout, &bytes);
+    err = err != 0 ? err : slu_budget_alloc(budget, bytes, &block);
+    if (err != 0) {
+        return slot_refuse_bytes(budget, bytes, err, diag);
+    }
+    struct slu_shared_window *window = block;
+    window->budget = budget;
+    window->slot_ns = slot_ns;
+    window->shard_sum_max = UINT64_MAX / options->shard_count;
+    window->block_bytes = bytes;
+    window->slot_count = options->slot_count;
+    window->shard_count = options->shard_count;
+    struct shared_slot *slots = (struct shared_slot *)(void *)((char *)block + slots_at);
+    for (uint32_t i = 0; i < window->shard_count; i++) {
+        window->shards[i].slots = slots + (size_t)i * window->slot_count;
+        atomic_init(&window->shards[i].begin_ns, WINDOW_UNBEGUN);
+    }
+    *out = window;
+    return 0;
+}
+
+void slu_shared_window_destroy(struct slu_shared_window **window)
+{
+    if (window == NULL || *window == NULL) {
+        return;
+    }
+    slu_budget_free((*window)->budget, *window, (*window)->block_bytes);
+    *window = NULL;
+}
+
+/* The only writer of a value reads it back without order. */
+static uint64_t own_load(const _Atomic uint64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* Pairs with the acquire loads in slot_copy: seen by a reader, it has seen the odd sequence too. */
+static void guarded_store(_Atomic uint64_t *value, uint64_t to)
+{
+    atomic_store_explicit(value, to, memory_order_release);
+}
+
+static void slot_write(struct shared_slot *slot, uint64_t epoch, const struct slot *figures)
+{
+    uint64_t sequence = own_load(&slot->sequence);
+    atomic_store_explicit(&slot->sequence, sequence + 1, memory_order_relaxed);
+    guarded_store(&slot->epoch, epoch);
+    guarded_store(&slot->count, figures->count);
+    guarded_store(&slot->sum, figures->sum);
+    guarded_store(&slot->min_complement, figures->min_complement);
+    guarded_store(&slot->max, figures->max);
+    guarded_store(&slot->sequence, sequence + 2);
+}
+
+static struct slot slot_own(const struct shared_slot *slot)
+{
+    return (struct slot){
+        .count = own_load(&slot->count),
+        .sum = own_load(&slot->sum),
+        .min_complement = own_load(&slot->min_complement),
+        .max = own_load(&slot->max),
+    };
+}
+
+/* A consistent copy; repeats while the writer is inside. */
+static uint64_t slot_copy(const struct shared_slot *slot, struct slot *figures)
+{
+    for (;;) {
+        uint64_t before = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+        uint64_t epoch = atomic_load_explicit(&slot->epoch, memory_order_acquire);
+        figures->count = atomic_load_explicit(&slot->count, memory_order_acquire);
+        figures->sum = atomic_load_explicit(&slot->sum, memory_order_acquire);
+        figures->min_complement = atomic_load_explicit(&slot->min_complement, memory_order_acquire);
+        figures->max = atomic_load_explicit(&slot->max, memory_order_acquire);
+        uint64_t after = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
+        if (before == after && before % 2 == 0) {
+            return epoch;
+        }
+    }
+}
+
+static void shard_roll(const struct slu_shared_window *window, struct shard *shard, uint64_t now_ns)
+{
+    uint64_t epoch = now_ns / window->slot_ns;
+    uint64_t newest = own_load(&shard->epoch);
+    bool begun = own_load(&shard->begin_ns) != WINDOW_UNBEGUN;
+    uint64_t passed = begun ? epoch - newest : 0;
+    passed = passed < window->slot_count ? passed : window->slot_count;
+    for (uint64_t i = 1; i <= passed; i++) {
+        struct shared_slot *slot = &shard->slots[(newest + i) % window->slot_count];
+        shard->sum -= own_load(&slot->sum);
+        slot_write(slot, newest + i, &(struct slot){0});
+    }
+    shard->current = &shard->slots[epoch % window->slot_count];
+    shard->slot_end_ns = slot_end(epoch, window->slot_ns);
+    guarded_store(&shard->epoch, epoch);
+    if (!begun) {
+        /* Pairs with the acquire load in newest_epoch: who sees the beginning sees its epoch. */
+        guarded_store(&shard->begin_ns, now_ns);
+    }
+}
+
+int slu_shared_window_add(struct slu_shared_window *window, uint32_t shard_index, uint64_t now_ns,
+                          uint64_t value)
+{
+    if (__builtin_expect(shard_index >= window->shard_count, 0)) {
+        return -EINVAL;
+    }
+    struct shard *shard = &window->shards[shard_index];
+    if (__builtin_expect(now_ns >= shard->slot_end_ns, 0)) {
+        shard_roll(window, shard, now_ns);
+    }
+    if (__builtin_expect(value > window->shard_sum_max - shard->sum, 0)) {
+        return -EOVERFLOW;
+    }
+    shard->sum += value;
+    struct slot figures = slot_own(shard->current);
+    slot_add(&figures, value);
+    slot_write(shard->current, own_load(&shard->epoch), &figures);
+    return 0;
+}
+
+/* The newest epoch of any shard, at least that of `now_ns`; begin_ns becomes the first beginning.
+ */
+static uint64_t newest_epoch(const struct slu_shared_window *window, uint64_t now_ns,
+                             uint64_t *begin_ns)
+{
+    uint64_t epoch = now_ns / window->slot_ns;
+    *begin_ns = WINDOW_UNBEGUN;
+    for (uint32_t i = 0; i < window->shard_count; i++) {
+        const struct shard *shard = &window->shards[i];
+        uint64_t begin = atomic_load_explicit(&shard->begin_ns, memory_order_acquire);
+        if (begin == WINDOW_UNBEGUN) {
+            continue;
+        }
+        uint64_t newest = atomic_load_explicit(&shard->epoch, memory_order_acquire);
+        epoch = newest > epoch ? newest : epoch;
+        *begin_ns = begin < *begin_ns ? begin : *begin_ns;
+    }
+    return epoch;
+}
+
+void slu_shared_window_snapshot(const struct slu_shared_window *window, uint64_t now_ns,
+                                struct slu_window_snapshot *out)
+{
+    uint64_t begin_ns = 0;
+    uint64_t epoch = newest_epoch(window, now_ns, &begin_ns);
+    uint64_t before = window->slot_count - 1;
+    uint64_t oldest = epoch > before ? epoch - before : 0;
+    struct slot total = {0};
+    for (uint32_t i = 0; i < window->shard_count; i++) {
+        const struct shard *shard = &window->shards[i];
+        for (uint32_t at = 0; at < window->slot_count; at++) {
+            struct slot figures;
+            if (slot_copy(&shard->slots[at], &figures) >= oldest) {
+                slot_merge(&total, &figures);
+            }
+        }
+    }
+    uint64_t start_ns = oldest * window->slot_ns;
+    start_ns = begin_ns != WINDOW_UNBEGUN && begin_ns > start_ns ? begin_ns : start_ns;
+    slot_report(&total, now_ns > start_ns ? now_ns - start_ns : 0, window->slot_ns, out);
+}
