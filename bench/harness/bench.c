@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LINES_MAX  64
 #define ROUNDS     9
@@ -99,7 +99,7 @@ void bench_report(struct bench *bench, struct bench_line line)
         exit(3);
     }
     bench->lines[bench->line_count++] = line;
-    if (!bench->json) {
+    if (isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r\033[K%s: %s", bench->title, line.name);
     }
 }
@@ -109,9 +109,21 @@ static bool goal_met(const struct bench_line *line)
     return line->goal_kind == BENCH_AT_MOST ? line->value <= line->goal : line->value >= line->goal;
 }
 
+/* How many times better than the peer we are. */
+static void print_ratio(const struct bench_line *line)
+{
+    double ratio = line->goal_kind == BENCH_AT_LEAST ? line->value / line->peer_value
+                                                     : line->peer_value / line->value;
+    if (isfinite(ratio)) {
+        printf(" (%.3gx)", ratio);
+    }
+}
+
 static void print_table(const struct bench *bench)
 {
-    fprintf(stderr, "\r\033[K");
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K");
+    }
     printf("%s%s\n", bench->title, bench->quick ? " (--quick: figures mean nothing)" : "");
     for (size_t i = 0; i < bench->line_count; i++) {
         const struct bench_line *line = &bench->lines[i];

@@ -259,6 +259,23 @@ static void a_sum_past_its_type_is_refused_and_changes_nothing(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void what_a_rescaling_dropped_gives_its_part_of_the_sums_range_back(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(1 << 20);
+    struct slu_window *window = window_of(budget, 1000, 10);
+    assert_int_equal(slu_window_add(window, 0, UINT64_MAX - 10), 0);
+    assert_int_equal(slu_window_add(window, 950, 10), 0);
+    assert_int_equal(slu_window_rescale(window, 950, 100, NULL), 0);
+    struct slu_window_snapshot seen;
+    slu_window_snapshot(window, 950, &seen);
+    assert_int_equal(seen.sum, 10);
+    assert_int_equal(slu_window_add(window, 950, UINT64_MAX - 10), 0);
+    assert_int_equal(slu_window_add(window, 950, 1), -EOVERFLOW);
+    slu_window_destroy(&window);
+    slu_budget_destroy(&budget);
+}
+
 static void impossible_options_are_refused_by_name(void **state)
 {
     (void)state;
@@ -341,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_fresh_window_is_empty_at_any_time),
         cmocka_unit_test(the_last_moments_of_time_itself_are_ordinary),
         cmocka_unit_test(a_sum_past_its_type_is_refused_and_changes_nothing),
+        cmocka_unit_test(what_a_rescaling_dropped_gives_its_part_of_the_sums_range_back),
         cmocka_unit_test(impossible_options_are_refused_by_name),
         cmocka_unit_test(a_failed_creation_leaves_nothing_behind),
         cmocka_unit_test(memory_is_equal_to_the_byte_at_any_span),
