@@ -135,8 +135,8 @@ static void print_table(const struct bench *bench)
             printf(" %-19s", "");
         }
         if (line->peer != NULL) {
-            printf(" %s %.4g (%.2fx)", line->peer, line->peer_value,
-                   line->peer_value / line->value);
+            printf(" %s: %.4g", line->peer, line->peer_value);
+            print_ratio(line);
         }
         printf("\n");
     }
