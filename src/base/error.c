@@ -27,6 +27,8 @@ const char *slu_error_text(int err)
         return "the input is corrupt";
     case -EAGAIN:
         return "not possible right now";
+    case -ENOENT:
+        return "what was searched for does not exist";
     default:
         return "unknown error";
     }
