@@ -82,7 +82,7 @@ SLU_API void slu_window_snapshot(const struct slu_window *window, uint64_t now_n
  * before its time and none stays longer than one old slot beyond it.
  *
  * span_ns  as in the options
- * Returns  0; -EINVAL for a span outside its range, or now_ns so late that a slot would not end
+ * Returns  0; -EINVAL for a span outside its range
  * Cost     O(slot_count), within the window's own memory
  * Threads  as slu_window_add
  */
@@ -113,7 +113,7 @@ struct slu_shared_window_options {
  * Make a window with shards.
  *
  * Returns  as slu_window_create; -EINVAL also for shard_count
- * Cost     one allocation of 64 + shard_count x (64 + 64 x slot_count) bytes
+ * Cost     one allocation of 64 + shard_count x (128 + 64 x slot_count) bytes
  */
 SLU_API SLU_MUST_USE int slu_shared_window_create(struct slu_budget *budget,
                                                   const struct slu_shared_window_options *options,
@@ -134,6 +134,17 @@ SLU_API void slu_shared_window_destroy(struct slu_shared_window **window);
  */
 SLU_API SLU_MUST_USE int slu_shared_window_add(struct slu_shared_window *window, uint32_t shard,
                                                uint64_t now_ns, uint64_t value);
+
+/*
+ * Change the span, as slu_window_rescale does. Each shard follows at its next event; snapshots show
+ * the new span from now on.
+ *
+ * Returns  0; -EINVAL for a span outside its range
+ * Cost     one store; a writer's next event costs O(slot_count) once
+ * Threads  any, at any time
+ */
+SLU_API SLU_MUST_USE int slu_shared_window_rescale(struct slu_shared_window *window,
+                                                   uint64_t span_ns, struct slu_diag *diag);
 
 /*
  * Figures over all shards of the events within the span at `now_ns`.

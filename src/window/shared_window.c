@@ -16,6 +16,7 @@
 #include "base/diag.h"
 #include "base/golden.h"
 #include "base/layout.h"
+#include "window/rescale.h"
 #include "window/slot.h"
 
 struct shared_slot {
@@ -32,22 +33,25 @@ struct shared_slot {
 GOLDEN_LAYOUT(struct shared_slot, 64, 0, 0, sequence, epoch, count, sum, min_complement, max,
               reserved);
 
-/* Written by the shard's writer; readers take begin_ns and epoch alone. */
+/* Written by the shard's writer alone. */
 struct shard {
     _Alignas(64) uint64_t slot_end_ns; /* 0 until the first event */
     uint64_t sum;
     struct shared_slot *current;
     struct shared_slot *slots;
-    _Atomic uint64_t epoch;
-    _Atomic uint64_t begin_ns;
-    uint64_t reserved[2];
+    _Atomic uint64_t slot_ns;  /* the width in force here; the window's is what it should be */
+    _Atomic uint64_t epoch;    /* of the newest slot */
+    _Atomic uint64_t begin_ns; /* of the first event; WINDOW_UNBEGUN until then */
+    _Atomic uint64_t kept_ns;  /* a rescaling has dropped what was before */
+    _Alignas(64) _Atomic uint64_t sequence; /* odd while the writer rearranges the slots */
 };
 
-GOLDEN_LAYOUT(struct shard, 64, 0, 0, slot_end_ns, sum, current, slots, epoch, begin_ns, reserved);
+GOLDEN_LAYOUT(struct shard, 128, 56, 0, slot_end_ns, sum, current, slots, slot_ns, epoch, begin_ns,
+              kept_ns, sequence);
 
 struct slu_shared_window {
     struct slu_budget *budget;
-    uint64_t slot_ns;
+    _Atomic uint64_t slot_ns;
     uint64_t shard_sum_max;
     uint64_t block_bytes;
     uint32_t slot_count;
@@ -86,7 +90,7 @@ int slu_shared_window_create(struct slu_budget *budget,
     }
     struct slu_shared_window *window = block;
     window->budget = budget;
-    window->slot_ns = slot_ns;
+    atomic_init(&window->slot_ns, slot_ns);
     window->shard_sum_max = UINT64_MAX / options->shard_count;
     window->block_bytes = bytes;
     window->slot_count = options->slot_count;
@@ -95,6 +99,7 @@ int slu_shared_window_create(struct slu_budget *budget,
     for (uint32_t i = 0; i < window->shard_count; i++) {
         window->shards[i].slots = slots + (size_t)i * window->slot_count;
         atomic_init(&window->shards[i].begin_ns, WINDOW_UNBEGUN);
+        atomic_init(&window->shards[i].slot_ns, slot_ns);
     }
     *out = window;
     return 0;
@@ -160,9 +165,16 @@ static uint64_t slot_copy(const struct shared_slot *slot, struct slot *figures)
     }
 }
 
+static void shard_enter(const struct slu_shared_window *window, struct shard *shard, uint64_t epoch)
+{
+    shard->current = &shard->slots[epoch % window->slot_count];
+    shard->slot_end_ns = slot_end(epoch, own_load(&shard->slot_ns));
+    guarded_store(&shard->epoch, epoch);
+}
+
 static void shard_roll(const struct slu_shared_window *window, struct shard *shard, uint64_t now_ns)
 {
-    uint64_t epoch = now_ns / window->slot_ns;
+    uint64_t epoch = now_ns / own_load(&shard->slot_ns);
     uint64_t newest = own_load(&shard->epoch);
     bool begun = own_load(&shard->begin_ns) != WINDOW_UNBEGUN;
     uint64_t passed = begun ? epoch - newest : 0;
@@ -172,13 +184,84 @@ static void shard_roll(const struct slu_shared_window *window, struct shard *sha
         shard->sum -= own_load(&slot->sum);
         slot_write(slot, newest + i, &(struct slot){0});
     }
-    shard->current = &shard->slots[epoch % window->slot_count];
-    shard->slot_end_ns = slot_end(epoch, window->slot_ns);
-    guarded_store(&shard->epoch, epoch);
+    shard_enter(window, shard, epoch);
     if (!begun) {
-        /* Pairs with the acquire load in newest_epoch: who sees the beginning sees its epoch. */
+        /* Pairs with the acquire load in shards_extent: who sees the beginning sees its epoch. */
         guarded_store(&shard->begin_ns, now_ns);
     }
+}
+
+static struct slot shared_get(const void *slots, uint32_t at)
+{
+    return slot_own(&((const struct shared_slot *)slots)[at]);
+}
+
+/* The epochs are numbered when all slots stand: shard->sequence keeps readers away until then. */
+static void shared_set(void *slots, uint32_t at, const struct slot *slot)
+{
+    slot_write(&((struct shared_slot *)slots)[at], 0, slot);
+}
+
+/* The time from which a ring standing at `epoch` holds events. */
+static uint64_t ring_start_ns(uint64_t epoch, uint64_t slot_ns, uint32_t slot_count)
+{
+    return epoch >= slot_count ? (epoch - slot_count + 1) * slot_ns : 0;
+}
+
+static void shard_renumber(const struct slu_shared_window *window, struct shard *shard,
+                           uint64_t newest)
+{
+    for (uint64_t back = 0; back < window->slot_count && back <= newest; back++) {
+        struct shared_slot *slot = &shard->slots[(newest - back) % window->slot_count];
+        guarded_store(&slot->epoch, newest - back);
+    }
+}
+
+/* Give the shard the window's new slot width; the same steps as slu_window_rescale. */
+static void shard_rescale(const struct slu_shared_window *window, struct shard *shard,
+                          uint64_t now_ns, uint64_t slot_ns)
+{
+    uint64_t old_ns = own_load(&shard->slot_ns);
+    if (own_load(&shard->begin_ns) == WINDOW_UNBEGUN) {
+        guarded_store(&shard->slot_ns, slot_ns);
+        return;
+    }
+    uint64_t sequence = own_load(&shard->sequence);
+    atomic_store_explicit(&shard->sequence, sequence + 1, memory_order_relaxed);
+    if (now_ns >= shard->slot_end_ns) {
+        shard_roll(window, shard, now_ns);
+    }
+    uint64_t epoch = own_load(&shard->epoch);
+    now_ns = now_ns > epoch * old_ns ? now_ns : epoch * old_ns;
+    uint64_t kept_ns = ring_start_ns(epoch, old_ns, window->slot_count);
+    guarded_store(&shard->kept_ns,
+                  kept_ns > own_load(&shard->kept_ns) ? kept_ns : own_load(&shard->kept_ns));
+    struct slot newest = slot_own(shard->current);
+    slot_write(shard->current, epoch, &(struct slot){0});
+    struct slot_ring ring = {shard->slots, window->slot_count, shared_get, shared_set};
+    shard->sum -= ring_rescale(&ring, &epoch, old_ns, slot_ns) + newest.sum;
+    guarded_store(&shard->slot_ns, slot_ns);
+    shard_renumber(window, shard, epoch);
+    shard_enter(window, shard, epoch);
+    shard_roll(window, shard, now_ns);
+    struct slot current = slot_own(shard->current);
+    slot_merge(&current, &newest);
+    slot_write(shard->current, own_load(&shard->epoch), &current);
+    shard->sum += newest.sum;
+    guarded_store(&shard->sequence, sequence + 2);
+}
+
+int slu_shared_window_rescale(struct slu_shared_window *window, uint64_t span_ns,
+                              struct slu_diag *diag)
+{
+    uint64_t slot_ns = 0;
+    int err = slot_width(span_ns, window->slot_count, diag, &slot_ns);
+    if (err != 0) {
+        return err;
+    }
+    /* Relaxed: the width is all that is handed over. */
+    atomic_store_explicit(&window->slot_ns, slot_ns, memory_order_relaxed);
+    return 0;
 }
 
 int slu_shared_window_add(struct slu_shared_window *window, uint32_t shard_index, uint64_t now_ns,
@@ -188,6 +271,10 @@ int slu_shared_window_add(struct slu_shared_window *window, uint32_t shard_index
         return -EINVAL;
     }
     struct shard *shard = &window->shards[shard_index];
+    uint64_t slot_ns = atomic_load_explicit(&window->slot_ns, memory_order_relaxed);
+    if (__builtin_expect(slot_ns != own_load(&shard->slot_ns), 0)) {
+        shard_rescale(window, shard, now_ns, slot_ns);
+    }
     if (__builtin_expect(now_ns >= shard->slot_end_ns, 0)) {
         shard_roll(window, shard, now_ns);
     }
@@ -201,44 +288,128 @@ int slu_shared_window_add(struct slu_shared_window *window, uint32_t shard_index
     return 0;
 }
 
-/* The newest epoch of any shard, at least that of `now_ns`; begin_ns becomes the first beginning.
- */
-static uint64_t newest_epoch(const struct slu_shared_window *window, uint64_t now_ns,
-                             uint64_t *begin_ns)
+/* What a snapshot looks at: the slots of slot_ns from `oldest` on. */
+struct extent {
+    uint64_t now_ns;
+    uint64_t slot_ns;
+    uint64_t oldest;
+    uint64_t start_ns;
+};
+
+/* A shard's places in time, read as one: they change together only when it is rescaled. */
+struct shard_times {
+    uint64_t slot_ns;
+    uint64_t epoch;
+    uint64_t begin_ns;
+    uint64_t kept_ns;
+};
+
+static uint64_t sequence_begin(const struct shard *shard)
 {
-    uint64_t epoch = now_ns / window->slot_ns;
-    *begin_ns = WINDOW_UNBEGUN;
+    for (;;) {
+        uint64_t sequence = atomic_load_explicit(&shard->sequence, memory_order_acquire);
+        if (sequence % 2 == 0) {
+            return sequence;
+        }
+    }
+}
+
+/* All loads since sequence_begin were acquires, so this one comes after them. */
+static bool sequence_unchanged(const struct shard *shard, uint64_t sequence)
+{
+    return atomic_load_explicit(&shard->sequence, memory_order_relaxed) == sequence;
+}
+
+static struct shard_times shard_times_copy(const struct shard *shard)
+{
+    for (;;) {
+        uint64_t sequence = sequence_begin(shard);
+        struct shard_times times = {
+            .begin_ns = atomic_load_explicit(&shard->begin_ns, memory_order_acquire),
+            .slot_ns = atomic_load_explicit(&shard->slot_ns, memory_order_acquire),
+            .epoch = atomic_load_explicit(&shard->epoch, memory_order_acquire),
+            .kept_ns = atomic_load_explicit(&shard->kept_ns, memory_order_acquire),
+        };
+        if (sequence_unchanged(shard, sequence)) {
+            return times;
+        }
+    }
+}
+
+/* Where a shard's ring stands once it is rolled to `now_ns`. */
+static uint64_t epoch_standing(uint64_t newest, uint64_t slot_ns, uint64_t now_ns)
+{
+    uint64_t epoch = now_ns / slot_ns;
+    return epoch > newest ? epoch : newest;
+}
+
+/* The window ends with the newest slot of any shard, or with `now_ns`. */
+static struct extent shards_extent(const struct slu_shared_window *window, uint64_t now_ns)
+{
+    uint64_t slot_ns = atomic_load_explicit(&window->slot_ns, memory_order_relaxed);
+    uint64_t newest = now_ns / slot_ns;
+    uint64_t begin_ns = WINDOW_UNBEGUN;
+    uint64_t kept_ns = 0;
     for (uint32_t i = 0; i < window->shard_count; i++) {
-        const struct shard *shard = &window->shards[i];
-        uint64_t begin = atomic_load_explicit(&shard->begin_ns, memory_order_acquire);
-        if (begin == WINDOW_UNBEGUN) {
+        struct shard_times times = shard_times_copy(&window->shards[i]);
+        if (times.begin_ns == WINDOW_UNBEGUN) {
             continue;
         }
-        uint64_t newest = atomic_load_explicit(&shard->epoch, memory_order_acquire);
-        epoch = newest > epoch ? newest : epoch;
-        *begin_ns = begin < *begin_ns ? begin : *begin_ns;
+        uint64_t shard_newest = times.epoch * times.slot_ns / slot_ns;
+        newest = shard_newest > newest ? shard_newest : newest;
+        begin_ns = times.begin_ns < begin_ns ? times.begin_ns : begin_ns;
+        kept_ns = times.kept_ns > kept_ns ? times.kept_ns : kept_ns;
+        if (times.slot_ns != slot_ns) {
+            uint64_t standing = epoch_standing(times.epoch, times.slot_ns, now_ns);
+            uint64_t ring_ns = ring_start_ns(standing, times.slot_ns, window->slot_count);
+            kept_ns = ring_ns > kept_ns ? ring_ns : kept_ns;
+        }
     }
-    return epoch;
+    struct extent extent = {.now_ns = now_ns, .slot_ns = slot_ns};
+    extent.start_ns = ring_start_ns(newest, slot_ns, window->slot_count);
+    extent.oldest = extent.start_ns / slot_ns;
+    begin_ns = begin_ns == WINDOW_UNBEGUN ? now_ns : begin_ns;
+    begin_ns = begin_ns > kept_ns ? begin_ns : kept_ns;
+    extent.start_ns = begin_ns > extent.start_ns ? begin_ns : extent.start_ns;
+    return extent;
+}
+
+static struct slot shard_sum(const struct slu_shared_window *window, const struct shard *shard,
+                             const struct extent *extent)
+{
+    for (;;) {
+        struct slot total = {0};
+        uint64_t sequence = sequence_begin(shard);
+        uint64_t slot_ns = atomic_load_explicit(&shard->slot_ns, memory_order_acquire);
+        bool rescaled = slot_ns == extent->slot_ns;
+        uint64_t newest = atomic_load_explicit(&shard->epoch, memory_order_acquire);
+        uint64_t standing = epoch_standing(newest, slot_ns, extent->now_ns);
+        for (uint32_t at = 0; at < window->slot_count; at++) {
+            struct slot figures;
+            uint64_t epoch = slot_copy(&shard->slots[at], &figures);
+            bool inside =
+                rescaled ? epoch >= extent->oldest
+                         : epoch + window->slot_count > standing &&
+                               (slot_end(epoch, slot_ns) - 1) / extent->slot_ns >= extent->oldest;
+            if (inside) {
+                slot_merge(&total, &figures);
+            }
+        }
+        if (sequence_unchanged(shard, sequence)) {
+            return total;
+        }
+    }
 }
 
 void slu_shared_window_snapshot(const struct slu_shared_window *window, uint64_t now_ns,
                                 struct slu_window_snapshot *out)
 {
-    uint64_t begin_ns = 0;
-    uint64_t epoch = newest_epoch(window, now_ns, &begin_ns);
-    uint64_t before = window->slot_count - 1;
-    uint64_t oldest = epoch > before ? epoch - before : 0;
+    struct extent extent = shards_extent(window, now_ns);
     struct slot total = {0};
     for (uint32_t i = 0; i < window->shard_count; i++) {
-        const struct shard *shard = &window->shards[i];
-        for (uint32_t at = 0; at < window->slot_count; at++) {
-            struct slot figures;
-            if (slot_copy(&shard->slots[at], &figures) >= oldest) {
-                slot_merge(&total, &figures);
-            }
-        }
+        struct slot figures = shard_sum(window, &window->shards[i], &extent);
+        slot_merge(&total, &figures);
     }
-    uint64_t start_ns = oldest * window->slot_ns;
-    start_ns = begin_ns != WINDOW_UNBEGUN && begin_ns > start_ns ? begin_ns : start_ns;
-    slot_report(&total, now_ns > start_ns ? now_ns - start_ns : 0, window->slot_ns, out);
+    uint64_t covered_ns = now_ns > extent.start_ns ? now_ns - extent.start_ns : 0;
+    slot_report(&total, covered_ns, extent.slot_ns, out);
 }

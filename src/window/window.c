@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/golden.h"
+#include "window/rescale.h"
 #include "window/slot.h"
 
 struct slu_window {
@@ -142,53 +143,14 @@ void slu_window_snapshot(const struct slu_window *window, uint64_t now_ns,
     slot_report(&total, covered_ns, window->slot_ns, out);
 }
 
-static void slots_reverse(struct slot *slots, uint32_t count)
+static struct slot plain_get(const void *slots, uint32_t at)
 {
-    for (uint32_t low = 0, high = count; low + 1 < high; low++) {
-        high--;
-        struct slot kept = slots[low];
-        slots[low] = slots[high];
-        slots[high] = kept;
-    }
+    return ((const struct slot *)slots)[at];
 }
 
-static void slots_rotate_left(struct slot *slots, uint32_t count, uint32_t by)
+static void plain_set(void *slots, uint32_t at, const struct slot *slot)
 {
-    slots_reverse(slots, by);
-    slots_reverse(slots + by, count - by);
-    slots_reverse(slots, count);
-}
-
-/*
- * Move the slot `back` places before the newest to where slots of `slot_ns` put its last moment.
- * Slot `back` stands at index slot_count - back, and its last moment counts from that of slot 1,
- * whose place stays slot_count - 1.
- */
-static void slot_move(struct slu_window *window, uint32_t back, uint64_t slot_ns)
-{
-    uint64_t newest_ns = window->epoch * window->slot_ns - 1;
-    uint64_t last_ns = newest_ns - (back - 1) * window->slot_ns;
-    uint64_t distance = newest_ns / slot_ns - last_ns / slot_ns;
-    struct slot moved = window->slots[window->slot_count - back];
-    window->slots[window->slot_count - back] = (struct slot){0};
-    if (distance < window->slot_count) {
-        slot_merge(&window->slots[window->slot_count - 1 - distance], &moved);
-    } else {
-        window->sum -= moved.sum;
-    }
-}
-
-/*
- * The slots that have ended move in place. With wider slots distances shrink, so each moves towards
- * the newest end and the newest go first; with narrower ones it is the other way round.
- */
-static void slots_move(struct slu_window *window, uint64_t slot_ns)
-{
-    uint32_t ended = window->slot_count - 1;
-    ended = window->epoch < ended ? (uint32_t)window->epoch : ended;
-    for (uint32_t i = 1; i <= ended; i++) {
-        slot_move(window, slot_ns >= window->slot_ns ? i : ended + 1 - i, slot_ns);
-    }
+    ((struct slot *)slots)[at] = *slot;
 }
 
 int slu_window_rescale(struct slu_window *window, uint64_t now_ns, uint64_t span_ns,
@@ -211,14 +173,12 @@ int slu_window_rescale(struct slu_window *window, uint64_t now_ns, uint64_t span
     window->begin_ns = ring_start_ns(window, window->epoch);
     struct slot newest = *window->current;
     *window->current = (struct slot){0};
-    slots_rotate_left(window->slots, window->slot_count, window->current_index);
-    slots_move(window, slot_ns);
-    uint64_t epoch = slot_start_ns == 0 ? 0 : (slot_start_ns - 1) / slot_ns;
-    uint32_t first = (uint32_t)((epoch + 1) % window->slot_count);
-    slots_rotate_left(window->slots, window->slot_count, window->slot_count - first);
+    struct slot_ring ring = {window->slots, window->slot_count, plain_get, plain_set};
+    uint64_t epoch = window->epoch;
+    uint64_t dropped = ring_rescale(&ring, &epoch, window->slot_ns, slot_ns);
+    window->sum -= dropped + newest.sum;
     window->slot_ns = slot_ns;
     window_enter(window, epoch);
-    window->sum -= newest.sum;
     window_roll(window, now_ns);
     window->sum += newest.sum;
     slot_merge(window->current, &newest);

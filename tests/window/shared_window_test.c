@@ -67,6 +67,52 @@ static void shards_together_equal_one_window_when_time_goes_on(void **state)
     }
 }
 
+/*
+ * A shard follows at its next event, a reader at once: both as a window that is rescaled then. All
+ * shards get their event at the same time, so that one window can stand for them all.
+ */
+static void rescaling_shows_at_once_and_is_followed_at_the_next_event(void **state)
+{
+    (void)state;
+    static const uint32_t slot_counts[] = {1, 2, 7, 60};
+    for (uint64_t i = 0; i < 4; i++) {
+        struct test_random random = test_random_start(50 + i);
+        struct slu_budget *budget = budget_of(1 << 20);
+        struct slu_shared_window *shared = window_of(budget, 6000, slot_counts[i], 3);
+        struct slu_window_options options = {.span_ns = 6000, .slot_count = slot_counts[i]};
+        struct slu_window *single = NULL;
+        assert_int_equal(slu_window_create(budget, &options, NULL, &single), 0);
+        uint64_t now_ns = test_random_below(&random, 100000);
+        for (int step = 0; step < 3000; step++) {
+            now_ns += test_random_below(&random, step % 100 == 0 ? 20000 : 200);
+            if (test_random_below(&random, 10) == 0) {
+                uint64_t span_ns = 60 + test_random_below(&random, 40000);
+                assert_int_equal(slu_shared_window_rescale(shared, span_ns, NULL), 0);
+                assert_int_equal(slu_window_rescale(single, now_ns, span_ns, NULL), 0);
+            }
+            struct slu_window_snapshot all;
+            struct slu_window_snapshot one;
+            slu_shared_window_snapshot(shared, now_ns, &all);
+            slu_window_snapshot(single, now_ns, &one);
+            assert_same_figures(&all, &one);
+            for (uint32_t shard = 0; shard < 3; shard++) {
+                uint64_t value = test_random_below(&random, 1000);
+                assert_int_equal(slu_shared_window_add(shared, shard, now_ns, value), 0);
+                assert_int_equal(slu_window_add(single, now_ns, value), 0);
+                slu_shared_window_snapshot(shared, now_ns, &all);
+                slu_window_snapshot(single, now_ns, &one);
+                assert_same_figures(&all, &one);
+            }
+        }
+        struct slu_diag diag = {0};
+        assert_int_equal(slu_shared_window_rescale(shared, 0, &diag), -EINVAL);
+        assert_non_null(strstr(diag.message, "span_ns is 0"));
+        slu_window_destroy(&single);
+        slu_shared_window_destroy(&shared);
+        slu_budget_destroy(&budget);
+    }
+}
+
 static void a_shards_clock_that_goes_back_counts_in_its_newest_slot(void **state)
 {
     (void)state;
@@ -105,6 +151,23 @@ static void each_shard_has_its_part_of_the_sums_range(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void rescaling_keeps_account_of_the_sums_range(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(1 << 20);
+    struct slu_shared_window *window = window_of(budget, 1000, 10, 1);
+    assert_int_equal(slu_shared_window_add(window, 0, 0, UINT64_MAX - 10), 0);
+    assert_int_equal(slu_shared_window_add(window, 0, 950, 10), 0);
+    assert_int_equal(slu_shared_window_rescale(window, 2000, NULL), 0);
+    assert_int_equal(slu_shared_window_add(window, 0, 950, 1), -EOVERFLOW);
+    assert_int_equal(slu_shared_window_rescale(window, 100, NULL), 0);
+    assert_int_equal(slu_shared_window_add(window, 0, 950, UINT64_MAX - 10),
+                     0); /* the first left */
+    assert_int_equal(slu_shared_window_add(window, 0, 950, 1), -EOVERFLOW);
+    slu_shared_window_destroy(&window);
+    slu_budget_destroy(&budget);
+}
+
 static void impossible_options_are_refused_by_name(void **state)
 {
     (void)state;
@@ -117,7 +180,7 @@ static void impossible_options_are_refused_by_name(void **state)
         {{SECOND, 0, 1}, -EINVAL, "slot_count is 0"},
         {{SECOND, 10, 0}, -EINVAL, "shard_count is 0"},
         {{SECOND, 10, 4097}, -EINVAL, "shard_count is 4097"},
-        {{SECOND, 1000, 2}, -EDQUOT, "128192 bytes"},
+        {{SECOND, 1000, 2}, -EDQUOT, "128320 bytes"},
         {{SECOND, SLU_WINDOW_SLOTS_MAX, 4096}, -EDQUOT, "budget 'test'"},
     };
     struct slu_budget *budget = budget_of(65536);
@@ -176,7 +239,11 @@ static void a_snapshot_holds_each_event_wholly_or_not_at_all(void **state)
     }
     uint64_t seen_before = 0;
     struct slu_window_snapshot seen;
+    uint64_t rounds = 0;
     do {
+        /* The span always holds everything, whatever its slots. */
+        uint64_t span_ns = UINT64_C(10) * EVENTS_BY_WRITER * (2 + rounds++ % 7);
+        assert_int_equal(slu_shared_window_rescale(window, span_ns, NULL), 0);
         slu_shared_window_snapshot(window, 0, &seen);
         assert_int_equal(seen.sum, seen.count * VALUE_OF_ANY_TEST);
         assert_true(seen.count >= seen_before);
@@ -198,8 +265,10 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(shards_together_equal_one_window_when_time_goes_on),
+        cmocka_unit_test(rescaling_shows_at_once_and_is_followed_at_the_next_event),
         cmocka_unit_test(a_shards_clock_that_goes_back_counts_in_its_newest_slot),
         cmocka_unit_test(each_shard_has_its_part_of_the_sums_range),
+        cmocka_unit_test(rescaling_keeps_account_of_the_sums_range),
         cmocka_unit_test(impossible_options_are_refused_by_name),
         cmocka_unit_test(a_snapshot_holds_each_event_wholly_or_not_at_all),
     };
