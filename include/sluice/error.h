@@ -11,6 +11,7 @@
  * -ESTALE     a handle names something that is gone
  * -EBADMSG    the input is corrupt
  * -EAGAIN     nothing there, or no room, right now
+ * -EDEADLK    the caller would wait for itself
  */
 #ifndef SLUICE_ERROR_H
 #define SLUICE_ERROR_H

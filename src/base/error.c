@@ -27,6 +27,8 @@ const char *slu_error_text(int err)
         return "the input is corrupt";
     case -EAGAIN:
         return "not possible right now";
+    case -EDEADLK:
+        return "the caller would wait for itself";
     default:
         return "unknown error";
     }
