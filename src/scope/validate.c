@@ -1,0 +1,117 @@
+/* The whole of a tree against its invariants, for the tests. */
+#include "scope/validate.h"
+
+#include <stdatomic.h>
+
+#include "base/assert.h"
+#include "scope/tree.h"
+#include "scope/wait.h"
+
+static uint64_t earliest_of(const struct slu_scope *scope)
+{
+    return atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed);
+}
+
+static void validate_against_parent(const struct slu_scope *scope)
+{
+    const struct slu_scope *parent = scope->parent;
+    if (parent == NULL) {
+        SLU_ASSERT(scope->links.depth == 1);
+        return;
+    }
+    SLU_ASSERT(scope->tree == parent->tree);
+    SLU_ASSERT(scope->links.depth == parent->links.depth + 1);
+    SLU_ASSERT(scope->deadline_ns <= parent->deadline_ns);
+    if (slu_scope_error(parent) == 0) {
+        SLU_ASSERT(earliest_of(parent) <= earliest_of(scope));
+    } else {
+        SLU_ASSERT(slu_scope_error(scope) != 0);
+    }
+}
+
+static void validate_deadline(const struct slu_scope *scope)
+{
+    if (slu_scope_error(scope) == 0) {
+        SLU_ASSERT(earliest_of(scope) <= scope->deadline_ns);
+        SLU_ASSERT(slu_scope_reason(scope) == SLU_SCOPE_LIVE);
+    } else {
+        SLU_ASSERT(earliest_of(scope) == SLU_SCOPE_NEVER);
+        SLU_ASSERT(slu_scope_reason(scope) != SLU_SCOPE_LIVE);
+    }
+}
+
+static void validate_callbacks(const struct scope_callbacks *callbacks)
+{
+    uint32_t registered = 0;
+    uint32_t newer = SLOT_NONE;
+    for (uint32_t i = callbacks->newest; i != SLOT_NONE; i = callbacks->slots[i].older) {
+        SLU_ASSERT(callbacks->slots[i].state == CALLBACK_REGISTERED);
+        SLU_ASSERT(callbacks->slots[i].newer == newer);
+        newer = i;
+        registered++;
+    }
+    uint32_t free_count = 0;
+    for (uint32_t i = callbacks->first_free; i != SLOT_NONE; i = callbacks->slots[i].older) {
+        SLU_ASSERT(callbacks->slots[i].state == CALLBACK_FREE);
+        free_count++;
+    }
+    uint32_t running = callbacks->max - registered - free_count;
+    SLU_ASSERT(registered == callbacks->count);
+    SLU_ASSERT(running <= (callbacks->runner != 0));
+}
+
+static void validate_tasks(const struct scope_tasks *tasks)
+{
+    uint32_t in_use = 0;
+    for (uint32_t i = 0; i < tasks->max; i++) {
+        in_use += tasks->slots[i].in_use;
+    }
+    uint32_t free_count = 0;
+    for (uint32_t i = tasks->first_free; i != SLOT_NONE; i = tasks->slots[i].next_free) {
+        SLU_ASSERT(!tasks->slots[i].in_use);
+        free_count++;
+    }
+    SLU_ASSERT(in_use == tasks->count);
+    SLU_ASSERT(in_use + free_count == tasks->max);
+    SLU_ASSERT(tasks->count <= tasks->high && tasks->high <= tasks->max);
+}
+
+/* At least: those who wait for a running callback are counted, too. */
+static void validate_busy(const struct slu_scope *scope)
+{
+    uint64_t busy = scope->tasks.count + (scope->callbacks.runner != 0);
+    const struct scope_waiter *previous = NULL;
+    for (const struct scope_waiter *waiter = scope->waiters; waiter != NULL;
+         waiter = waiter->next) {
+        SLU_ASSERT(waiter->previous == previous);
+        previous = waiter;
+        busy++;
+    }
+    uint32_t child_count = 0;
+    const struct slu_scope *before = NULL;
+    for (const struct slu_scope *child = scope->links.first_child; child != NULL;
+         child = child->links.next_sibling) {
+        SLU_ASSERT(child->parent == scope);
+        SLU_ASSERT(child->links.previous_sibling == before);
+        before = child;
+        child_count++;
+        busy += child->busy_count > 0;
+        busy += child->closer != NULL;
+    }
+    SLU_ASSERT(child_count == scope->links.child_count);
+    SLU_ASSERT(scope->busy_count >= busy);
+}
+
+void scope_validate(struct slu_scope *top)
+{
+    mutex_lock(&top->tree->lock);
+    for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
+         scope = scope_post_next(top, scope)) {
+        validate_against_parent(scope);
+        validate_deadline(scope);
+        validate_callbacks(&scope->callbacks);
+        validate_tasks(&scope->tasks);
+        validate_busy(scope);
+    }
+    mutex_unlock(&top->tree->lock);
+}
