@@ -135,8 +135,8 @@ static int waiter_leave(struct slu_scope *scope, struct scope_waiter *waiter, ui
         err = slu_scope_error(scope);
         err = err == 0 ? -ETIME : err;
     }
-    mutex_lock(&scope->tree->lock);
     struct scope_tree *tree = scope->tree;
+    mutex_lock(&tree->lock);
     waiter_unlink(scope, waiter);
     mutex_unlock(&tree->lock);
     return err;
@@ -147,16 +147,18 @@ int scope_wait(struct slu_scope *scope, struct scope_waiter *waiter, uint64_t de
     if (word_load(waiter) & WAITER_SIGNALLED) {
         return 0;
     }
-    mutex_lock(&scope->tree->lock);
+    struct scope_tree *tree = scope->tree;
+    uint64_t until_ns = deadline_ns < scope->deadline_ns ? deadline_ns : scope->deadline_ns;
+    mutex_lock(&tree->lock);
     int err = slu_scope_error(scope);
     if (err == 0) {
         waiter_link(scope, waiter);
     }
-    mutex_unlock(&scope->tree->lock);
+    mutex_unlock(&tree->lock);
     if (err != 0) {
         return err;
     }
-    waiter_block(waiter, deadline_ns < scope->deadline_ns ? deadline_ns : scope->deadline_ns);
+    waiter_block(waiter, until_ns); /* without a look at the scope, which may go meanwhile */
     return waiter_leave(scope, waiter, deadline_ns);
 }
 
