@@ -147,13 +147,28 @@ static void subtree_free(struct slu_scope *top)
 {
     for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
          scope = scope_post_next(top, scope)) {
-        task_collect_ended(scope);
+        tasks_collect(scope);
     }
     struct slu_scope *scope = scope_post_first(top);
     while (scope != NULL) {
         struct slu_scope *next = scope_post_next(top, scope);
         scope_free(scope);
         scope = next;
+    }
+}
+
+/* Locked. */
+static void close_begin(struct slu_scope *top, struct scope_closer *closer,
+                        struct cancel_work *work)
+{
+    SLU_ASSERT(top->closer == NULL); /* nobody else is closing it */
+    condition_init(&closer->quiet);
+    top->closer = closer;
+    scope_busy_enter(top->parent);
+    cancel_mark(top, -ECANCELED, SLU_SCOPE_CANCELLED, work);
+    for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
+         scope = scope_post_next(top, scope)) {
+        scope->tasks.closing = true;
     }
 }
 
@@ -166,18 +181,15 @@ int slu_scope_close(struct slu_scope **handle)
     struct scope_tree *tree = scope->tree;
     struct slu_scope *parent = scope->parent;
     struct scope_closer closer;
+    struct cancel_work work = {.last = &work.first};
     mutex_lock(&tree->lock);
     if (subtree_holds_self(scope)) {
         mutex_unlock(&tree->lock);
         return -EDEADLK;
     }
-    SLU_ASSERT(scope->closer == NULL); /* nobody else is closing it */
-    condition_init(&closer.quiet);
-    scope->closer = &closer;
-    scope_busy_enter(parent);
+    close_begin(scope, &closer, &work);
     mutex_unlock(&tree->lock);
-
-    slu_scope_cancel(scope);
+    cancel_finish(&work);
 
     mutex_lock(&tree->lock);
     wait_until_quiet(scope, &closer);

@@ -3,8 +3,13 @@
  *
  * A thread cannot give back the stack that it stands on, so somebody else has to. The slot is free
  * as soon as the task's function has returned; the thread itself moves to `ended`, and joins the
- * one that was there before. So at most one stack of a scope waits for slu_go or the close, and
- * joining that one thread means that all earlier ones have been joined, too.
+ * one that was there before. So at most one stack of a scope waits, and joining that one thread
+ * means that all earlier ones have been joined, too. slu_go takes the waiting stack for its own
+ * task.
+ *
+ * Once a close has begun there will be no further task, and the threads stay in their slots for the
+ * close to join: unmapping all stacks at once, when the threads are gone, costs half as much as
+ * unmapping each while others start and end.
  */
 #include <sluice/scope.h>
 
@@ -26,10 +31,11 @@ void tasks_init(struct slu_scope *scope, struct scope_task *slots,
     tasks->max = options->task_max;
     tasks->reserved_bytes =
         tasks->max == 0 ? 0 : slu_task_reserved_bytes(options->task_stack_bytes);
+    tasks->first_left = SLOT_NONE;
     tasks->first_free = tasks->max == 0 ? SLOT_NONE : 0;
     for (uint32_t i = 0; i < tasks->max; i++) {
         slots[i].scope = scope;
-        slots[i].next_free = i + 1 < tasks->max ? i + 1 : SLOT_NONE;
+        slots[i].next = i + 1 < tasks->max ? i + 1 : SLOT_NONE;
     }
 }
 
@@ -37,7 +43,7 @@ void tasks_init(struct slu_scope *scope, struct scope_task *slots,
 static struct scope_task *slot_take(struct scope_tasks *tasks)
 {
     struct scope_task *task = &tasks->slots[tasks->first_free];
-    tasks->first_free = task->next_free;
+    tasks->first_free = task->next;
     task->in_use = true;
     atomic_store_explicit(&task->thread.id, 0, memory_order_relaxed);
     tasks->count++;
@@ -50,8 +56,18 @@ static struct scope_task *slot_take(struct scope_tasks *tasks)
 static void slot_return(struct scope_tasks *tasks, struct scope_task *task)
 {
     task->in_use = false;
-    task->next_free = tasks->first_free;
+    task->next = tasks->first_free;
     tasks->first_free = (uint32_t)(task - tasks->slots);
+    tasks->count--;
+    scope_busy_leave(task->scope);
+}
+
+/* Locked: the same for a task whose slot nobody will use again. */
+static void slot_leave(struct scope_tasks *tasks, struct scope_task *task)
+{
+    task->in_use = false;
+    task->next = tasks->first_left;
+    tasks->first_left = (uint32_t)(task - tasks->slots);
     tasks->count--;
     scope_busy_leave(task->scope);
 }
@@ -64,20 +80,15 @@ static struct thread ended_swap(struct scope_tasks *tasks, struct thread next)
     return previous;
 }
 
-static void ended_join(const struct thread *ended, struct slu_budget *budget)
+static bool is_there(const struct thread *thread)
 {
-    if (atomic_load_explicit(&ended->id, memory_order_relaxed) != 0) {
-        thread_join(ended);
-        slu_budget_release(budget, ended->reserved_bytes);
-    }
+    return atomic_load_explicit(&thread->id, memory_order_relaxed) != 0;
 }
 
-void task_collect_ended(struct slu_scope *scope)
+static void stack_return(const struct thread_stack *stack, struct slu_budget *budget)
 {
-    mutex_lock(&scope->tree->lock);
-    struct thread ended = ended_swap(&scope->tasks, (struct thread){0});
-    mutex_unlock(&scope->tree->lock);
-    ended_join(&ended, scope->budget);
+    thread_stack_unmap(stack);
+    slu_budget_release(budget, stack->reserved_bytes);
 }
 
 static void *task_main(void *arg)
@@ -89,12 +100,36 @@ static void *task_main(void *arg)
 
     struct scope_tree *tree = scope->tree;
     struct slu_budget *budget = scope->budget;
+    struct thread previous = {0};
     mutex_lock(&tree->lock);
-    struct thread previous = ended_swap(&scope->tasks, task->thread);
-    slot_return(&scope->tasks, task);
+    if (scope->tasks.closing) {
+        slot_leave(&scope->tasks, task);
+    } else {
+        previous = ended_swap(&scope->tasks, task->thread);
+        slot_return(&scope->tasks, task);
+    }
     mutex_unlock(&tree->lock);
-    ended_join(&previous, budget);
+    if (is_there(&previous)) {
+        thread_join(&previous);
+        stack_return(&previous.stack, budget);
+    }
     return NULL;
+}
+
+/* No lock: the close that calls this has seen under the lock that all of them have ended. */
+void tasks_collect(struct slu_scope *scope)
+{
+    struct scope_tasks *tasks = &scope->tasks;
+    if (is_there(&tasks->ended)) {
+        thread_join(&tasks->ended);
+        stack_return(&tasks->ended.stack, scope->budget);
+    }
+    for (uint32_t i = tasks->first_left; i != SLOT_NONE; i = tasks->slots[i].next) {
+        thread_join(&tasks->slots[i].thread);
+    }
+    for (uint32_t i = tasks->first_left; i != SLOT_NONE; i = tasks->slots[i].next) {
+        stack_return(&tasks->slots[i].thread.stack, scope->budget);
+    }
 }
 
 static int task_reserve(struct slu_scope *scope, struct scope_task **task, struct thread *ended)
@@ -113,17 +148,38 @@ static int task_reserve(struct slu_scope *scope, struct scope_task **task, struc
     return 0;
 }
 
-static int task_start(struct scope_task *task)
+/* The stack of a thread that has ended, charged already, or a new one. */
+static int stack_take(struct slu_scope *scope, const struct thread *ended,
+                      struct thread_stack *stack)
 {
-    struct slu_budget *budget = task->scope->budget;
-    size_t reserved_bytes = task->scope->tasks.reserved_bytes;
-    int err = slu_budget_charge(budget, reserved_bytes);
+    if (is_there(ended)) {
+        thread_join(ended);
+        *stack = ended->stack;
+        return 0;
+    }
+    size_t reserved_bytes = scope->tasks.reserved_bytes;
+    int err = slu_budget_charge(scope->budget, reserved_bytes);
     if (err != 0) {
         return err;
     }
-    err = thread_start(&task->thread, reserved_bytes, task_main, task);
+    err = thread_stack_map(reserved_bytes, stack);
     if (err != 0) {
-        slu_budget_release(budget, reserved_bytes);
+        slu_budget_release(scope->budget, reserved_bytes);
+    }
+    return err;
+}
+
+/* From success on, the task may have ended, and the scope with it. */
+static int task_start(struct scope_task *task, const struct thread *ended)
+{
+    struct slu_scope *scope = task->scope;
+    int err = stack_take(scope, ended, &task->thread.stack);
+    if (err != 0) {
+        return err;
+    }
+    err = thread_start(&task->thread, task_main, task);
+    if (err != 0) {
+        stack_return(&task->thread.stack, scope->budget);
     }
     return err;
 }
@@ -141,11 +197,10 @@ int slu_go(struct slu_scope *scope, const char *name, slu_scope_fn *run, void *a
     if (err != 0) {
         return err;
     }
-    ended_join(&ended, scope->budget);
     task->run = run;
     task->arg = arg;
     name_copy(task->name, name == NULL ? scope->name : name);
-    err = task_start(task); /* from success on, the task may have ended, and the scope with it */
+    err = task_start(task, &ended);
     if (err != 0) {
         struct scope_tree *tree = scope->tree;
         mutex_lock(&tree->lock);

@@ -54,7 +54,7 @@ struct scope_task {
     slu_scope_fn *run;
     void *arg;
     struct thread thread;
-    uint32_t next_free;
+    uint32_t next; /* while free, or ended during a close: the next such slot */
     bool in_use;
     char name[SLU_SCOPE_NAME_MAX];
 };
@@ -67,11 +67,9 @@ struct scope_tasks {
     uint32_t first_free;
     size_t reserved_bytes; /* of each task, charged while its thread is there */
     uint64_t refused_count;
-    /*
-     * The thread that ended last, not yet joined; id 0 when there is none. Each thread that ends
-     * joins the one before it, so that joining this one means that all earlier ones are gone.
-     */
-    struct thread ended;
+    struct thread ended; /* the last that ended, not yet joined; id 0 when there is none */
+    uint32_t first_left; /* slots of those that ended since a close began, left to it */
+    bool closing;
 };
 
 /* On the stack of the thread that closes a scope. */
@@ -119,7 +117,7 @@ struct slu_scope {
     size_t block_bytes;
     char name[SLU_SCOPE_NAME_MAX];
 };
-GOLDEN_LAYOUT(struct slu_scope, 280, 0, 2, error, reason, deadline_ns, tree, parent, budget, stuck,
+GOLDEN_LAYOUT(struct slu_scope, 288, 0, 0, error, reason, deadline_ns, tree, parent, budget, stuck,
               links, earliest_ns, waiters, busy_count, closer, callbacks, tasks, block_bytes, name);
 
 /* What a cancellation leaves to be done without the lock. */
@@ -166,6 +164,6 @@ void waiters_wake(struct scope_waiter *waiters);
 /* task.c */
 void tasks_init(struct slu_scope *scope, struct scope_task *slots,
                 const struct slu_scope_options *options);
-void task_collect_ended(struct slu_scope *scope);
+void tasks_collect(struct slu_scope *scope); /* when nothing runs in the scope any more */
 
 #endif

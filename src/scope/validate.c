@@ -67,12 +67,18 @@ static void validate_tasks(const struct scope_tasks *tasks)
         in_use += tasks->slots[i].in_use;
     }
     uint32_t free_count = 0;
-    for (uint32_t i = tasks->first_free; i != SLOT_NONE; i = tasks->slots[i].next_free) {
+    for (uint32_t i = tasks->first_free; i != SLOT_NONE; i = tasks->slots[i].next) {
         SLU_ASSERT(!tasks->slots[i].in_use);
         free_count++;
     }
+    uint32_t left_count = 0;
+    for (uint32_t i = tasks->first_left; i != SLOT_NONE; i = tasks->slots[i].next) {
+        SLU_ASSERT(!tasks->slots[i].in_use);
+        left_count++;
+    }
     SLU_ASSERT(in_use == tasks->count);
-    SLU_ASSERT(in_use + free_count == tasks->max);
+    SLU_ASSERT(in_use + free_count + left_count == tasks->max);
+    SLU_ASSERT(left_count == 0 || tasks->closing);
     SLU_ASSERT(tasks->count <= tasks->high && tasks->high <= tasks->max);
 }
 

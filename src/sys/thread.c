@@ -45,59 +45,44 @@ size_t thread_reserved_bytes(size_t stack_bytes)
 }
 
 /* MAP_STACK keeps transparent huge pages away: the stack becomes resident page by page. */
-static int stack_map(size_t reserved_bytes, void **stack)
+int thread_stack_map(size_t reserved_bytes, struct thread_stack *stack)
 {
-    void *mapped = mmap(NULL, reserved_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (mapped == MAP_FAILED) {
+    void *mapping = mmap(NULL, reserved_bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (mapping == MAP_FAILED) {
         return -ENOMEM;
     }
-    if (mprotect(mapped, page_bytes(), PROT_NONE) != 0) {
-        int unmapped = munmap(mapped, reserved_bytes);
-        SLU_ASSERT(unmapped == 0);
+    struct thread_stack mapped = {.mapping = mapping, .reserved_bytes = reserved_bytes};
+    if (mprotect(mapping, page_bytes(), PROT_NONE) != 0) {
+        thread_stack_unmap(&mapped);
         return -ENOMEM;
     }
     *stack = mapped;
     return 0;
 }
 
-static void stack_unmap(void *stack, size_t reserved_bytes)
+void thread_stack_unmap(const struct thread_stack *stack)
 {
-    int unmapped = munmap(stack, reserved_bytes);
+    int unmapped = munmap(stack->mapping, stack->reserved_bytes);
     SLU_ASSERT(unmapped == 0);
 }
 
-static int create_on_stack(void *stack, size_t reserved_bytes, void *(*run)(void *), void *arg)
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
 {
+    size_t guard_bytes = page_bytes();
+    atomic_store_explicit(&thread->id, 0, memory_order_relaxed);
     pthread_attr_t attributes;
     int failed = pthread_attr_init(&attributes);
     SLU_ASSERT(failed == 0);
     pthread_t unused;
-    int err = pthread_attr_setstack(&attributes, (char *)stack + page_bytes(),
-                                    reserved_bytes - page_bytes());
+    int err = pthread_attr_setstack(&attributes, (char *)thread->stack.mapping + guard_bytes,
+                                    thread->stack.reserved_bytes - guard_bytes);
     if (err == 0) {
         err = pthread_create(&unused, &attributes, run, arg);
     }
     failed = pthread_attr_destroy(&attributes);
     SLU_ASSERT(failed == 0);
     return -err;
-}
-
-int thread_start(struct thread *thread, size_t reserved_bytes, void *(*run)(void *), void *arg)
-{
-    void *stack = NULL;
-    int err = stack_map(reserved_bytes, &stack);
-    if (err != 0) {
-        return err;
-    }
-    thread->stack = stack;
-    thread->reserved_bytes = reserved_bytes;
-    atomic_store_explicit(&thread->id, 0, memory_order_relaxed);
-    err = create_on_stack(stack, reserved_bytes, run, arg);
-    if (err != 0) {
-        stack_unmap(stack, reserved_bytes);
-    }
-    return err;
 }
 
 void thread_begin(struct thread *thread, const char *name)
@@ -115,5 +100,4 @@ void thread_join(const struct thread *thread)
     SLU_ASSERT(id != 0);
     int failed = pthread_join((pthread_t)(uintptr_t)id, NULL);
     SLU_ASSERT(failed == 0);
-    stack_unmap(thread->stack, thread->reserved_bytes);
 }

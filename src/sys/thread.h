@@ -8,14 +8,18 @@
 
 #define THREAD_NAME_MAX 16 /* what the kernel keeps of a name, with the final zero */
 
+struct thread_stack {
+    void *mapping; /* its lowest page is the guard */
+    size_t reserved_bytes;
+};
+
 /*
- * Filled in by thread_start, except for `id`: the new thread writes that itself, because it may run
- * to its end before thread_start returns. It may be copied once `id` is there.
+ * The new thread writes `id` itself, because it may run to its end before thread_start returns.
+ * From then on the structure may be copied.
  */
 struct thread {
-    void *stack;           /* the mapping; its lowest page is the guard */
-    size_t reserved_bytes; /* length of the mapping */
-    _Atomic uint64_t id;   /* thread_self() of the thread; 0 until it has begun */
+    struct thread_stack stack;
+    _Atomic uint64_t id; /* thread_self() of the thread; 0 until it has begun */
 };
 
 /*
@@ -27,6 +31,17 @@ struct thread {
  */
 size_t thread_reserved_bytes(size_t stack_bytes);
 
+/*
+ * Map a stack, which becomes resident as it is used.
+ *
+ * reserved_bytes  from thread_reserved_bytes
+ * Returns         0; -ENOMEM
+ * Owner           the caller unmaps it, when no thread runs on it
+ */
+int thread_stack_map(size_t reserved_bytes, struct thread_stack *stack);
+
+void thread_stack_unmap(const struct thread_stack *stack);
+
 /* The calling thread; never 0. */
 static inline uint64_t thread_self(void)
 {
@@ -37,17 +52,16 @@ static inline uint64_t thread_self(void)
  * Start a thread that runs `run(arg)`, which calls thread_begin first. The signal mask is
  * inherited.
  *
- * thread          stays where it is until thread_begin has returned
- * reserved_bytes  from thread_reserved_bytes, for at least sysconf(_SC_THREAD_STACK_MIN)
- * Returns         0; -ENOMEM no room for the stack; -EAGAIN no thread; -EINVAL too small a stack.
- * On error nothing is left reserved.
+ * thread   with its stack; stays where it is until thread_begin has returned
+ * Returns  0; -EAGAIN if the system gives no thread; -EINVAL if the stack is smaller than
+ *          sysconf(_SC_THREAD_STACK_MIN)
  */
-int thread_start(struct thread *thread, size_t reserved_bytes, void *(*run)(void *), void *arg);
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
 
 /* In the new thread: take its identity, and show `name` in debuggers and /proc. */
 void thread_begin(struct thread *thread, const char *name);
 
-/* Wait for the end of the thread, and unmap its stack. */
+/* Wait for the end of the thread; its stack is free for another one. */
 void thread_join(const struct thread *thread);
 
 #endif

@@ -42,7 +42,8 @@ static void *look_around(void *arg)
 
 static int start(struct thread *thread, void *(*run)(void *), void *arg)
 {
-    return thread_start(thread, thread_reserved_bytes(STACK_BYTES), run, arg);
+    int err = thread_stack_map(thread_reserved_bytes(STACK_BYTES), &thread->stack);
+    return err != 0 ? err : thread_start(thread, run, arg);
 }
 
 /* The thread publishes its identity itself, so the test waits for that before it joins. */
@@ -52,6 +53,7 @@ static void join_begun(struct thread *thread)
         sched_yield();
     }
     thread_join(thread);
+    thread_stack_unmap(&thread->stack);
 }
 
 static void a_thread_has_the_stated_stack_and_name(void **state)
@@ -64,9 +66,9 @@ static void a_thread_has_the_stated_stack_and_name(void **state)
     assert_int_equal(sight.failed, 0);
     assert_string_equal(sight.name, "a-name-of-over-");
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    assert_int_equal(sight.thread.reserved_bytes, thread_reserved_bytes(STACK_BYTES));
-    assert_int_equal(sight.mapped_bytes, sight.thread.reserved_bytes - page);
-    assert_ptr_equal(sight.stack, (char *)sight.thread.stack + page);
+    assert_int_equal(sight.thread.stack.reserved_bytes, thread_reserved_bytes(STACK_BYTES));
+    assert_int_equal(sight.mapped_bytes, sight.thread.stack.reserved_bytes - page);
+    assert_ptr_equal(sight.stack, (char *)sight.thread.stack.mapping + page);
     assert_true(sight.usable_bytes >= STACK_BYTES);
     assert_int_equal(alloc_live_count(), live);
 }
@@ -83,25 +85,31 @@ static void a_stack_is_reserved_in_whole_pages_with_a_guard(void **state)
     assert_int_equal(thread_reserved_bytes(SIZE_MAX - page), 0);
 }
 
-static int try_start(struct sight *sight, size_t reserved_bytes)
-{
-    return thread_start(&sight->thread, reserved_bytes, look_around, sight);
-}
-
 static void what_cannot_start_leaves_nothing_behind(void **state)
 {
     (void)state;
     int64_t live = alloc_live_count();
+    size_t reserved_bytes = thread_reserved_bytes(STACK_BYTES);
     struct sight sight = {0};
     alloc_fault_at(1);
-    assert_int_equal(try_start(&sight, thread_reserved_bytes(STACK_BYTES)), -ENOMEM);
+    assert_int_equal(thread_stack_map(reserved_bytes, &sight.thread.stack), -ENOMEM);
     assert_true(alloc_fault_hit());
+    assert_int_equal(thread_stack_map(SIZE_MAX / 2, &sight.thread.stack), -ENOMEM);
+    assert_null(sight.thread.stack.mapping);
+    assert_int_equal(alloc_live_count(), live);
+
     alloc_fault_at(2);
-    assert_int_equal(try_start(&sight, thread_reserved_bytes(STACK_BYTES)), -EAGAIN);
+    assert_int_equal(start(&sight.thread, look_around, &sight), -EAGAIN);
     assert_true(alloc_fault_hit());
     alloc_fault_at(0);
-    assert_int_equal(try_start(&sight, 2 * (size_t)sysconf(_SC_PAGESIZE)), -EINVAL);
-    assert_int_equal(try_start(&sight, SIZE_MAX / 2), -ENOMEM);
+    /* The stack is there still: for another try, or to be unmapped. */
+    assert_int_equal(thread_start(&sight.thread, look_around, &sight), 0);
+    join_begun(&sight.thread);
+    assert_int_equal(alloc_live_count(), live);
+
+    assert_int_equal(thread_stack_map(2 * (size_t)sysconf(_SC_PAGESIZE), &sight.thread.stack), 0);
+    assert_int_equal(thread_start(&sight.thread, look_around, &sight), -EINVAL);
+    thread_stack_unmap(&sight.thread.stack);
     assert_int_equal(alloc_live_count(), live);
 }
 
