@@ -232,30 +232,88 @@ static double check_peer_round(void *context)
     return (double)(bench_now_ns() - began_ns) / (double)subject->check_count;
 }
 
-/* A server with a deadline for each request: make, notice, close, over a standing population. */
+/* The deadline of the i-th of `count` requests: each from 1 to `count` once, in no order. */
+static uint64_t shuffled(uint64_t i, uint64_t count)
+{
+    return 1 + i * 7919 % count;
+}
+
+/* A server's requests come due one after another; the rest stands by. */
 static double advance_round(void *context)
 {
     struct subject *subject = context;
     struct slu_scope *root = NULL;
+    struct slu_scope *request = NULL;
     struct slu_scope_options options = {.name = "server", .budget = subject->budget};
     must(slu_scope_create(NULL, &options, NULL, &root), "slu_scope_create");
-    struct slu_scope **requests = calloc(subject->child_count, sizeof(struct slu_scope *));
-    if (requests == NULL) {
-        must(-ENOMEM, "calloc");
-    }
-    options.name = "request";
     for (uint64_t i = 0; i < subject->child_count; i++) {
-        options.deadline_ns = 1 + i;
-        must(slu_scope_create(root, &options, NULL, &requests[i]), "slu_scope_create");
+        options.deadline_ns = shuffled(i, subject->child_count);
+        must(slu_scope_create(root, &options, NULL, &request), "slu_scope_create");
     }
     uint64_t began_ns = bench_now_ns();
-    for (uint64_t i = 0; i < subject->child_count; i++) {
-        (void)slu_scope_advance(root, 1 + i);
+    for (uint64_t now_ns = 1; now_ns <= subject->child_count; now_ns++) {
+        (void)slu_scope_advance(root, now_ns);
     }
     double each_ns = (double)(bench_now_ns() - began_ns) / (double)subject->child_count;
-    free(requests);
     must(slu_scope_close(&root), "slu_scope_close");
     return each_ns;
+}
+
+/* The peer: an array of deadlines, looked through at each step. */
+static double advance_peer_round(void *context)
+{
+    struct subject *subject = context;
+    uint64_t *deadlines_ns = malloc(subject->child_count * sizeof(uint64_t));
+    if (deadlines_ns == NULL) {
+        must(-ENOMEM, "malloc");
+    }
+    for (uint64_t i = 0; i < subject->child_count; i++) {
+        deadlines_ns[i] = shuffled(i, subject->child_count);
+    }
+    uint64_t began_ns = bench_now_ns();
+    for (uint64_t now_ns = 1; now_ns <= subject->child_count; now_ns++) {
+        for (uint64_t i = 0; i < subject->child_count; i++) {
+            deadlines_ns[i] = deadlines_ns[i] <= now_ns ? UINT64_MAX : deadlines_ns[i];
+        }
+        bench_keep(deadlines_ns[0]);
+    }
+    double each_ns = (double)(bench_now_ns() - began_ns) / (double)subject->child_count;
+    free(deadlines_ns);
+    return each_ns;
+}
+
+/* One task at a time, from its start until its thread has ended. */
+static double turn_round(void *context)
+{
+    struct subject *subject = context;
+    struct slu_scope *scope = task_scope(subject);
+    _Atomic uint32_t ran = 0;
+    uint64_t began_ns = bench_now_ns();
+    for (uint32_t i = 1; i <= subject->task_count; i++) {
+        must(slu_go(scope, NULL, short_task, &ran), "slu_go");
+        while (atomic_load(&ran) < i) {
+            sched_yield();
+        }
+    }
+    double each_us = (double)(bench_now_ns() - began_ns) / 1e3 / subject->task_count;
+    must(slu_scope_close(&scope), "slu_scope_close");
+    return each_us;
+}
+
+static double turn_peer_round(void *context)
+{
+    struct subject *subject = context;
+    _Atomic uint32_t ran = 0;
+    uint64_t began_ns = bench_now_ns();
+    for (uint32_t i = 1; i <= subject->task_count; i++) {
+        pthread_t thread;
+        thread_begin_on(&thread, short_thread, &ran);
+        while (atomic_load(&ran) < i) {
+            sched_yield();
+        }
+        pthread_join(thread, NULL);
+    }
+    return (double)(bench_now_ns() - began_ns) / 1e3 / subject->task_count;
 }
 
 static void report(struct bench *bench, struct subject *subject, struct bench_line line,
@@ -277,18 +335,25 @@ static void body(struct bench *bench)
                                .peer = "flag, condition and join for each"},
            cancel_round, cancel_peer_round);
     report(bench, &subject,
-           (struct bench_line){.name = "scope: start and end of a task",
+           (struct bench_line){.name = "scope: start and end of a task, 1,000 at a time",
                                .unit = "us",
                                .peer = "pthread_create and pthread_join"},
            go_round, go_peer_round);
+    report(bench, &subject,
+           (struct bench_line){.name = "scope: start and end of a task, one at a time",
+                               .unit = "us",
+                               .peer = "pthread_create and pthread_join"},
+           turn_round, turn_peer_round);
     report(bench, &subject,
            (struct bench_line){.name = "scope: check at depth 3, no deadline come",
                                .unit = "ns",
                                .peer = "flag and deadline under a mutex"},
            check_round, check_peer_round);
     report(bench, &subject,
-           (struct bench_line){.name = "scope: advance, one deadline of 10,000 due", .unit = "ns"},
-           advance_round, NULL);
+           (struct bench_line){.name = "scope: advance, one of 10,000 deadlines due",
+                               .unit = "ns",
+                               .peer = "a look at each"},
+           advance_round, advance_peer_round);
     slu_budget_destroy(&subject.budget);
 }
 

@@ -78,7 +78,8 @@ struct slu_scope_options {
  * Owner    the caller closes it, at the latest before the parent: a scope that is still open when
  *          its parent is closed is closed with it. From the moment at which that begins, only tasks
  *          of the parent's subtree may still close it themselves.
- * Cost     one allocation, which holds all tasks' and callbacks' bookkeeping; O(depth)
+ * Cost     one allocation, which holds all tasks' and callbacks' bookkeeping; O(depth), and O(log
+ *          siblings) amortised for a deadline that is earlier than the parent's
  */
 SLU_API SLU_MUST_USE int slu_scope_create(struct slu_scope *parent,
                                           const struct slu_scope_options *options,
@@ -130,16 +131,16 @@ SLU_API SLU_MUST_USE int slu_scope_check(struct slu_scope *scope, uint64_t now_n
  * Notice all deadlines that have come in the scope and below it.
  *
  * Returns  as slu_scope_error
- * Cost     one atomic load when nothing is due. Otherwise it visits each scope of the subtree at
- *          most once, and of those only the children of scopes that have something due below them;
- *          then as slu_scope_cancel for what is due. Allocates nothing.
+ * Cost     one atomic load when nothing is due. Otherwise, for each scope that is due, O(depth) and
+ *          O(log siblings) amortised, O(siblings) at worst; then as slu_scope_cancel. Allocates
+ *          nothing
  */
 SLU_API int slu_scope_advance(struct slu_scope *scope, uint64_t now_ns);
 
 /*
- * When slu_scope_advance must be called again: no deadline in the subtree comes before it.
+ * When slu_scope_advance must be called again: the earliest deadline of all live scopes in the
+ * subtree, or SLU_SCOPE_NEVER.
  *
- * Returns  nanoseconds, possibly too early but never too late; SLU_SCOPE_NEVER without a deadline
  * Cost     one atomic load
  */
 SLU_API uint64_t slu_scope_next_deadline_ns(const struct slu_scope *scope);

@@ -30,7 +30,7 @@ static void scope_mark(struct slu_scope *scope, int err, enum slu_scope_reason r
 {
     atomic_store_explicit(&scope->reason, (uint32_t)reason, memory_order_relaxed);
     atomic_store_explicit(&scope->error, err, memory_order_release);
-    atomic_store_explicit(&scope->earliest_ns, SLU_SCOPE_NEVER, memory_order_relaxed);
+    deadline_forget(scope);
     waiters_claim(scope, work);
     if (scope->callbacks.count > 0) {
         scope_busy_enter(scope); /* until callbacks_run is through */
@@ -41,9 +41,14 @@ static void scope_mark(struct slu_scope *scope, int err, enum slu_scope_reason r
     }
 }
 
+/* What is cancelled already has nothing live below it. */
 void cancel_mark(struct slu_scope *top, int err, enum slu_scope_reason reason,
                  struct cancel_work *work)
 {
+    if (atomic_load_explicit(&top->error, memory_order_relaxed) != 0) {
+        return;
+    }
+    deadline_unlink(top);
     for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
          scope = scope_post_next(top, scope)) {
         if (atomic_load_explicit(&scope->error, memory_order_relaxed) == 0) {
@@ -88,58 +93,11 @@ int slu_scope_check(struct slu_scope *scope, uint64_t now_ns)
     if (__builtin_expect(err != 0 || now_ns < scope->deadline_ns, 1)) {
         return err;
     }
+    if (scope->deadline_ns == SLU_SCOPE_NEVER) {
+        return 0; /* even at the end of time */
+    }
     scope_expire(scope);
     return slu_scope_error(scope);
-}
-
-/*
- * Look at one scope. Returns whether its children must be looked at, too: then `earliest_ns` is
- * that of the scope alone, and each child lowers it as the walk leaves it.
- */
-static bool advance_enter(struct slu_scope *scope, uint64_t now_ns, struct cancel_work *work)
-{
-    if (atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed) > now_ns) {
-        return false;
-    }
-    if (scope->deadline_ns <= now_ns) {
-        cancel_mark(scope, -ETIMEDOUT, SLU_SCOPE_DEADLINE, work);
-        return false;
-    }
-    atomic_store_explicit(&scope->earliest_ns, scope->deadline_ns, memory_order_relaxed);
-    return true;
-}
-
-static void advance_leave(const struct slu_scope *scope)
-{
-    uint64_t earliest_ns = atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed);
-    struct slu_scope *parent = scope->parent;
-    if (earliest_ns < atomic_load_explicit(&parent->earliest_ns, memory_order_relaxed)) {
-        atomic_store_explicit(&parent->earliest_ns, earliest_ns, memory_order_relaxed);
-    }
-}
-
-static void advance_mark(struct slu_scope *top, uint64_t now_ns, struct cancel_work *work)
-{
-    struct slu_scope *scope = top;
-    bool down = advance_enter(scope, now_ns, work);
-    for (;;) {
-        if (down && scope->links.first_child != NULL) {
-            scope = scope->links.first_child;
-            down = advance_enter(scope, now_ns, work);
-            continue;
-        }
-        if (scope == top) {
-            return;
-        }
-        advance_leave(scope);
-        down = false;
-        if (scope->links.next_sibling == NULL) {
-            scope = scope->parent;
-        } else {
-            scope = scope->links.next_sibling;
-            down = advance_enter(scope, now_ns, work);
-        }
-    }
 }
 
 int slu_scope_advance(struct slu_scope *scope, uint64_t now_ns)
@@ -147,7 +105,11 @@ int slu_scope_advance(struct slu_scope *scope, uint64_t now_ns)
     if (__builtin_expect(slu_scope_next_deadline_ns(scope) <= now_ns, 0)) {
         struct cancel_work work = {.last = &work.first};
         mutex_lock(&scope->tree->lock);
-        advance_mark(scope, now_ns, &work);
+        struct slu_scope *due = deadline_due(scope, now_ns);
+        while (due != NULL) {
+            cancel_mark(due, -ETIMEDOUT, SLU_SCOPE_DEADLINE, &work);
+            due = deadline_due(scope, now_ns);
+        }
         mutex_unlock(&scope->tree->lock);
         cancel_finish(&work);
     }

@@ -96,16 +96,6 @@ void scope_unlink(struct slu_scope *scope)
     scope->parent->links.child_count--;
 }
 
-/* A subtree's earliest deadline only moves forward in slu_scope_advance, which looks at all. */
-static void earliest_lower(struct slu_scope *scope, uint64_t deadline_ns)
-{
-    while (scope != NULL &&
-           atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed) > deadline_ns) {
-        atomic_store_explicit(&scope->earliest_ns, deadline_ns, memory_order_relaxed);
-        scope = scope->parent;
-    }
-}
-
 static int check_tasks(const struct slu_scope_options *options, const struct slu_budget *budget,
                        struct slu_diag *diag)
 {
@@ -200,7 +190,7 @@ static int scope_make(struct slu_scope *parent, const struct slu_scope_options *
     scope->links.depth = parent == NULL ? 1 : parent->links.depth + 1;
     scope->deadline_ns = deadline_of(parent, options);
     scope->stuck = stuck_of(parent, options);
-    atomic_init(&scope->earliest_ns, scope->deadline_ns);
+    atomic_init(&scope->due.earliest_ns, scope->deadline_ns);
     name_copy(scope->name, options->name);
     tasks_init(scope, (struct scope_task *)(void *)(bytes + tasks_at), options);
     callbacks_init(&scope->callbacks, (struct scope_callback *)(void *)(bytes + callbacks_at),
@@ -244,7 +234,7 @@ int slu_scope_create(struct slu_scope *parent, const struct slu_scope_options *o
         err = slu_scope_error(parent);
         if (err == 0) {
             scope_link(scope);
-            earliest_lower(parent, scope->deadline_ns);
+            deadline_link(scope);
         }
         mutex_unlock(&parent->tree->lock);
     }
@@ -254,16 +244,6 @@ int slu_scope_create(struct slu_scope *parent, const struct slu_scope_options *o
     }
     *out = scope;
     return 0;
-}
-
-uint64_t slu_scope_deadline_ns(const struct slu_scope *scope)
-{
-    return scope->deadline_ns;
-}
-
-uint64_t slu_scope_next_deadline_ns(const struct slu_scope *scope)
-{
-    return atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed);
 }
 
 const char *slu_scope_name(const struct slu_scope *scope)

@@ -92,6 +92,18 @@ struct scope_links {
     uint32_t depth;
 };
 
+/*
+ * A scope's earliest deadline, and its place among its parent's children in a pairing heap ordered
+ * by it: deadline.c.
+ */
+struct scope_due {
+    _Atomic uint64_t earliest_ns; /* the lowest deadline_ns of all live scopes in the subtree */
+    struct slu_scope *first_due;  /* of the scope's children, the one that is due first */
+    struct slu_scope *heap_child; /* the scope's own place in its parent's heap */
+    struct slu_scope *heap_next;
+    struct slu_scope *heap_previous; /* or the parent in the heap, for its first child */
+};
+
 struct slu_scope {
     /* The first line is read by every check; it is written at creation and cancellation. */
     _Atomic int error;       /* 0, -ECANCELED, -ETIMEDOUT; its order is stated in cancel.c */
@@ -103,7 +115,6 @@ struct slu_scope {
     struct scope_stuck stuck;
 
     struct scope_links links;
-    _Atomic uint64_t earliest_ns; /* not above any deadline of a live scope in the subtree */
     struct scope_waiter *waiters;
     /*
      * What keeps the scope from being freed: its running tasks, its blocked waiters, a cancellation
@@ -112,13 +123,14 @@ struct slu_scope {
      */
     uint64_t busy_count;
     struct scope_closer *closer; /* set from the moment at which a close begins */
+    struct scope_due due;
     struct scope_callbacks callbacks;
     struct scope_tasks tasks;
     size_t block_bytes;
     char name[SLU_SCOPE_NAME_MAX];
 };
-GOLDEN_LAYOUT(struct slu_scope, 288, 0, 0, error, reason, deadline_ns, tree, parent, budget, stuck,
-              links, earliest_ns, waiters, busy_count, closer, callbacks, tasks, block_bytes, name);
+GOLDEN_LAYOUT(struct slu_scope, 320, 0, 1, error, reason, deadline_ns, tree, parent, budget, stuck,
+              links, waiters, busy_count, closer, due, callbacks, tasks, block_bytes, name);
 
 /* What a cancellation leaves to be done without the lock. */
 struct cancel_work {
@@ -152,6 +164,12 @@ void cancel_mark(struct slu_scope *top, int err, enum slu_scope_reason reason,
                  struct cancel_work *work); /* locked */
 void cancel_finish(struct cancel_work *work);
 void scope_expire(struct slu_scope *scope);
+
+/* deadline.c; all locked */
+void deadline_link(struct slu_scope *scope);
+void deadline_unlink(struct slu_scope *scope);
+void deadline_forget(struct slu_scope *scope);
+struct slu_scope *deadline_due(struct slu_scope *top, uint64_t now_ns);
 
 /* callback.c */
 void callbacks_init(struct scope_callbacks *callbacks, struct scope_callback *slots, uint32_t max);

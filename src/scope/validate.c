@@ -9,7 +9,7 @@
 
 static uint64_t earliest_of(const struct slu_scope *scope)
 {
-    return atomic_load_explicit(&scope->earliest_ns, memory_order_relaxed);
+    return atomic_load_explicit(&scope->due.earliest_ns, memory_order_relaxed);
 }
 
 static void validate_against_parent(const struct slu_scope *scope)
@@ -22,22 +22,47 @@ static void validate_against_parent(const struct slu_scope *scope)
     SLU_ASSERT(scope->tree == parent->tree);
     SLU_ASSERT(scope->links.depth == parent->links.depth + 1);
     SLU_ASSERT(scope->deadline_ns <= parent->deadline_ns);
-    if (slu_scope_error(parent) == 0) {
-        SLU_ASSERT(earliest_of(parent) <= earliest_of(scope));
-    } else {
-        SLU_ASSERT(slu_scope_error(scope) != 0);
+    SLU_ASSERT(slu_scope_error(parent) == 0 || slu_scope_error(scope) != 0);
+}
+
+/* Returns how many places there are directly below this one in its parent's heap. */
+static uint32_t validate_heap_row(const struct slu_scope *above)
+{
+    uint32_t count = 0;
+    const struct slu_scope *previous = above;
+    for (const struct slu_scope *scope = above->due.heap_child; scope != NULL;
+         scope = scope->due.heap_next) {
+        SLU_ASSERT(scope->due.heap_previous == previous);
+        SLU_ASSERT(scope->parent == above->parent);
+        SLU_ASSERT(earliest_of(above) <= earliest_of(scope));
+        previous = scope;
+        count++;
     }
+    return count;
 }
 
 static void validate_deadline(const struct slu_scope *scope)
 {
-    if (slu_scope_error(scope) == 0) {
-        SLU_ASSERT(earliest_of(scope) <= scope->deadline_ns);
-        SLU_ASSERT(slu_scope_reason(scope) == SLU_SCOPE_LIVE);
-    } else {
-        SLU_ASSERT(earliest_of(scope) == SLU_SCOPE_NEVER);
+    if (slu_scope_error(scope) != 0) {
         SLU_ASSERT(slu_scope_reason(scope) != SLU_SCOPE_LIVE);
+        SLU_ASSERT(earliest_of(scope) == SLU_SCOPE_NEVER);
+        SLU_ASSERT(scope->due.first_due == NULL && scope->due.heap_previous == NULL);
+        return;
     }
+    SLU_ASSERT(slu_scope_reason(scope) == SLU_SCOPE_LIVE);
+    uint64_t earliest_ns = scope->deadline_ns;
+    uint32_t held_count = 0;
+    uint32_t place_count = scope->due.first_due != NULL;
+    for (const struct slu_scope *child = scope->links.first_child; child != NULL;
+         child = child->links.next_sibling) {
+        bool held = scope->due.first_due == child || child->due.heap_previous != NULL;
+        SLU_ASSERT(held == (earliest_of(child) < scope->deadline_ns));
+        held_count += held;
+        place_count += validate_heap_row(child);
+        earliest_ns = earliest_of(child) < earliest_ns ? earliest_of(child) : earliest_ns;
+    }
+    SLU_ASSERT(held_count == place_count);
+    SLU_ASSERT(earliest_of(scope) == earliest_ns);
 }
 
 static void validate_callbacks(const struct scope_callbacks *callbacks)

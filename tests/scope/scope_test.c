@@ -16,7 +16,8 @@ static void a_new_scope_lives_until_it_is_cancelled(void **state)
     assert_int_equal(slu_scope_reason(scope), SLU_SCOPE_LIVE);
     assert_int_equal(slu_scope_deadline_ns(scope), SLU_SCOPE_NEVER);
     assert_int_equal(slu_scope_next_deadline_ns(scope), SLU_SCOPE_NEVER);
-    assert_int_equal(slu_scope_check(scope, UINT64_MAX - 1), 0);
+    assert_int_equal(slu_scope_check(scope, UINT64_MAX), 0);
+    assert_int_equal(slu_scope_advance(scope, UINT64_MAX), 0);
     slu_scope_cancel(scope);
     assert_int_equal(slu_scope_error(scope), -ECANCELED);
     assert_int_equal(slu_scope_reason(scope), SLU_SCOPE_CANCELLED);
@@ -237,6 +238,41 @@ static void advance_notices_the_deadlines_of_the_whole_subtree(void **state)
     family_end(&family);
 }
 
+static void many_deadlines_are_noticed_in_their_order(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 2000
+    };
+    static struct slu_scope *children[COUNT];
+    struct test_random random = test_random_start(5);
+    struct slu_budget *budget = budget_of(4 << 20);
+    struct slu_scope *root =
+        scope_of(NULL, (struct slu_scope_options){.name = "root", .budget = budget});
+    for (size_t i = 0; i < COUNT; i++) {
+        children[i] = scope_of(
+            root, (struct slu_scope_options){.name = "child",
+                                             .deadline_ns = 1 + test_random_below(&random, 5000)});
+    }
+    uint64_t last_ns = 0;
+    for (uint64_t due_ns = slu_scope_next_deadline_ns(root); due_ns != SLU_SCOPE_NEVER;
+         due_ns = slu_scope_next_deadline_ns(root)) {
+        assert_true(due_ns > last_ns);
+        assert_int_equal(slu_scope_advance(root, due_ns - 1), 0);
+        assert_int_equal(slu_scope_next_deadline_ns(root), due_ns);
+        assert_int_equal(slu_scope_advance(root, due_ns), 0);
+        last_ns = due_ns;
+        size_t at = test_random_below(&random, COUNT);
+        assert_int_equal(slu_scope_close(&children[at]), 0); /* due, past, or closed already */
+        scope_validate(root);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(children[i] == NULL || slu_scope_error(children[i]) == -ETIMEDOUT);
+    }
+    assert_int_equal(slu_scope_close(&root), 0);
+    budget_end(budget);
+}
+
 static void a_parent_closed_first_takes_its_open_children_along(void **state)
 {
     (void)state;
@@ -342,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_deadline_in_force_is_the_earliest_above),
         cmocka_unit_test(a_clock_that_runs_backwards_cancels_nothing_and_revives_nothing),
         cmocka_unit_test(advance_notices_the_deadlines_of_the_whole_subtree),
+        cmocka_unit_test(many_deadlines_are_noticed_in_their_order),
         cmocka_unit_test(a_parent_closed_first_takes_its_open_children_along),
         cmocka_unit_test(all_memory_is_charged_at_creation_and_given_back),
         cmocka_unit_test(a_failed_allocation_leaves_everything_as_it_was),
