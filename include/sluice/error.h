@@ -12,6 +12,7 @@
  * -EBADMSG    the input is corrupt
  * -EAGAIN     nothing there, or no room, right now
  * -ENOENT     what was searched for does not exist
+ * -EDEADLK    the caller would wait for itself
  */
 #ifndef SLUICE_ERROR_H
 #define SLUICE_ERROR_H

@@ -29,6 +29,8 @@ const char *slu_error_text(int err)
         return "not possible right now";
     case -ENOENT:
         return "what was searched for does not exist";
+    case -EDEADLK:
+        return "the caller would wait for itself";
     default:
         return "unknown error";
     }

@@ -37,7 +37,7 @@ static void every_documented_error_has_a_text_of_its_own(void **state)
     (void)state;
     static const int errors[] = {0,          -EINVAL,    -EDQUOT,    -ENOMEM, -ENOBUFS,
                                  -EOVERFLOW, -ECANCELED, -ETIMEDOUT, -ESTALE, -EBADMSG,
-                                 -EAGAIN,    -ENOENT,    -EXDEV};
+                                 -EAGAIN,    -ENOENT,    -EDEADLK,   -EXDEV};
     size_t count = sizeof(errors) / sizeof(errors[0]);
     for (size_t i = 0; i < count; i++) {
         assert_true(strlen(slu_error_text(errors[i])) > 0);
