@@ -8,31 +8,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include <sluice/budget.h>
 #include <sluice/clock.h>
 #include <sluice/diag.h>
 #include <sluice/scope.h>
 
+#include "budget.h"
 #include "harness.h"
 #include "scope/validate.h"
 #include "sys/deadline.h"
 #include "sys/futex.h"
 
 #define STACK_BYTES ((size_t)128 * 1024) /* TSan's runtime warns below */
-
-static inline uint64_t budget_used(const struct slu_budget *budget)
-{
-    struct slu_budget_stats stats;
-    slu_budget_stats(budget, &stats);
-    return stats.used_bytes;
-}
-
-static inline struct slu_budget *budget_of(uint64_t limit_bytes)
-{
-    struct slu_budget *budget = NULL;
-    assert_int_equal(slu_budget_create(NULL, "test", limit_bytes, &budget), 0);
-    return budget;
-}
 
 /* Charged for nothing but itself, or the test has a leak. */
 static inline void budget_end(struct slu_budget *budget)

@@ -10,7 +10,7 @@
 #include "scope/wait.h"
 #include "sys/mutex.h"
 
-#define ROUNDS     30
+#define ROUNDS     10
 #define ACTORS     4
 #define ACTS       25
 #define BUDGET_MAX ((uint64_t)512 * 1024 * 1024)
@@ -222,7 +222,7 @@ static void what_is_given_to_a_waiter_arrives(void **state)
 {
     (void)state;
     struct slu_budget *budget = budget_of(BUDGET_MAX);
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         struct counter counter = {.waiting = NULL};
         mutex_init(&counter.lock);
         struct slu_scope *root = scope_of(
