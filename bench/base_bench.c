@@ -1,0 +1,148 @@
+/* The base structures: what one operation costs, beside the C library where it has a peer. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sluice/budget.h>
+#include <sluice/pool.h>
+
+#include "bench.h"
+
+#define RECORD_BYTES 64
+#define RECORD_COUNT 4096 /* a power of two */
+
+struct base {
+    struct slu_budget *root;
+    struct slu_budget *leaf;
+    struct slu_pool *pool;
+    uint64_t rounds;
+};
+
+static void must(int err)
+{
+    if (err != 0) {
+        fprintf(stderr, "base: unexpected error %d\n", err);
+        exit(3);
+    }
+}
+
+static double per_item_ns(uint64_t start_ns, uint64_t count)
+{
+    return (double)(bench_now_ns() - start_ns) / (double)count;
+}
+
+static double charge_round(void *context)
+{
+    struct base *base = context;
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        must(slu_budget_charge(base->leaf, 64 + i % 64));
+        slu_budget_release(base->leaf, 64 + i % 64);
+    }
+    return per_item_ns(start_ns, base->rounds);
+}
+
+/*
+ * RECORD_COUNT records live; each step gives one back, picked as a scattered sequence, and takes
+ * another, whose first word is written.
+ */
+static uint64_t victim(uint64_t step)
+{
+    return (step * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (RECORD_COUNT - 1);
+}
+
+static double pool_round(void *context)
+{
+    struct base *base = context;
+    static slu_pool_handle handles[RECORD_COUNT];
+    void *record = NULL;
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        must(slu_pool_take(base->pool, &handles[i], &record));
+    }
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        uint64_t at = victim(i);
+        must(slu_pool_give(base->pool, handles[at]));
+        must(slu_pool_take(base->pool, &handles[at], &record));
+        *(uint64_t *)record = i;
+    }
+    double ns = per_item_ns(start_ns, base->rounds);
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        must(slu_pool_give(base->pool, handles[i]));
+    }
+    return ns;
+}
+
+static double malloc_round(void *context)
+{
+    struct base *base = context;
+    static uint64_t *records[RECORD_COUNT];
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        records[i] = malloc(RECORD_BYTES);
+    }
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        uint64_t at = victim(i);
+        free(records[at]);
+        records[at] = malloc(RECORD_BYTES);
+        *records[at] = i;
+        bench_keep((uint64_t)(uintptr_t)records[at]);
+    }
+    double ns = per_item_ns(start_ns, base->rounds);
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        free(records[i]);
+    }
+    return ns;
+}
+
+static double resolve_round(void *context)
+{
+    struct base *base = context;
+    static slu_pool_handle handles[RECORD_COUNT];
+    void *record = NULL;
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        must(slu_pool_take(base->pool, &handles[i], &record));
+        *(uint64_t *)record = i;
+    }
+    uint64_t sum = 0;
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        /* Each look-up depends on the one before. */
+        sum = *(uint64_t *)slu_pool_resolve(base->pool, handles[victim(i + sum)]);
+    }
+    double ns = per_item_ns(start_ns, base->rounds);
+    bench_keep(sum);
+    for (uint64_t i = 0; i < RECORD_COUNT; i++) {
+        must(slu_pool_give(base->pool, handles[i]));
+    }
+    return ns;
+}
+
+static void measure(struct bench *bench, struct base *base, const char *name,
+                    double (*round)(void *context), const char *peer,
+                    double (*peer_round)(void *context))
+{
+    struct bench_line line = {.name = name, .unit = "ns", .peer = peer};
+    bench_measure(bench, round, peer_round, base, &line.value, &line.peer_value);
+    bench_report(bench, line);
+}
+
+static void body(struct bench *bench)
+{
+    struct base base = {.rounds = bench_scaled(bench, 10000000)};
+    must(slu_budget_create(NULL, "root", 64 << 20, &base.root));
+    must(slu_budget_create(base.root, "leaf", 64 << 20, &base.leaf));
+    struct slu_pool_options pool = {.record_bytes = RECORD_BYTES, .capacity = RECORD_COUNT};
+    must(slu_pool_create(base.leaf, &pool, NULL, &base.pool));
+    measure(bench, &base, "budget: charge and release, two levels", charge_round, NULL, NULL);
+    measure(bench, &base, "pool: give and take one of 4,096 records", pool_round, "malloc/free",
+            malloc_round);
+    measure(bench, &base, "pool: resolve a handle (dependent)", resolve_round, NULL, NULL);
+    slu_pool_destroy(&base.pool);
+    slu_budget_destroy(&base.leaf);
+    slu_budget_destroy(&base.root);
+}
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, "base", body);
+}
