@@ -251,7 +251,7 @@ int slu_scope_create(struct slu_scope *parent, const struct slu_scope_options *o
     }
     if (parent != NULL) {
         mutex_lock(&parent->tree->lock);
-        err = slu_scope_error(parent);
+        err = scope_error(parent);
         if (err == 0) {
             scope_link(scope);
             deadline_link(scope);

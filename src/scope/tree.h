@@ -2,6 +2,7 @@
 #ifndef SCOPE_TREE_H
 #define SCOPE_TREE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -140,6 +141,12 @@ struct cancel_work {
     struct slu_scope *first;
     struct slu_scope **last;
 };
+
+/* 0 while the scope lives. Pairs with the release in scope_mark (cancel.c). */
+static inline int scope_error(const struct slu_scope *scope)
+{
+    return atomic_load_explicit(&scope->error, memory_order_acquire);
+}
 
 /* Cut to the room of a name. */
 static inline void name_copy(char to[SLU_SCOPE_NAME_MAX], const char *from)
