@@ -11,9 +11,9 @@ SLU_BEGIN_DECLS
 /*
  * Draw 64 unpredictable bits from the kernel.
  *
- * Returns  0; another negative errno when the kernel has no getrandom(2) or refuses it
- * Cost     one system call, which blocks only until the machine has gathered entropy after its
- * start Threads  any
+ * Returns  0; the negative errno of getrandom(2) where the kernel does not give any
+ * Cost     one system call, which blocks only shortly after the machine's start
+ * Threads  any
  */
 SLU_API SLU_MUST_USE int slu_random_seed(uint64_t *seed);
 

@@ -57,9 +57,10 @@ struct slu_scope_options {
     size_t task_stack_bytes;   /* with task_max > 0: SLU_TASK_STACK_MIN to SLU_TASK_STACK_MAX */
 
     /*
-     * Called by slu_scope_close, without a lock, for each task that goes on running: after
-     * `grace_ns`, and again after 2, 4, ... 64 and then each 64 times as long. NULL: as the parent
-     * does it; a root without it waits in silence. grace_ns 0: 10 seconds.
+     * Called by slu_scope_close of this scope, without a lock, for each task of the subtree that
+     * goes on running: after `grace_ns`, and again after 2, 4, ... 64 and then each 64 times as
+     * long. NULL: as the parent has it; a root without it waits in silence. grace_ns 0: as the
+     * parent has it; 10 seconds in a root.
      */
     void (*on_stuck)(void *arg, const struct slu_scope_stuck *stuck);
     void *on_stuck_arg;
@@ -73,8 +74,8 @@ struct slu_scope_options {
  * options  copied
  * diag     says which option was refused and why; may be NULL
  * Returns  0; -EINVAL for an option out of its range, or deeper than SLU_SCOPE_DEPTH_MAX; -EDQUOT
- * if the budget has no room, or could not hold a single task's stack; -ENOMEM; -ECANCELED or
- *          -ETIMEDOUT under a cancelled parent
+ *          if the budget has no room, or could not hold a single task's stack; -ENOMEM; -ECANCELED
+ *          or -ETIMEDOUT under a cancelled parent
  * Owner    the caller closes it, at the latest before the parent: a scope that is still open when
  *          its parent is closed is closed with it. From the moment at which that begins, only tasks
  *          of the parent's subtree may still close it themselves.
@@ -113,8 +114,11 @@ SLU_API SLU_MUST_USE int slu_scope_close(struct slu_scope **scope);
 SLU_API void slu_scope_cancel(struct slu_scope *scope);
 
 /*
- * Returns  0 while the scope lives; -ECANCELED; -ETIMEDOUT when it ended by a deadline, its own or
- * an ancestor's Cost     one atomic load
+ * Whether the scope is cancelled, and by what.
+ *
+ * Returns  0 while it lives; -ECANCELED; -ETIMEDOUT when a deadline ended it, its own or that of a
+ *          scope above it
+ * Cost     one atomic load
  */
 SLU_API int slu_scope_error(const struct slu_scope *scope);
 
@@ -198,15 +202,17 @@ SLU_API SLU_MUST_USE int slu_scope_sleep_until(struct slu_scope *scope, uint64_t
  *
  * The scope's budget is charged with slu_task_reserved_bytes(task_stack_bytes), which is mapped for
  * it, until the thread is gone. One thread at most of each scope has ended and not yet given its
- * stack back: the next that ends, the next slu_go, or the close collects it. A task ends by
- * returning; ending it by pthread_exit or cancelling its thread is a programmer's mistake.
+ * stack back: the next that ends, the next slu_go, or the close collects it. (While the scope is
+ * being closed they all wait for the close.) A task ends by returning; pthread_exit, or cancelling
+ * its thread, is a programmer's mistake.
  *
  * name     for reports, debuggers (15 bytes of it) and /proc; NULL: the scope's name
  * Returns  0, and `run` is called exactly once, even if the scope is cancelled meanwhile; -EINVAL
  *          without a function; -EDQUOT when task_max tasks are running or the budget has no room
- * (counted); -EAGAIN or -ENOMEM if the system gives no thread or no stack; -ECANCELED or -ETIMEDOUT
- * on a cancelled scope. On error nothing stays charged. Cost     the start of a thread; takes no
- * memory but the stack and what libc keeps for a thread
+ *          (counted); -EAGAIN or -ENOMEM if the system gives no thread or no stack; -ECANCELED or
+ *          -ETIMEDOUT on a cancelled scope. On error nothing stays charged.
+ * Cost     the start of a thread; takes no memory but the stack, which it may take over from a task
+ *          that has ended, and what libc keeps for a thread
  */
 SLU_API SLU_MUST_USE int slu_go(struct slu_scope *scope, const char *name, slu_scope_fn *run,
                                 void *arg);

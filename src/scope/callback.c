@@ -70,7 +70,7 @@ int slu_scope_callback_add(struct slu_scope *scope, slu_scope_fn *run, void *arg
     }
     struct scope_callbacks *callbacks = &scope->callbacks;
     mutex_lock(&scope->tree->lock);
-    int err = slu_scope_error(scope);
+    int err = scope_error(scope);
     if (err == 0 && callbacks->first_free == SLOT_NONE) {
         callbacks->refused_count++;
         err = -EDQUOT;

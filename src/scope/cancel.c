@@ -14,12 +14,12 @@
 
 int slu_scope_error(const struct slu_scope *scope)
 {
-    return atomic_load_explicit(&scope->error, memory_order_acquire); /* pairs with scope_mark */
+    return scope_error(scope);
 }
 
 enum slu_scope_reason slu_scope_reason(const struct slu_scope *scope)
 {
-    if (slu_scope_error(scope) == 0) {
+    if (scope_error(scope) == 0) {
         return SLU_SCOPE_LIVE;
     }
     return (enum slu_scope_reason)atomic_load_explicit(&scope->reason, memory_order_relaxed);
@@ -45,13 +45,13 @@ static void scope_mark(struct slu_scope *scope, int err, enum slu_scope_reason r
 void cancel_mark(struct slu_scope *top, int err, enum slu_scope_reason reason,
                  struct cancel_work *work)
 {
-    if (atomic_load_explicit(&top->error, memory_order_relaxed) != 0) {
+    if (scope_error(top) != 0) {
         return;
     }
     deadline_unlink(top);
     for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
          scope = scope_post_next(top, scope)) {
-        if (atomic_load_explicit(&scope->error, memory_order_relaxed) == 0) {
+        if (scope_error(scope) == 0) {
             scope_mark(scope, err, scope == top ? reason : SLU_SCOPE_PARENT, work);
         }
     }
@@ -87,31 +87,43 @@ void scope_expire(struct slu_scope *scope)
     scope_cancel_for(scope, -ETIMEDOUT, SLU_SCOPE_DEADLINE);
 }
 
-int slu_scope_check(struct slu_scope *scope, uint64_t now_ns)
+/* Apart from the check, which stays a leaf that saves no registers. */
+static int __attribute__((noinline, cold)) deadline_notice(struct slu_scope *scope)
 {
-    int err = slu_scope_error(scope);
-    if (__builtin_expect(err != 0 || now_ns < scope->deadline_ns, 1)) {
-        return err;
-    }
     if (scope->deadline_ns == SLU_SCOPE_NEVER) {
         return 0; /* even at the end of time */
     }
     scope_expire(scope);
-    return slu_scope_error(scope);
+    return scope_error(scope);
+}
+
+int slu_scope_check(struct slu_scope *scope, uint64_t now_ns)
+{
+    int err = scope_error(scope);
+    if (__builtin_expect(err != 0 || now_ns < scope->deadline_ns, 1)) {
+        return err;
+    }
+    return deadline_notice(scope);
+}
+
+static int __attribute__((noinline, cold)) deadlines_notice(struct slu_scope *top, uint64_t now_ns)
+{
+    struct cancel_work work = {.last = &work.first};
+    mutex_lock(&top->tree->lock);
+    for (struct slu_scope *due = deadline_due(top, now_ns); due != NULL;
+         due = deadline_due(top, now_ns)) {
+        cancel_mark(due, -ETIMEDOUT, SLU_SCOPE_DEADLINE, &work);
+    }
+    mutex_unlock(&top->tree->lock);
+    cancel_finish(&work);
+    return scope_error(top);
 }
 
 int slu_scope_advance(struct slu_scope *scope, uint64_t now_ns)
 {
-    if (__builtin_expect(slu_scope_next_deadline_ns(scope) <= now_ns, 0)) {
-        struct cancel_work work = {.last = &work.first};
-        mutex_lock(&scope->tree->lock);
-        struct slu_scope *due = deadline_due(scope, now_ns);
-        while (due != NULL) {
-            cancel_mark(due, -ETIMEDOUT, SLU_SCOPE_DEADLINE, &work);
-            due = deadline_due(scope, now_ns);
-        }
-        mutex_unlock(&scope->tree->lock);
-        cancel_finish(&work);
+    uint64_t next_ns = atomic_load_explicit(&scope->due.earliest_ns, memory_order_relaxed);
+    if (__builtin_expect(now_ns < next_ns, 1)) {
+        return scope_error(scope);
     }
-    return slu_scope_error(scope);
+    return deadlines_notice(scope, now_ns);
 }

@@ -109,7 +109,7 @@ static void report_stuck(struct slu_scope *top, uint64_t waited_ns)
             const struct slu_scope_stuck stuck = {.scope_name = batch.names[i].scope,
                                                   .task_name = batch.names[i].task,
                                                   .waited_ns = waited_ns};
-            top->stuck.report(top->stuck.arg, &stuck);
+            top->reporter.report(top->reporter.arg, &stuck);
             batch.after = batch.names[i].place;
         }
         mutex_lock(&top->tree->lock);
@@ -124,8 +124,8 @@ static uint64_t saturating_add(uint64_t left, uint64_t right)
 /* Locked: wait until nothing runs in the subtree, and report what does. */
 static void wait_until_quiet(struct slu_scope *top, struct scope_closer *closer)
 {
-    bool reports = top->stuck.report != NULL && top->busy_count > 0;
-    uint64_t grace_ns = top->stuck.grace_ns;
+    bool reports = top->reporter.report != NULL && top->busy_count > 0;
+    uint64_t grace_ns = top->reporter.grace_ns;
     uint64_t began_ns = reports ? slu_clock_monotonic_ns() : 0;
     uint64_t next_ns = reports ? saturating_add(began_ns, grace_ns) : SLU_SCOPE_NEVER;
     uint64_t factor = 1;

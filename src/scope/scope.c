@@ -5,8 +5,8 @@
  *   cancellation, and the lists and counts of every scope in it. Trees do not know each other. One
  *   lock and not one for each scope: what happens under it is short, a cancellation marks a whole
  *   subtree at one moment, and a close can see that a whole subtree is quiet.
- * - No lock is held while a callback, a task or a report runs, while a thread is started, joined or
- *   woken, or while memory is taken or given back.
+ * - No lock is held while a callback, a task or a report runs, while a thread is started or joined,
+ *   while blocked calls are woken, or while memory is taken or given back.
  * - Without the lock are read: what is constant after creation, and the three atomics of a scope:
  *   `error`, `reason`, `earliest_ns`.
  * - A scope is freed by the one thread that closes it or an ancestor, when `busy_count` is 0. That
@@ -143,17 +143,21 @@ static int check_options(const struct slu_scope *parent, const struct slu_scope_
     return check_tasks(options, budget, diag);
 }
 
-static struct scope_stuck stuck_of(const struct slu_scope *parent,
-                                   const struct slu_scope_options *options)
+static struct scope_reporter reporter_of(const struct slu_scope *parent,
+                                         const struct slu_scope_options *options)
 {
-    if (options->on_stuck == NULL && parent != NULL) {
-        return parent->stuck;
+    struct scope_reporter reporter = {.grace_ns = GRACE_DEFAULT_NS};
+    if (parent != NULL) {
+        reporter = parent->reporter;
     }
-    return (struct scope_stuck){
-        .report = options->on_stuck,
-        .arg = options->on_stuck_arg,
-        .grace_ns = options->grace_ns == 0 ? GRACE_DEFAULT_NS : options->grace_ns,
-    };
+    if (options->on_stuck != NULL) {
+        reporter.report = options->on_stuck;
+        reporter.arg = options->on_stuck_arg;
+    }
+    if (options->grace_ns != 0) {
+        reporter.grace_ns = options->grace_ns;
+    }
+    return reporter;
 }
 
 static uint64_t deadline_of(const struct slu_scope *parent, const struct slu_scope_options *options)
@@ -162,39 +166,55 @@ static uint64_t deadline_of(const struct slu_scope *parent, const struct slu_sco
     return parent != NULL && parent->deadline_ns < own_ns ? parent->deadline_ns : own_ns;
 }
 
+/* Where the parts of a scope's block begin; the scope itself is at 0. */
+struct block_plan {
+    size_t tree_at; /* a root's alone */
+    size_t tasks_at;
+    size_t callbacks_at;
+    size_t block_bytes;
+};
+
+static int block_plan(const struct slu_scope *parent, const struct slu_scope_options *options,
+                      struct block_plan *plan)
+{
+    struct layout layout = {0};
+    (void)layout_add(&layout, 1, sizeof(struct slu_scope), GOLDEN_LINE_BYTES);
+    plan->tree_at = layout_add(&layout, parent == NULL, sizeof(struct scope_tree), 8);
+    plan->tasks_at = layout_add(&layout, options->task_max, sizeof(struct scope_task), 8);
+    plan->callbacks_at =
+        layout_add(&layout, options->callback_max, sizeof(struct scope_callback), 32);
+    return layout_size(&layout, &plan->block_bytes);
+}
+
 /* The scope in a block of its own, not yet part of a tree. */
 static int scope_make(struct slu_scope *parent, const struct slu_scope_options *options,
                       struct slu_budget *budget, struct slu_scope **out)
 {
-    struct layout layout = {0};
-    (void)layout_add(&layout, 1, sizeof(struct slu_scope), GOLDEN_LINE_BYTES); /* at 0 */
-    size_t tree_at = layout_add(&layout, parent == NULL, sizeof(struct scope_tree), 8);
-    size_t tasks_at = layout_add(&layout, options->task_max, sizeof(struct scope_task), 8);
-    size_t callbacks_at =
-        layout_add(&layout, options->callback_max, sizeof(struct scope_callback), 32);
-    size_t block_bytes = 0;
+    struct block_plan plan;
     void *block = NULL;
-    int err = layout_size(&layout, &block_bytes);
+    int err = block_plan(parent, options, &plan);
     if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
+        err = slu_budget_alloc(budget, plan.block_bytes, &block);
     }
     if (err != 0) {
         return err;
     }
     struct slu_scope *scope = block;
     char *bytes = block;
-    scope->block_bytes = block_bytes;
+    void *tree = bytes + plan.tree_at;
+    void *tasks = bytes + plan.tasks_at;
+    void *callbacks = bytes + plan.callbacks_at;
+    scope->block_bytes = plan.block_bytes;
     scope->parent = parent;
     scope->budget = budget;
-    scope->tree = parent == NULL ? (struct scope_tree *)(void *)(bytes + tree_at) : parent->tree;
+    scope->tree = parent == NULL ? tree : parent->tree;
     scope->links.depth = parent == NULL ? 1 : parent->links.depth + 1;
     scope->deadline_ns = deadline_of(parent, options);
-    scope->stuck = stuck_of(parent, options);
+    scope->reporter = reporter_of(parent, options);
     atomic_init(&scope->due.earliest_ns, scope->deadline_ns);
     name_copy(scope->name, options->name);
-    tasks_init(scope, (struct scope_task *)(void *)(bytes + tasks_at), options);
-    callbacks_init(&scope->callbacks, (struct scope_callback *)(void *)(bytes + callbacks_at),
-                   options->callback_max);
+    tasks_init(scope, tasks, options);
+    callbacks_init(&scope->callbacks, callbacks, options->callback_max);
     if (parent == NULL) {
         mutex_init(&scope->tree->lock);
         condition_init(&scope->tree->callback_returned);
@@ -231,7 +251,7 @@ int slu_scope_create(struct slu_scope *parent, const struct slu_scope_options *o
     }
     if (parent != NULL) {
         mutex_lock(&parent->tree->lock);
-        err = slu_scope_error(parent);
+        err = scope_error(parent);
         if (err == 0) {
             scope_link(scope);
             deadline_link(scope);

@@ -135,7 +135,7 @@ void tasks_collect(struct slu_scope *scope)
 static int task_reserve(struct slu_scope *scope, struct scope_task **task, struct thread *ended)
 {
     struct scope_tasks *tasks = &scope->tasks;
-    int err = slu_scope_error(scope);
+    int err = scope_error(scope);
     if (err != 0) {
         return err;
     }

@@ -2,6 +2,7 @@
 #ifndef SCOPE_TREE_H
 #define SCOPE_TREE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -77,7 +78,8 @@ struct scope_closer {
     struct condition quiet; /* the scope's busy_count has become 0 */
 };
 
-struct scope_stuck {
+/* How a close tells of what does not end. */
+struct scope_reporter {
     void (*report)(void *arg, const struct slu_scope_stuck *stuck);
     void *arg;
     uint64_t grace_ns;
@@ -112,7 +114,7 @@ struct slu_scope {
     struct scope_tree *tree;
     struct slu_scope *parent;
     struct slu_budget *budget;
-    struct scope_stuck stuck;
+    struct scope_reporter reporter;
 
     struct scope_links links;
     struct scope_waiter *waiters;
@@ -129,8 +131,9 @@ struct slu_scope {
     size_t block_bytes;
     char name[SLU_SCOPE_NAME_MAX];
 };
-GOLDEN_LAYOUT(struct slu_scope, 320, 0, 1, error, reason, deadline_ns, tree, parent, budget, stuck,
-              links, waiters, busy_count, closer, due, callbacks, tasks, block_bytes, name);
+GOLDEN_LAYOUT(struct slu_scope, 320, 0, 1, error, reason, deadline_ns, tree, parent, budget,
+              reporter, links, waiters, busy_count, closer, due, callbacks, tasks, block_bytes,
+              name);
 
 /* What a cancellation leaves to be done without the lock. */
 struct cancel_work {
@@ -138,6 +141,12 @@ struct cancel_work {
     struct slu_scope *first;
     struct slu_scope **last;
 };
+
+/* 0 while the scope lives. Pairs with the release in scope_mark (cancel.c). */
+static inline int scope_error(const struct slu_scope *scope)
+{
+    return atomic_load_explicit(&scope->error, memory_order_acquire);
+}
 
 /* Cut to the room of a name. */
 static inline void name_copy(char to[SLU_SCOPE_NAME_MAX], const char *from)
@@ -147,9 +156,7 @@ static inline void name_copy(char to[SLU_SCOPE_NAME_MAX], const char *from)
     to[len] = '\0';
 }
 
-/*
- * Functions marked "locked" are called with the tree's lock held, all others without it.
- */
+/* Functions marked "locked" are called with the tree's lock held, all others without it. */
 
 /* scope.c */
 void scope_busy_enter(struct slu_scope *scope); /* locked */

@@ -73,7 +73,7 @@ static void waiter_unlink(struct slu_scope *scope, struct scope_waiter *waiter)
 
 void waiters_claim(struct slu_scope *scope, struct cancel_work *work)
 {
-    int err = slu_scope_error(scope);
+    int err = scope_error(scope);
     struct scope_waiter *next = NULL;
     for (struct scope_waiter *waiter = scope->waiters; waiter != NULL; waiter = next) {
         next = waiter->next;
@@ -132,7 +132,7 @@ static int waiter_leave(struct slu_scope *scope, struct scope_waiter *waiter, ui
         if (scope->deadline_ns <= deadline_ns) {
             scope_expire(scope);
         }
-        err = slu_scope_error(scope);
+        err = scope_error(scope);
         err = err == 0 ? -ETIME : err;
     }
     struct scope_tree *tree = scope->tree;
@@ -150,7 +150,7 @@ int scope_wait(struct slu_scope *scope, struct scope_waiter *waiter, uint64_t de
     struct scope_tree *tree = scope->tree;
     uint64_t until_ns = deadline_ns < scope->deadline_ns ? deadline_ns : scope->deadline_ns;
     mutex_lock(&tree->lock);
-    int err = slu_scope_error(scope);
+    int err = scope_error(scope);
     if (err == 0) {
         waiter_link(scope, waiter);
     }

@@ -31,9 +31,9 @@ struct scope_waiter {
  *
  * deadline_ns  by slu_clock_monotonic_ns, or SLU_SCOPE_NEVER
  * Returns      0 if woken, which wins over all else, even if it happened before the call;
- * -ECANCELED or -ETIMEDOUT when the scope is cancelled, or when its own deadline came, which this
- *              notices; -ETIME when `deadline_ns` came and the scope lives. After an error of the
- *              scope it may be gone, if somebody is closing it.
+ *              -ECANCELED or -ETIMEDOUT when the scope is cancelled, or when its own deadline came,
+ *              which this notices; -ETIME when `deadline_ns` came and the scope lives. After an
+ *              error of the scope it may be gone, if somebody is closing it.
  * Cost         two passes through the tree's lock and one system call; allocates nothing
  */
 int scope_wait(struct slu_scope *scope, struct scope_waiter *waiter, uint64_t deadline_ns);

@@ -122,6 +122,14 @@ static void a_child_is_reported_through_its_parent_and_inherits_the_way(void **s
     assert_true(strncmp(witness.scope_name, "child", 5) == 0);
 
     witness = (struct witness){.reports_wanted = 1};
+    options.grace_ns = 100000; /* a grace of its own, and the parent's report */
+    child = scope_of(root, options);
+    assert_int_equal(slu_go(child, "5", ignore_cancellation, &witness), 0);
+    assert_int_equal(slu_scope_close(&child), 0);
+    assert_true(witness.reports_of[5] >= 1);
+    assert_true(witness.round_ns[0] >= options.grace_ns);
+
+    witness = (struct witness){.reports_wanted = 1};
     child = scope_of(root, options);
     assert_int_equal(slu_go(child, "4", ignore_cancellation, &witness), 0);
     assert_int_equal(slu_scope_close(&root), 0);

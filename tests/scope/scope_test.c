@@ -28,46 +28,57 @@ static void a_new_scope_lives_until_it_is_cancelled(void **state)
     budget_end(budget);
 }
 
+/* Each with a budget of 1 MiB, unless it says otherwise. */
+static const struct refusal {
+    struct slu_scope_options options;
+    int err;
+    const char *says;
+    bool without_budget;
+} refusals[] = {
+    {{.name = NULL}, -EINVAL, "name is missing", false},
+    {{.name = ""}, -EINVAL, "name is missing", false},
+    {{.name = "x"}, -EINVAL, "budget is missing", true},
+    {{.name = "x", .task_max = 65537, .task_stack_bytes = STACK_BYTES},
+     -EINVAL,
+     "task_max is 65537; at most 65536",
+     false},
+    {{.name = "x", .task_max = 1}, -EINVAL, "task_stack_bytes is 0; from ", false},
+    {{.name = "x", .task_max = 1, .task_stack_bytes = SLU_TASK_STACK_MIN - 1},
+     -EINVAL,
+     "task_stack_bytes is 32767; from 32768 to 1073741824",
+     false},
+    {{.name = "x", .task_max = 1, .task_stack_bytes = SLU_TASK_STACK_MAX + 1},
+     -EINVAL,
+     "task_stack_bytes is 1073741825",
+     false},
+    {{.name = "x", .task_max = 1, .task_stack_bytes = 1 << 20},
+     -EDQUOT,
+     "budget 'test' holds 1048576",
+     false},
+    {{.name = "x", .callback_max = SLU_SCOPE_CALLBACK_MAX + 1},
+     -EINVAL,
+     "callback_max is 1048577; at most 1048576",
+     false},
+    {{.name = "x", .callback_max = SLU_SCOPE_CALLBACK_MAX},
+     -EDQUOT,
+     "no memory from budget 'test' for a scope with task_max 0 and callback_max 1048576",
+     false},
+};
+
 static void creation_refuses_what_cannot_be_and_says_why(void **state)
 {
     (void)state;
     struct slu_budget *budget = budget_of(1 << 20);
-    const struct {
-        struct slu_scope_options options;
-        int err;
-        const char *says;
-    } cases[] = {
-        {{.budget = budget}, -EINVAL, "name is missing"},
-        {{.name = "", .budget = budget}, -EINVAL, "name is missing"},
-        {{.name = "x"}, -EINVAL, "budget is missing"},
-        {{.name = "x", .budget = budget, .task_max = 65537, .task_stack_bytes = STACK_BYTES},
-         -EINVAL,
-         "task_max is 65537; at most 65536"},
-        {{.name = "x", .budget = budget, .task_max = 1}, -EINVAL, "task_stack_bytes is 0; from "},
-        {{.name = "x", .budget = budget, .task_max = 1, .task_stack_bytes = SLU_TASK_STACK_MIN - 1},
-         -EINVAL,
-         "task_stack_bytes is 32767; from 32768 to 1073741824"},
-        {{.name = "x", .budget = budget, .task_max = 1, .task_stack_bytes = SLU_TASK_STACK_MAX + 1},
-         -EINVAL,
-         "task_stack_bytes is 1073741825"},
-        {{.name = "x", .budget = budget, .task_max = 1, .task_stack_bytes = 1 << 20},
-         -EDQUOT,
-         "budget 'test' holds 1048576"},
-        {{.name = "x", .budget = budget, .callback_max = SLU_SCOPE_CALLBACK_MAX + 1},
-         -EINVAL,
-         "callback_max is 1048577; at most 1048576"},
-        {{.name = "x", .budget = budget, .callback_max = SLU_SCOPE_CALLBACK_MAX},
-         -EDQUOT,
-         "no memory from budget 'test' for a scope with task_max 0 and callback_max 1048576"},
-    };
     uint64_t used = budget_used(budget);
     struct slu_scope *untouched = (struct slu_scope *)(uintptr_t)0x1;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        struct slu_scope_options options = refusals[i].options;
+        options.budget = refusals[i].without_budget ? NULL : budget;
         struct slu_diag diag = {.message = ""};
         struct slu_scope *scope = untouched;
-        assert_int_equal(slu_scope_create(NULL, &cases[i].options, &diag, &scope), cases[i].err);
-        assert_non_null(strstr(diag.message, cases[i].says));
-        assert_int_equal(slu_scope_create(NULL, &cases[i].options, NULL, &scope), cases[i].err);
+        assert_int_equal(slu_scope_create(NULL, &options, &diag, &scope), refusals[i].err);
+        assert_non_null(strstr(diag.message, refusals[i].says));
+        assert_int_equal(slu_scope_create(NULL, &options, NULL, &scope), refusals[i].err);
         assert_ptr_equal(scope, untouched);
         assert_int_equal(budget_used(budget), used);
     }
