@@ -7,8 +7,8 @@
  * --quick runs each measurement once and small, to see that it still works; its figures mean
  * nothing.
  */
-#ifndef BENCH_HARNESS_BENCH_H
-#define BENCH_HARNESS_BENCH_H
+#ifndef BENCH_H
+#define BENCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

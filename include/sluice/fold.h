@@ -36,8 +36,7 @@
 
 #if !defined(SLU_FOLD_NAME) || !defined(SLU_FOLD_VALUE) || !defined(SLU_FOLD_COMBINE) ||           \
     !defined(SLU_FOLD_IDENTITY)
-#error                                                                                             \
-    "define SLU_FOLD_NAME, SLU_FOLD_VALUE, SLU_FOLD_COMBINE and SLU_FOLD_IDENTITY before this include"
+#error "define SLU_FOLD_NAME, _VALUE, _COMBINE and _IDENTITY before this include"
 #endif
 
 #define SLU_FOLD_FN(suffix) SLU_FOLD_JOIN(SLU_FOLD_NAME, suffix)

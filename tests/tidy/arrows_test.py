@@ -42,6 +42,16 @@ class Arrows(TidyTestCase):
         self.include_from("window", "<sluice/limit.h>")
         self.assert_finding("src/window/probe.c:3", "window must not include limit")
 
+    def test_a_public_header_belongs_to_the_folder_with_a_source_named_after_it(self):
+        self.write("src/window/meson.build", "")
+        self.write("src/window/ring.h", header("WINDOW_RING_H", "#include <sluice/ring.h>\n"))
+        self.add_source("include/sluice/ring.h", header("SLUICE_RING_H"))
+        self.add_source("src/window/ring_turn.c", '#include "window/ring.h"\n')
+        self.add_source("include/sluice/ring_part.h", header("SLUICE_RING_PART_H"))
+        self.assert_clean()
+        self.include_from("codec", "<sluice/ring_part.h>")
+        self.assert_finding("src/codec/probe.c:3", "codec must not include window")
+
     def test_a_public_header_obeys_the_arrows_of_its_folder(self):
         self.add_source("include/sluice/window.h",
                         header("SLUICE_WINDOW_H", "#include <sluice/thing.h>\n"))
@@ -72,6 +82,13 @@ class Arrows(TidyTestCase):
         self.write("scripts/run", "true\n")
         self.assert_finding("scripts/run:1", "unknown folder scripts/")
 
+    def test_a_folder_that_the_architecture_does_not_tell_is_found(self):
+        rows = "".join(f"| `src/{folder}/` | it |\n" for folder in ("base", "cli", "store"))
+        self.write("ARCHITECTURE.md", "| folder | what |\n" + rows)
+        self.assert_clean()
+        self.write("ARCHITECTURE.md", rows.replace("store", "score"))
+        self.assert_finding("ARCHITECTURE.md:1", "src/store/")
+
     def test_a_source_directly_in_src_is_told(self):
         self.write("src/meson.build", "files('loose.c')\n")
         self.write("src/loose.c", "#include <stdio.h>\n")
@@ -80,6 +97,12 @@ class Arrows(TidyTestCase):
     def test_a_header_that_is_not_there_is_told(self):
         self.include_from("store", '"probe.h"')
         self.assert_finding("src/store/probe.c:3", "no such header: probe.h")
+
+    def test_a_header_that_the_build_makes_is_there(self):
+        self.write("src/store/meson.build", "files('store.c')\n"
+                                            "custom_target('table', output: 'table.h')\n")
+        self.include_from("store", '"store/table.h"')
+        self.assert_clean()
 
     def test_libsluice_includes_libc_and_xxhash_only(self):
         for included in ("<pthread.h>", "<sys/mman.h>", "<xxhash.h>"):
@@ -111,6 +134,9 @@ class Arrows(TidyTestCase):
     def test_an_example_includes_what_a_user_can(self):
         self.write("examples/first.c", '#include "base/slot.h"\n')
         self.assert_finding("examples/first.c:1", "base/slot.h")
+        self.write("examples/first.c", '#include "shared.h"\n')
+        self.write("examples/shared.h", header("EXAMPLES_SHARED_H"))
+        self.assert_clean()
 
     def test_includes_in_comments_and_strings_do_not_count(self):
         self.add_source("src/base/slot.c", '#include "base/slot.h"\n\n'

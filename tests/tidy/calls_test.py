@@ -40,6 +40,12 @@ class Calls(TidyTestCase):
         self.call_from("src/cli/probe.c", "free(malloc(1))")
         self.assert_clean()
 
+    def test_sys_may_map_a_stack_and_no_other_library_folder(self):
+        self.call_from("src/sys/stack.c", "munmap(mmap(a), 1)")
+        self.assert_clean()
+        self.call_from("src/sys/slot.c", "free(a)")
+        self.assert_finding("src/sys/slot.c:5", "slu_budget_alloc")
+
     def test_only_sys_reads_clocks_and_randomness(self):
         for call in ("clock_gettime(a, b)", "x = time(0)", "gettimeofday(a, b)",
                      "getrandom(a, b, c)"):

@@ -12,12 +12,16 @@ tidy = load_tool("tidy")
 
 
 def texts_behind(tree, path):
-    """The text of a header and of all headers whose names it says, and so on."""
-    seen = {path: tree.text(path)}
-    for other in tree.select(".h"):
-        if other not in seen and os.path.basename(other) in seen[path]:
-            seen.update(texts_behind(tree, other))
-    return seen
+    """The texts of a header and of all headers whose names it says, and so on."""
+    texts = {path: tree.text(path)}
+    waiting = [path]
+    while waiting:
+        text = texts[waiting.pop()]
+        for other in tree.select(".h"):
+            if other not in texts and os.path.basename(other) in text:
+                texts[other] = tree.text(other)
+                waiting.append(other)
+    return texts
 
 
 def remembering(compile_alone):

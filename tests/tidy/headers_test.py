@@ -25,6 +25,45 @@ class Headers(TidyTestCase):
         self.write("src/store/store.h", header("STORE_H"))
         self.assert_clean()
 
+    def test_a_guard_in_tests_may_name_the_upper_folder_alone(self):
+        for guard in ("TESTS_CLOCK_H", "TESTS_HARNESS_CLOCK_H"):
+            self.write("tests/harness/clock.h", header(guard))
+            self.assert_clean()
+        self.write("tests/harness/clock.h", header("CLOCK_H"))
+        self.assert_finding("tests/harness/clock.h:1", "should be TESTS_HARNESS_CLOCK_H")
+        self.write("tests/harness/clock.h", header("TESTS_CLOCK_H"))
+        self.write("tests/harness/harness.h", header("TESTS_HARNESS_H"))
+        self.write("bench/harness/bench.h", header("BENCH_H"))
+        self.assert_clean()
+
+    def add_template(self):
+        """fold.h of the table in tools/checks/headers.py, with a part, and its source."""
+        self.add_source("include/sluice/fold.h", header(
+            "SLUICE_FOLD_H", "#include <stddef.h>\n")
+            + "static inline SLU_FOLD_VALUE SLU_FOLD_NAME(void)\n{\n    return 0;\n}\n"
+              "#include <sluice/fold_turn.h>\n")
+        self.add_source("include/sluice/fold_turn.h", '#ifndef SLU_FOLD_NAME\n'
+                        '#error "include fold.h"\n#endif\nSLU_FOLD_VALUE slu_turn(void);\n')
+        self.add_source("include/sluice/fold_block.h", header("SLUICE_FOLD_BLOCK_H"))
+        self.write("src/window/meson.build", "")
+        self.add_source("src/window/fold.c", "#include <sluice/fold_block.h>\n")
+
+    def test_a_template_header_compiles_with_the_definitions_of_the_table(self):
+        self.add_template()
+        self.assert_clean()
+        self.write("include/sluice/fold.h",
+                   self.read("include/sluice/fold.h").replace("return 0", "return SLU_FOLD_LATE"))
+        self.assert_findings(*[("include/sluice/fold.h:1", f"alone with {compiler}: ")
+                               for compiler in ("clang++", "clang", "g++", "gcc")])
+
+    def test_a_part_is_one_of_a_template_only(self):
+        self.add_template()
+        self.write("include/sluice/fold.h", self.read("include/sluice/fold.h").replace(
+            "#include <sluice/fold_turn.h>\n", ""))
+        self.assert_findings(*[("include/sluice/fold_turn.h:1", f"alone with {compiler}: ")
+                               for compiler in ("clang++", "clang", "g++", "gcc")],
+                             ("include/sluice/fold_turn.h:1", "not enclosed in a guard"))
+
     def test_a_source_includes_its_own_header_first(self):
         self.write("src/store/store.c", '#include <stdio.h>\n\n#include "store/store.h"\n')
         self.assert_finding("src/store/store.c:1", "own header comes first: store/store.h")

@@ -38,10 +38,11 @@ ARROWS = {
 LIBSLUICE = ("base", "sys", "scope", "window", "meter", "limit", "guard", "timer", "profile")
 LIBC_ONLY = LIBSLUICE + ("preload",)
 
-# Public headers that no .c file includes first: their folder.
+# Public headers that no source is named after: their folder.
 PUBLIC_HOMES = {
     "api.h": "base",
-    "diag.h": "base",
+    "fold.h": "window",
+    "span.h": "window",
 }
 
 TOP_FOLDERS = {
@@ -86,12 +87,27 @@ def folder_of(path):
 
 
 def public_homes(tree):
-    """Public header to folder: the folder whose .c file includes it first, or the table's."""
-    homes = dict(PUBLIC_HOMES)
-    for path in tree.select(".c", under=("src/",)):
-        first = next(iter(tree.includes(path)), None)
-        if first and first.is_system and first.name.startswith("sluice/"):
-            homes.setdefault(first.name.removeprefix("sluice/"), folder_of(path))
+    """Public header to folder: where the source named as it or after it is, or that includes it
+    first; then the table above; and NAME_PART.h lives with NAME.h."""
+    ranked = {}
+    for path in tree.c_files(under=("src/",)):
+        stem = path.rsplit("/", 1)[1][:-2]
+        for place, include in enumerate(tree.includes(path)):
+            if not include.name.startswith("sluice/"):
+                continue
+            name = include.name.removeprefix("sluice/")
+            named = stem == name[:-2] or stem.startswith(name[:-2] + "_")
+            if named or (place == 0 and path.endswith(".c")):
+                rank = (not named, path)
+                ranked[name] = min(ranked.get(name, rank), rank)
+    homes = PUBLIC_HOMES | {name: folder_of(path) for name, (_, path) in ranked.items()}
+    for path in tree.select(".h", under=("include/sluice/",)):
+        name = path.rsplit("/", 1)[1]
+        stem = name[:-2]
+        while name not in homes and "_" in stem:
+            stem = stem.rsplit("_", 1)[0]
+            if stem + ".h" in homes:
+                homes[name] = homes[stem + ".h"]
     return homes
 
 
@@ -113,13 +129,31 @@ def check_folders(tree):
             yield Finding(path, 1, "a source belongs in a folder of src/")
 
 
+def check_architecture(tree):
+    """ARCHITECTURE.md has a row for each folder of src/."""
+    if "ARCHITECTURE.md" not in tree.files:
+        return
+    told = set(re.findall(r"^\| `src/(\w+)/` \|", tree.text("ARCHITECTURE.md"), re.MULTILINE))
+    there = {folder_of(path) for path in tree.c_files(under=("src/",))} - {None}
+    for folder in sorted(there - told):
+        yield Finding("ARCHITECTURE.md", 1, f"its table has no row for src/{folder}/")
+
+
 def check_public_homes(tree):
     """Each public header belongs to a folder, or its includes could not be judged."""
     homes = public_homes(tree)
     for path in tree.select(".h", under=("include/sluice/",)):
         if path.rsplit("/", 1)[1] not in homes:
-            yield Finding(path, 1, "belongs to no folder: no .c file includes it first, and "
+            yield Finding(path, 1, "belongs to no folder: no source in src/ is named after it, and "
                                    "PUBLIC_HOMES in tools/checks/arrows.py does not name it")
+
+
+def is_there(tree, name):
+    """A header below src/, or one that the folder's build makes."""
+    path = "src/" + name
+    build = path.rsplit("/", 1)[0] + "/meson.build"
+    return path in tree.files or (
+        build in tree.files and f"'{name.rsplit('/', 1)[1]}'" in tree.text(build))
 
 
 def target_folder(tree, homes, include):
@@ -128,8 +162,7 @@ def target_folder(tree, homes, include):
         if not include.name.startswith("sluice/"):
             return None
         return homes.get(include.name.removeprefix("sluice/"), "")
-    is_there = "src/" + include.name in tree.files
-    return folder_of("src/" + include.name) if is_there else ""
+    return folder_of("src/" + include.name) if is_there(tree, include.name) else ""
 
 
 def check_arrows(tree):
@@ -159,8 +192,9 @@ def check_examples(tree):
     """Examples are what a user would write: public headers and libc."""
     for path in tree.c_files(under=("examples/",)):
         for include in tree.includes(path):
-            if not include.is_system or not (include.name.startswith("sluice/")
-                                             or LIBC_HEADER.fullmatch(include.name)):
+            is_local = not include.is_system and "examples/" + include.name in tree.files
+            is_public = include.is_system and include.name.startswith("sluice/")
+            if not is_local and not is_public and not LIBC_HEADER.fullmatch(include.name):
                 yield Finding(path, include.line,
                               f"an example includes only <sluice/...> and libc: {include.name}")
 
@@ -183,4 +217,5 @@ def check_external_headers(tree):
                                   f"{folder} must not include {include.name}: {instead}")
 
 
-CHECKS = (check_folders, check_public_homes, check_arrows, check_examples, check_external_headers)
+CHECKS = (check_folders, check_architecture, check_public_homes, check_arrows, check_examples,
+          check_external_headers)

@@ -19,6 +19,11 @@ def _in_library_but_budget(path):
     return _in_library(path) and path != "src/base/budget.c"
 
 
+def _in_library_but_budget_and_sys(path):
+    """A thread's stack is mapped in sys, and charged there."""
+    return _in_library_but_budget(path) and folder_of(path) != "sys"
+
+
 def _in_library_but_sys(path):
     return _in_library(path) and folder_of(path) != "sys"
 
@@ -53,7 +58,9 @@ BANS = (
     Ban("system popen", _everywhere, "no shell: use posix_spawn"),
     Ban("tmpnam tempnam mktemp", _everywhere, "the name can be taken: use mkstemp or mkdtemp"),
     Ban("malloc calloc realloc reallocarray aligned_alloc posix_memalign memalign valloc free "
-        "strdup strndup asprintf vasprintf mmap mremap munmap", _in_library_but_budget,
+        "strdup strndup asprintf vasprintf", _in_library_but_budget,
+        "memory comes from slu_budget_alloc, in src/base/budget.c"),
+    Ban("mmap mremap munmap", _in_library_but_budget_and_sys,
         "memory comes from slu_budget_alloc, in src/base/budget.c"),
     Ban("clock_gettime gettimeofday time timespec_get clock", _takes_time_as_argument,
         "time is an argument; only src/sys reads clocks"),

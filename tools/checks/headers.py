@@ -8,30 +8,57 @@ from concurrent.futures import ThreadPoolExecutor
 from checks.names import guard_stem
 from checks.tree import CannotCheck, Finding, line_of
 
-# What the text before a template header has to say, so that it compiles alone.
-TEMPLATE_PRELUDES = {}
+# Template headers are meant to be included more than once: the definitions that each one wants.
+TEMPLATES = {
+    "include/sluice/fold.h": """
+        #define SLU_FOLD_NAME alone_fold
+        #define SLU_FOLD_VALUE long
+        #define SLU_FOLD_COMBINE(older, newer) ((older) + (newer))
+        #define SLU_FOLD_IDENTITY 0
+        """,
+    "include/sluice/fold_late.h": """
+        #define SLU_LATE_NAME alone_late
+        #define SLU_LATE_VALUE long
+        #define SLU_LATE_COMBINE(older, newer) ((older) + (newer))
+        #define SLU_LATE_IDENTITY 0
+        #define SLU_LATE_EQUAL(left, right) ((left) == (right))
+        """,
+}
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wundef", "-Werror", "-fsyntax-only")
 C_COMPILERS = (("gcc", "-x", "c", "-std=gnu17"), ("clang", "-x", "c", "-std=gnu17"))
 CXX_COMPILERS = (("g++", "-x", "c++", "-std=c++17"), ("clang++", "-x", "c++", "-std=c++17"))
 
 GUARD = re.compile(r"\A\s*#ifndef (\w+)\n#define (\w+)\n(?:.*\n)?#endif\s*\Z", re.DOTALL)
+TEMPLATE_GUARD = re.compile(r"\A\s*#ifndef (\w+)\n#define (\w+)\n(?:.*\n)?#endif\n", re.DOTALL)
+PART_GUARD = re.compile(r"\A\s*#ifndef \w+\n#error\b")
+
+
+def is_part(tree, path):
+    """A part of a template header: it refuses to be included by anything else."""
+    name = path.removeprefix("include/")
+    return bool(PART_GUARD.match(tree.code(path))) and any(
+        include.name == name for template in TEMPLATES if template in tree.files
+        for include in tree.includes(template))
 
 
 def guards_of(path):
-    """FOLDER_NAME_H; a header named as its folder may say the name once."""
-    stem = guard_stem(path)
-    words = path.removesuffix(".h").split("/")
-    if len(words) > 1 and words[-1] == words[-2]:
-        return (guard_stem("/".join(words[:-1]) + ".h") + "_H", stem + "_H")
-    return (stem + "_H",)
+    """FOLDER_NAME_H; a header named as its folder may say the name once. In tests/ and bench/
+    the folder may be the upper one alone: TESTS_NAME_H of tests/harness/name.h."""
+    *folders, name = path.removesuffix(".h").split("/")
+    names = [guard_stem(path)]
+    if folders and folders[0] in ("tests", "bench"):
+        names.append(guard_stem(f"{folders[0]}/{name}"))
+    for stem in list(names):
+        names.append(re.sub(r"(^|_)(\w+)_\2$", r"\1\2", stem))
+    return [stem + "_H" for stem in names]
 
 
 def check_guards(tree):
     for path in tree.select(".h"):
-        if path in TEMPLATE_PRELUDES and "#ifndef" not in tree.code(path):
+        if is_part(tree, path):
             continue
-        match = GUARD.match(tree.code(path))
+        match = (TEMPLATE_GUARD if path in TEMPLATES else GUARD).match(tree.code(path))
         names = guards_of(path)
         if not match or match.group(1) != match.group(2):
             yield Finding(path, 1, f"is not enclosed in a guard {names[0]}")
@@ -46,6 +73,10 @@ def own_headers(tree, path):
     namesakes = {f"{folder}/{stem}.h": f"src/{folder}/{stem}.h",
                  f"sluice/{stem}.h": f"include/sluice/{stem}.h"}
     there = {name for name, file in namesakes.items() if file in tree.files}
+    if f"include/sluice/{stem}.h" in TEMPLATES:
+        # What is not generic of a template is declared beside it, in NAME_block.h or the like.
+        there |= {header.removeprefix("include/")
+                  for header in tree.select(".h", under=(f"include/sluice/{stem}_",))}
     if there:
         return there
     public = {include.name for include in tree.includes(path) if include.name.startswith("sluice/")}
@@ -85,9 +116,11 @@ def check_include_order(tree):
 
 def compile_alone(tree, path, compiler):
     """The first error, or None."""
-    text = TEMPLATE_PRELUDES.get(path, "")
+    text = TEMPLATES.get(path, "")
     text += f'#include "{os.path.abspath(tree.absolute(path))}"\ntypedef int after_header;\n'
-    folders = ("include", "src", os.path.dirname(path))
+    folders = ["include", "src", os.path.dirname(path)]
+    if path.startswith(("tests/", "bench/")):
+        folders.append(path.split("/")[0] + "/harness")
     command = [*compiler, *WARNINGS, "-D_GNU_SOURCE",
                *(f"-I{tree.absolute(folder)}" for folder in folders), "-"]
     try:
@@ -104,6 +137,8 @@ def check_alone(tree):
     """Each header compiles alone: in C, and the public ones in C++ too."""
     jobs = []
     for path in tree.select(".h"):
+        if is_part(tree, path):
+            continue
         compilers = C_COMPILERS
         if path.startswith("include/"):
             compilers += CXX_COMPILERS
