@@ -55,8 +55,8 @@
  * on both move towards back, where the newest part is turned over. Each call moves them by one,
  * which completes the front part before it is needed.
  *
- * The order of the members keeps gcc from copying two of them as one vector: reading that back while
- * one half has just been stored stalls the processor, for 2.5 ns a step.
+ * The order of the members keeps gcc from copying two of them as one vector: reading that back
+ * while one half has just been stored stalls the processor, for 2.5 ns a step.
  */
 SLU_FOLD
 {

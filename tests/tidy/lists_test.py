@@ -34,6 +34,19 @@ class Lists(TidyTestCase):
         self.write("fuzz/thing_fuzz.c", FUZZ_C.replace("Property: a count", "A count"))
         self.assert_finding("fuzz/thing_fuzz.c:1", "states no property")
 
+    def test_a_test_with_threads_is_in_the_suite_threads(self):
+        self.write("tests/base/thing_test.c", "#include <sluice/thing.h>\n\n#include <pthread.h>\n")
+        self.assert_finding("tests/base/thing_test.c:3", "suite 'threads'")
+        self.write("tests/base/meson.build",
+                   "foreach name : ['thing_test']\n"
+                   "  test(name, suite: ['base', 'threads'])\nendforeach\n")
+        self.assert_clean()
+        self.write("tests/base/meson.build",
+                   "foreach name : ['thing_test']\n"
+                   "  test(name, suite: 'base')\nendforeach\n"
+                   "test('other', suite: ['base', 'threads'])\n")
+        self.assert_finding("tests/base/thing_test.c:3", "suite 'threads'")
+
 
 if __name__ == "__main__":
     tap.main()

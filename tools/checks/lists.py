@@ -55,4 +55,19 @@ def check_fuzz_targets(tree):
                                    "beginning with 'Property:'")
 
 
-CHECKS = (check_lists, check_fuzz_targets)
+def check_thread_suites(tree):
+    """A test with threads is in the suite that runs under ThreadSanitizer."""
+    for path in tree.select("_test.c", under=("tests/",)):
+        threads = [include for include in tree.includes(path)
+                   if include.name in ("pthread.h", "threads.h")]
+        build = os.path.join(os.path.dirname(path), "meson.build")
+        if not threads or build not in tree.files:
+            continue
+        name = os.path.basename(path).removesuffix(".c")
+        blocks = re.split(r"(?m)^(?=foreach\b|test\()", tree.text(build))
+        if not any(f"'{name}'" in block and "'threads'" in block for block in blocks):
+            yield Finding(path, threads[0].line, f"starts threads; {build} must put it into the "
+                                                 "suite 'threads', for ThreadSanitizer")
+
+
+CHECKS = (check_lists, check_fuzz_targets, check_thread_suites)
