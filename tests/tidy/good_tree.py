@@ -1,12 +1,9 @@
 """A small tree without findings, and a test case that changes it in one place."""
 
 import os
-import shutil
 import subprocess
-import tempfile
-import unittest
 
-from repository import load_tool
+from repository import TreeTestCase, load_tool
 
 tidy = load_tool("tidy")
 
@@ -116,22 +113,11 @@ GOOD = {
 }
 
 
-class TidyTestCase(unittest.TestCase):
+class TidyTestCase(TreeTestCase):
     def setUp(self):
-        self.root = tempfile.mkdtemp(prefix="sluice-tidy.")
-        self.addCleanup(shutil.rmtree, self.root)
+        super().setUp()
         for path, text in GOOD.items():
             self.write(path, text)
-
-    def write(self, path, text):
-        full = os.path.join(self.root, path)
-        os.makedirs(os.path.dirname(full), exist_ok=True)
-        with open(full, "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def read(self, path):
-        with open(os.path.join(self.root, path), encoding="utf-8") as file:
-            return file.read()
 
     def replace(self, path, old, new):
         self.assertIn(old, GOOD[path])
@@ -140,7 +126,7 @@ class TidyTestCase(unittest.TestCase):
     def list_source(self, path):
         """Name a new source in its meson.build, so that this is not one more finding."""
         build = os.path.join(os.path.dirname(path), "meson.build")
-        with open(os.path.join(self.root, build), "a", encoding="utf-8") as file:
+        with open(self.path(build), "a", encoding="utf-8") as file:
             file.write(f"files('{os.path.basename(path)}')\n")
 
     def add_source(self, path, text):

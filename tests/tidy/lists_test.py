@@ -27,7 +27,7 @@ class Lists(TidyTestCase):
         self.assert_clean()
 
     def test_a_fuzz_target_has_a_corpus(self):
-        os.remove(os.path.join(self.root, "fuzz/corpus/thing/one"))
+        os.remove(self.path("fuzz/corpus/thing/one"))
         self.assert_finding("fuzz/thing_fuzz.c:1", "fuzz/corpus/thing/ is empty")
 
     def test_a_fuzz_target_states_its_property(self):

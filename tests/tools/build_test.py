@@ -1,12 +1,9 @@
 """tools/build with a false meson and ninja, which tell what they were asked for."""
 
 import os
-import shutil
-import tempfile
-import unittest
 
 import tap
-from repository import run_tool
+from repository import TreeTestCase
 
 MESON = """#!/bin/sh
 echo "meson $*" >>"$CALLS"
@@ -17,35 +14,38 @@ if [ "${MESON_STATUS:-0}" != 0 ]; then
 fi
 touch "$2/build.ninja"
 """
-NINJA = '#!/bin/sh\necho "ninja $*" >>"$CALLS"\nexit ${NINJA_STATUS:-0}\n'
+NINJA = """#!/bin/sh
+if [ "$1" = -n ]; then
+    [ -z "$UP_TO_DATE" ] || echo "ninja: no work to do."
+    exit 0
+fi
+echo "ninja $*" >>"$CALLS"
+exit ${NINJA_STATUS:-0}
+"""
 
 
-class Build(unittest.TestCase):
+class Build(TreeTestCase):
     def setUp(self):
-        self.directory = tempfile.mkdtemp(prefix="sluice-build.")
-        self.addCleanup(shutil.rmtree, self.directory)
-        self.out = os.path.join(self.directory, "out")
-        self.calls = os.path.join(self.directory, "calls")
-        for name, text in (("meson", MESON), ("ninja", NINJA)):
-            path = os.path.join(self.directory, name)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(path, 0o755)
+        super().setUp()
+        self.out = self.path("out")
+        self.write("bin/meson", MESON)
+        self.write("bin/ninja", NINJA)
 
     def build(self, *arguments, **environment):
         """The result of tools/build, and the programs that it called."""
-        open(self.calls, "w", encoding="utf-8").close()
-        environment = {"PATH": self.directory + ":" + os.environ["PATH"], "CALLS": self.calls,
-                       **environment}
-        result = run_tool("build", *arguments, env=environment)
-        with open(self.calls, encoding="utf-8") as file:
-            return result, [line.split()[0] for line in file]
+        result, calls = self.run_telling("build", *arguments, **environment)
+        return result, [call.split()[0] for call in calls]
 
     def test_configures_once_and_is_silent(self):
         result, calls = self.build(self.out, "-Da=1")
         self.assertEqual((0, "", ""), (result.returncode, result.stdout, result.stderr))
         self.assertEqual(["meson", "ninja"], calls)
         self.assertEqual(["ninja"], self.build(self.out, "-Da=1")[1])
+
+    def test_nothing_to_do_is_silent(self):
+        self.build(self.out)
+        result, calls = self.build(self.out, UP_TO_DATE="1")
+        self.assertEqual((0, "", "", []), (result.returncode, result.stdout, result.stderr, calls))
 
     def test_other_options_or_another_compiler_configure_anew(self):
         self.build(self.out, "-Da=1")
@@ -68,12 +68,10 @@ class Build(unittest.TestCase):
         self.assertNotEqual(0, self.build(self.out, NINJA_STATUS="1")[0].returncode)
 
     def test_a_directory_of_something_else_is_left_alone(self):
-        os.mkdir(self.out)
-        precious = os.path.join(self.out, "precious")
-        open(precious, "w", encoding="utf-8").close()
+        self.write("out/precious", "")
         result, calls = self.build(self.out)
         self.assertEqual((2, []), (result.returncode, calls))
-        self.assertTrue(os.path.exists(precious))
+        self.assertTrue(os.path.exists(self.path("out/precious")))
 
     def test_no_directory_is_wrong_use(self):
         result, calls = self.build()

@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import tempfile
-import unittest
 
 import tap
-from repository import run_tool, tool
+from repository import TreeTestCase, tool
 
 DPKG_QUERY = """#!/bin/sh
 for package in "$@"; do
@@ -17,53 +15,37 @@ done
 case " $REMOVED " in *" $4 "*) echo "config-files $4" ;; esac
 exit 1
 """
-LOUD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$CALLS"\nexit ${%s:-0}\n'
+APT_GET = '#!/bin/sh\necho "apt-get $*" >>"$CALLS"\nexit ${APT_STATUS:-0}\n'
 SUDO = '#!/bin/sh\necho "sudo $*" >>"$CALLS"\nexec env "$@"\n'
 LIST = "gcc # the compiler\n\nmeson\n"
 
 
-class Deps(unittest.TestCase):
+class Deps(TreeTestCase):
     def setUp(self):
-        self.directory = tempfile.mkdtemp(prefix="sluice-deps.")
-        self.addCleanup(shutil.rmtree, self.directory)
-        os.mkdir(self.path("tools"))
-        os.mkdir(self.path("bin"))
-        shutil.copy(tool("deps"), self.path("tools/deps"))
+        super().setUp()
         self.write("tools/deps.build", LIST)
         self.write("tools/deps.test", "cmocka\n")
+        shutil.copy(tool("deps"), self.path("tools/deps"))
         self.write("bin/dpkg-query", DPKG_QUERY)
-        self.write("bin/apt-get", LOUD % "APT_STATUS")
-        for program in ("sh", "sed", "dirname", "basename", "env", "cat"):
+        self.write("bin/apt-get", APT_GET)
+        for program in ("sh", "sed", "dirname", "env"):
             os.symlink(shutil.which(program), self.path("bin/" + program))
         self.become(0)
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(self.path(name), 0o755)
 
     def become(self, user):
         self.write("bin/id", f"#!/bin/sh\necho {user}\n")
 
-    def deps(self, *lists, installed="", removed="", apt_status=0):
+    def deps(self, *lists, **environment):
         """The result of tools/deps, and what it had called."""
-        calls = self.path("calls")
-        open(calls, "w", encoding="utf-8").close()
-        environment = {"PATH": self.path("bin"), "CALLS": calls, "INSTALLED": installed,
-                       "REMOVED": removed, "APT_STATUS": str(apt_status)}
-        result = run_tool(self.path("tools/deps"), *lists, env=environment)
-        with open(calls, encoding="utf-8") as file:
-            return result, file.read().splitlines()
+        return self.run_telling(self.path("tools/deps"), *lists, PATH=self.path("bin"),
+                                **environment)
 
     def test_nothing_missing_is_silent(self):
-        result, calls = self.deps("build", "test", installed="meson gcc cmocka")
+        result, calls = self.deps("build", "test", INSTALLED="meson gcc cmocka")
         self.assertEqual((0, "", "", []), (result.returncode, result.stdout, result.stderr, calls))
 
     def test_only_what_is_missing_is_told_and_installed(self):
-        result, calls = self.deps("build", "test", installed="meson")
+        result, calls = self.deps("build", "test", INSTALLED="meson")
         self.assertEqual("tools/deps: installing gcc cmocka\n", result.stdout)
         self.assertEqual(2, len(calls))
         self.assertTrue(calls[0].startswith("apt-get update"))
@@ -75,7 +57,7 @@ class Deps(unittest.TestCase):
         self.assertNotIn("cmocka", " ".join(calls))
 
     def test_a_removed_package_whose_configuration_stayed_is_missing(self):
-        result, _ = self.deps("test", removed="cmocka")
+        result, _ = self.deps("test", REMOVED="cmocka")
         self.assertEqual("tools/deps: installing cmocka\n", result.stdout)
 
     def test_a_user_goes_through_sudo(self):
@@ -94,7 +76,7 @@ class Deps(unittest.TestCase):
         self.assertEqual([], calls)
 
     def test_a_failed_installation_is_no_success(self):
-        result, _ = self.deps("test", apt_status=100)
+        result, _ = self.deps("test", APT_STATUS="100")
         self.assertEqual(3, result.returncode)
         self.assertIn("could not install cmocka", result.stderr)
 

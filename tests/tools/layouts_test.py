@@ -1,12 +1,7 @@
 """tools/layouts on a small tree, and the page of this repository."""
 
-import os
-import shutil
-import tempfile
-import unittest
-
 import tap
-from repository import ROOT, run_tool
+from repository import ROOT, TreeTestCase, run_tool
 
 LAYOUTS = """struct slot {
     long at;
@@ -23,16 +18,10 @@ GOLDEN_LAYOUT(struct entry, 16, 4, 0, begin,
 """
 
 
-class Layouts(unittest.TestCase):
+class Layouts(TreeTestCase):
     def setUp(self):
-        self.root = tempfile.mkdtemp(prefix="sluice-layouts.")
-        self.addCleanup(shutil.rmtree, self.root)
-        os.makedirs(os.path.join(self.root, "src/base"))
+        super().setUp()
         self.write("src/base/slot.c", LAYOUTS)
-
-    def write(self, path, text):
-        with open(os.path.join(self.root, path), "w", encoding="utf-8") as file:
-            file.write(text)
 
     def rows(self):
         result = run_tool("layouts", self.root)

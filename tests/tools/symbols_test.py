@@ -3,11 +3,9 @@
 import os
 import shutil
 import subprocess
-import tempfile
-import unittest
 
 import tap
-from repository import run_tool, tool
+from repository import TreeTestCase, run_tool, tool
 
 HEADER = """
 #define SLU_API __attribute__((visibility("default")))
@@ -35,27 +33,21 @@ int slu_open(void) { return 0; }
 HIDDEN = '__attribute__((visibility("hidden"))) int hidden(void) { return 0; }\n'
 
 
-class Symbols(unittest.TestCase):
+class Symbols(TreeTestCase):
     def setUp(self):
-        self.root = tempfile.mkdtemp(prefix="sluice-symbols.")
-        self.addCleanup(shutil.rmtree, self.root)
-        for folder in ("include/sluice", "tests/install"):
-            os.makedirs(os.path.join(self.root, folder))
-        shutil.copytree(os.path.dirname(tool("symbols")), os.path.join(self.root, "tools"))
+        super().setUp()
+        shutil.copytree(os.path.dirname(tool("symbols")), self.path("tools"))
+        self.write("tests/install/symbols.txt", "")
         self.write("include/sluice/thing.h", HEADER)
 
-    def write(self, path, text):
-        with open(os.path.join(self.root, path), "w", encoding="utf-8") as file:
-            file.write(text)
-
     def symbols(self, *arguments):
-        return run_tool(os.path.join(self.root, "tools/symbols"), *arguments)
+        return run_tool(self.path("tools/symbols"), *arguments)
 
     def library(self, text):
         self.write("thing.c", text)
-        path = os.path.join(self.root, "libthing.so")
-        subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", path,
-                        os.path.join(self.root, "thing.c")], check=True)
+        path = self.path("libthing.so")
+        subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", path, self.path("thing.c")],
+                       check=True)
         return path
 
     def assert_difference(self, result, *said):
@@ -91,9 +83,9 @@ class Symbols(unittest.TestCase):
     def test_a_static_library_hides_what_a_shared_one_hides(self):
         self.symbols("--write")
         shared = self.library(HIDDEN + SOURCE)
-        parts, static = (os.path.join(self.root, name) for name in ("parts.a", "libthing.a"))
-        source = os.path.join(self.root, "thing.c")
-        subprocess.run(["cc", "-w", "-c", "-fPIC", "-o", parts + ".o", source], check=True)
+        parts, static = self.path("parts.a"), self.path("libthing.a")
+        subprocess.run(["cc", "-w", "-c", "-fPIC", "-o", parts + ".o",
+                        self.path("thing.c")], check=True)
         subprocess.run(["ar", "rcs", parts, parts + ".o"], check=True)
         self.assert_difference(self.symbols("--check", parts), "hidden is exported")
         self.assertEqual(0, run_tool("static-library", static, parts).returncode)
@@ -102,7 +94,7 @@ class Symbols(unittest.TestCase):
 
     def test_a_library_that_is_not_there_is_told(self):
         self.symbols("--write")
-        result = self.symbols("--check", os.path.join(self.root, "libnothing.so"))
+        result = self.symbols("--check", self.path("libnothing.so"))
         self.assertEqual((3, ""), (result.returncode, result.stdout))
 
     def test_wrong_use_is_told(self):
