@@ -1,9 +1,9 @@
 /*
  * Bloom filter: is a key surely absent, or perhaps present? In a fixed number of bytes.
  *
- * Blocked by cache line: all bits of a key lie in one line of 64 bytes, so a look-up costs one cache
- * miss at most. That costs some accuracy for the same size; the size is chosen for the rate that the
- * blocked form really has, so the rate asked for holds.
+ * Blocked by cache line: all bits of a key lie in one line of 64 bytes, so a look-up costs one
+ * cache miss at most. That costs some accuracy for the same size; the size is chosen for the rate
+ * that the blocked form really has, so the rate asked for holds.
  *
  * Threads  one at a time for add, clear and unite; any number may look up while nobody changes it
  * Source   Bloom, "Space/time trade-offs in hash coding with allowable errors", CACM 13(7), 1970;

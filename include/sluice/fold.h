@@ -36,8 +36,7 @@
 
 #if !defined(SLU_FOLD_NAME) || !defined(SLU_FOLD_VALUE) || !defined(SLU_FOLD_COMBINE) ||           \
     !defined(SLU_FOLD_IDENTITY)
-#error                                                                                             \
-    "define SLU_FOLD_NAME, SLU_FOLD_VALUE, SLU_FOLD_COMBINE and SLU_FOLD_IDENTITY before this include"
+#error "define SLU_FOLD_NAME, _VALUE, _COMBINE and _IDENTITY before this include"
 #endif
 
 #define SLU_FOLD_FN(suffix) SLU_FOLD_JOIN(SLU_FOLD_NAME, suffix)
@@ -56,8 +55,8 @@
  * on both move towards back, where the newest part is turned over. Each call moves them by one,
  * which completes the front part before it is needed.
  *
- * The order of the members keeps gcc from copying two of them as one vector: reading that back while
- * one half has just been stored stalls the processor, for 2.5 ns a step.
+ * The order of the members keeps gcc from copying two of them as one vector: reading that back
+ * while one half has just been stored stalls the processor, for 2.5 ns a step.
  */
 SLU_FOLD
 {

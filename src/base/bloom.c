@@ -35,8 +35,9 @@ GOLDEN_LAYOUT(struct slu_bloom, 64, 0, 0, block_count, seed, added_count, capaci
               budget, key_bits, reserved);
 
 /*
- * The rate of false positives with `load` keys a block on the average: the blocks' loads are Poisson
- * distributed, and a block with i keys answers yes by chance with (1 - (1 - 1/512)^(k i))^k.
+ * The rate of false positives with `load` keys a block on the average: the blocks' loads are
+ * Poisson distributed, and a block with i keys answers yes by chance with
+ * (1 - (1 - 1/512)^(k i))^k.
  */
 static double blocked_rate(double load, uint32_t key_bits)
 {
@@ -150,7 +151,7 @@ static struct probe probe_of(const struct slu_bloom *bloom, uint64_t hash)
 {
     __extension__ typedef unsigned __int128 wide;
     uint64_t block = (uint64_t)(((wide)hash * bloom->block_count) >> 64);
-    /* Odd constants of the golden ratio and of the square root of 3; the high bits are the mixed. */
+    /* Odd constants of the golden ratio and of the square root of 3; the high bits are mixed. */
     uint64_t first = (hash ^ (hash >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
     uint64_t second = (first ^ (first >> 29)) * UINT64_C(0xbb67ae8584caa73b);
     return (struct probe){block * BLOCK_WORDS, {first >> 1, second >> 1}};

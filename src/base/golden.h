@@ -15,22 +15,26 @@
      offsetof(type, member) / GOLDEN_LINE_BYTES !=                                                 \
          (offsetof(type, member) + GOLDEN_BYTES(type, member) - 1) / GOLDEN_LINE_BYTES)
 
-#define GOLDEN_EACH_1(f, t, m)                                                                     f(t, m)
-#define GOLDEN_EACH_2(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_1(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_3(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_2(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_4(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_3(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_5(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_4(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_6(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_5(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_7(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_6(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_8(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_7(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_9(f, t, m, ...)                                                                f(t, m) + GOLDEN_EACH_8(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_10(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_9(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_11(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_10(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_12(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_11(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_13(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_12(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_14(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_13(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_15(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_14(f, t, __VA_ARGS__)
-#define GOLDEN_EACH_16(f, t, m, ...)                                                               f(t, m) + GOLDEN_EACH_15(f, t, __VA_ARGS__)
+/* Aligned as a block of macros, these would pass the end of the line. */
+/* clang-format off */
+#define GOLDEN_EACH_1(f, t, m) f(t, m)
+#define GOLDEN_EACH_2(f, t, m, ...) f(t, m) + GOLDEN_EACH_1(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_3(f, t, m, ...) f(t, m) + GOLDEN_EACH_2(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_4(f, t, m, ...) f(t, m) + GOLDEN_EACH_3(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_5(f, t, m, ...) f(t, m) + GOLDEN_EACH_4(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_6(f, t, m, ...) f(t, m) + GOLDEN_EACH_5(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_7(f, t, m, ...) f(t, m) + GOLDEN_EACH_6(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_8(f, t, m, ...) f(t, m) + GOLDEN_EACH_7(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_9(f, t, m, ...) f(t, m) + GOLDEN_EACH_8(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_10(f, t, m, ...) f(t, m) + GOLDEN_EACH_9(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_11(f, t, m, ...) f(t, m) + GOLDEN_EACH_10(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_12(f, t, m, ...) f(t, m) + GOLDEN_EACH_11(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_13(f, t, m, ...) f(t, m) + GOLDEN_EACH_12(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_14(f, t, m, ...) f(t, m) + GOLDEN_EACH_13(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_15(f, t, m, ...) f(t, m) + GOLDEN_EACH_14(f, t, __VA_ARGS__)
+#define GOLDEN_EACH_16(f, t, m, ...) f(t, m) + GOLDEN_EACH_15(f, t, __VA_ARGS__)
+/* clang-format on */
+
 #define GOLDEN_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, n, ...) n
 #define GOLDEN_EACH(f, t, ...)                                                                     \
     GOLDEN_PICK(__VA_ARGS__, GOLDEN_EACH_16, GOLDEN_EACH_15, GOLDEN_EACH_14, GOLDEN_EACH_13,       \

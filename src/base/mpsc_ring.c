@@ -30,7 +30,7 @@ struct producers {
     _Atomic uint64_t refused_count;
     unsigned char apart[RING_APART_BYTES - 16];
 };
-GOLDEN_LAYOUT(struct producers, RING_APART_BYTES, 0, 0, head, refused_count, apart);
+GOLDEN_LAYOUT(struct producers, 128, 0, 0, head, refused_count, apart);
 
 struct consumer {
     _Atomic uint64_t tail;       /* only for SLU_RING_OVERWRITE, and then for its producers too */
@@ -40,7 +40,7 @@ struct consumer {
     bool holds_position;
     unsigned char apart[RING_APART_BYTES - 33];
 };
-GOLDEN_LAYOUT(struct consumer, RING_APART_BYTES, 0, 0, tail, held_count, popped_count,
+GOLDEN_LAYOUT(struct consumer, 128, 0, 0, tail, held_count, popped_count,
               held_position, holds_position, apart);
 
 struct slu_mpsc {

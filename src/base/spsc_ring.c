@@ -29,7 +29,7 @@ struct producer {
     _Atomic uint64_t refused_count;
     unsigned char apart[RING_APART_BYTES - 32];
 };
-GOLDEN_LAYOUT(struct producer, RING_APART_BYTES, 0, 0, head, claimed, tail_seen, refused_count,
+GOLDEN_LAYOUT(struct producer, 128, 0, 0, head, claimed, tail_seen, refused_count,
               apart);
 
 struct consumer {
@@ -38,7 +38,7 @@ struct consumer {
     _Atomic uint64_t lost_count;
     unsigned char apart[RING_APART_BYTES - 24];
 };
-GOLDEN_LAYOUT(struct consumer, RING_APART_BYTES, 0, 0, tail, head_seen, lost_count, apart);
+GOLDEN_LAYOUT(struct consumer, 128, 0, 0, tail, head_seen, lost_count, apart);
 
 struct slu_spsc {
     struct ring_shape shape;

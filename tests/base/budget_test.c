@@ -214,7 +214,8 @@ static void *rush_run(void *argument)
     struct rush *rush = argument;
     struct test_random random = test_random_start(rush->stream);
     rush->passed = true;
-    for (int round = 0; round < 20000; round++) {
+    uint64_t rounds = test_rounds(20000);
+    for (uint64_t round = 0; round < rounds; round++) {
         uint64_t bytes = test_random_below(&random, 400);
         if (slu_budget_charge(rush->budget, bytes) == 0) {
             rush->passed &= budget_used(rush->budget) <= rush->limit_bytes;

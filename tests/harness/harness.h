@@ -20,6 +20,9 @@ struct test_random {
 /* The run's seed, printed once: from SLUICE_TEST_SEED, or a constant so that CI repeats itself. */
 uint64_t test_seed(void);
 
+/* `usual` rounds of a random test; SLUICE_TEST_LONG=n makes it n times as many (make test-long). */
+uint64_t test_rounds(uint64_t usual);
+
 /* A source of its own for each test: `stream` tells tests of one program apart. */
 struct test_random test_random_start(uint64_t stream);
 

@@ -12,6 +12,13 @@ uint64_t test_seed(void)
     return text == NULL ? SEED_DEFAULT : strtoull(text, NULL, 0);
 }
 
+uint64_t test_rounds(uint64_t usual)
+{
+    const char *text = getenv("SLUICE_TEST_LONG");
+    uint64_t times = text == NULL ? 1 : strtoull(text, NULL, 0);
+    return usual * (times == 0 ? 1 : times);
+}
+
 /* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
 uint64_t test_random_next(struct test_random *random)
 {

@@ -1,27 +1,71 @@
-"""What test programs in Python share: each test is a function whose name is a claim."""
+"""Runs the tests of one Python file with TAP output: tap.main() in place of unittest.main(), or
+tap.run() for plain functions. A test that cannot run here raises tap.Skip with the reason.
+"""
 
+import sys
 import traceback
+import unittest
 
 
-class Skip(Exception):
-    """Raised by a test that cannot run here; the argument says why."""
+Skip = unittest.SkipTest
+
+
+class TapResult(unittest.TestResult):
+    _failed = None
+
+    def _line(self, test, verdict, remark=""):
+        number = self.testsRun
+        name = test.id().rsplit(".", 1)[-1].removeprefix("test_")
+        print(f"{verdict} {number} - {name}{remark}", flush=True)
+
+    def _failure(self, test, error):
+        self._line(test, "not ok")
+        self._trace(error)
+
+    @staticmethod
+    def _trace(error):
+        for line in "".join(traceback.format_exception(*error)).splitlines():
+            print(f"# {line}", flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self._line(test, "ok")
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self._failure(test, error)
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self._failure(test, error)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._line(test, "ok", f" # SKIP {reason}")
+
+    def addSubTest(self, test, subtest, error):
+        """A test has one line however many of its parts fail; each part is told in a comment."""
+        super().addSubTest(test, subtest, error)
+        if error is None:
+            return
+        if test is not self._failed:
+            self._failed = test
+            self._line(test, "not ok")
+        print(f"# in {subtest.id()}")
+        self._trace(error)
+
+
+def _report(suite):
+    print(f"1..{suite.countTestCases()}", flush=True)
+    result = TapResult()
+    suite.run(result)
+    return 0 if result.wasSuccessful() else 1
 
 
 def run(tests):
-    """Run all with TAP output; the result is the program's exit status."""
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        name = test.__name__
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except Skip as reason:
-            print(f"ok {number} - {name} # SKIP {reason}")
-        except Exception:  # whatever it is, the test has failed and the next one runs
-            failed += 1
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line[:500]}")
-            print(f"not ok {number} - {name}")
-        print(end="", flush=True)
-    return 1 if failed else 0
+    """Run functions as tests, each named by its claim; the result is the program's exit status."""
+    return _report(unittest.TestSuite(unittest.FunctionTestCase(test) for test in tests))
+
+
+def main():
+    sys.exit(_report(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])))

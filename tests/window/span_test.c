@@ -106,7 +106,8 @@ static void the_shortest_cover_is_found_with_each_byte_entering_once(void **stat
 {
     (void)state;
     struct test_random random = test_random_start(1);
-    for (int round = 0; round < 2000; round++) {
+    uint64_t rounds = test_rounds(2000);
+    for (uint64_t round = 0; round < rounds; round++) {
         char text[TEXT_MAX] = "";
         struct cover fresh = {.text = text};
         struct cover cover = fresh;
@@ -123,7 +124,8 @@ static void the_longest_run_of_few_values_is_found_with_each_entering_once(void 
 {
     (void)state;
     struct test_random random = test_random_start(2);
-    for (int round = 0; round < 2000; round++) {
+    uint64_t rounds = test_rounds(2000);
+    for (uint64_t round = 0; round < rounds; round++) {
         char text[TEXT_MAX] = "";
         struct distinct fresh = {.text = text,
                                  .distinct_max = (uint32_t)test_random_below(&random, 5)};
@@ -137,7 +139,8 @@ static void the_shortest_run_that_reaches_a_sum_is_found_with_each_entering_once
 {
     (void)state;
     struct test_random random = test_random_start(3);
-    for (int round = 0; round < 2000; round++) {
+    uint64_t rounds = test_rounds(2000);
+    for (uint64_t round = 0; round < rounds; round++) {
         uint32_t values[TEXT_MAX];
         for (size_t i = 0; i < TEXT_MAX; i++) {
             values[i] = (uint32_t)test_random_below(&random, 10);
