@@ -97,6 +97,10 @@ class RunTests(unittest.TestCase):
         result = self.run_programs("--no-suite", "one", "exit-good")
         self.assertEqual("1 passed, 0 failed, 0 skipped", self.last_line(result))
 
+    def test_a_wrapper_may_run_the_programs(self):
+        result = self.run_programs("--wrapper", "env", "exit-good")
+        self.assertEqual("1 passed, 0 failed, 0 skipped", self.last_line(result))
+
     def test_no_test_is_no_success(self):
         result = self.run_programs("--suite", "unheard-of")
         self.assertEqual(3, result.returncode)
