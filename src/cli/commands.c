@@ -1,0 +1,25 @@
+#include "cli/commands.h"
+
+#include "cli/command.h"
+
+extern const struct command completion_command;
+extern const struct command help_command;
+extern const struct command man_command;
+extern const struct command version_command;
+
+/* In alphabetical order. A name of two words needs a row of its first word, without `run`. */
+static const struct command *const rows[] = {
+    &completion_command, &help_command, &man_command, &version_command,
+};
+
+const struct command_table sluice_commands = {
+    .program = "sluice",
+    .version = SLUICE_VERSION,
+    .summary = "sliding windows with memory fixed in advance, and a diagnosis when memory grows",
+    .description =
+        "A sluice is a gate that holds a flow to what the channel below can carry. Sluice does "
+        "that for a running service: whatever keeps arriving lives in sliding windows whose "
+        "memory is fixed in advance.",
+    .rows = rows,
+    .row_count = sizeof(rows) / sizeof(rows[0]),
+};
