@@ -40,8 +40,8 @@ struct consumer {
     bool holds_position;
     unsigned char apart[RING_APART_BYTES - 33];
 };
-GOLDEN_LAYOUT(struct consumer, 128, 0, 0, tail, held_count, popped_count,
-              held_position, holds_position, apart);
+GOLDEN_LAYOUT(struct consumer, 128, 0, 0, tail, held_count, popped_count, held_position,
+              holds_position, apart);
 
 struct slu_mpsc {
     struct ring_shape shape;

@@ -34,6 +34,7 @@ print("};")
 print("static const struct power powers[] = {")
 for k in range(K_MIN, K_MAX + 1):
     value = scaled(k)
-    print(f"    {{UINT64_C({value >> 64:#018x}), UINT64_C({value & (1 << 64) - 1:#018x})}}, /* {k} */")
+    high, low = value >> 64, value & (1 << 64) - 1
+    print(f"    {{UINT64_C({high:#018x}), UINT64_C({low:#018x})}}, /* {k} */")
 print("};")
 print("#endif")

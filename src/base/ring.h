@@ -23,8 +23,8 @@ struct ring_shape {
     bool clear_consumed;
     unsigned char apart[RING_APART_BYTES - 49];
 };
-GOLDEN_LAYOUT(struct ring_shape, 128, 0, 0, slots, slot_mask, stride_bytes,
-              record_bytes, policy, budget, block_bytes, clear_consumed, apart);
+GOLDEN_LAYOUT(struct ring_shape, 128, 0, 0, slots, slot_mask, stride_bytes, record_bytes, policy,
+              budget, block_bytes, clear_consumed, apart);
 
 /* Check all options but those of one ring alone; returns 0 or -EINVAL. */
 int ring_options_check(const struct slu_ring_options *options, struct slu_diag *diag);

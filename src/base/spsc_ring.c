@@ -29,8 +29,7 @@ struct producer {
     _Atomic uint64_t refused_count;
     unsigned char apart[RING_APART_BYTES - 32];
 };
-GOLDEN_LAYOUT(struct producer, 128, 0, 0, head, claimed, tail_seen, refused_count,
-              apart);
+GOLDEN_LAYOUT(struct producer, 128, 0, 0, head, claimed, tail_seen, refused_count, apart);
 
 struct consumer {
     _Atomic uint64_t tail;

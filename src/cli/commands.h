@@ -6,4 +6,11 @@ struct command_table;
 
 extern const struct command_table sluice_commands;
 
+/* The rows, each in NAME_command.c. */
+extern const struct command completion_command;
+extern const struct command demo_command;
+extern const struct command help_command;
+extern const struct command man_command;
+extern const struct command version_command;
+
 #endif

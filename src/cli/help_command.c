@@ -1,8 +1,8 @@
+#include "cli/commands.h"
+
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/help.h"
-
-extern const struct command help_command;
 
 static const struct example examples[] = {
     {"sluice help", "what the program is, and its subcommands"},

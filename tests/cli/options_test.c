@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sluice/diag.h>
@@ -29,12 +30,15 @@ struct line {
 
 static void line_split(struct line *line, const char *text)
 {
-    assert_true(strlen(text) < sizeof(line->text));
-    strcpy(line->text, text);
+    assert_true(snprintf(line->text, sizeof(line->text), "%s", text) < (int)sizeof(line->text));
     line->word_count = 0;
-    for (char *at = strtok(line->text, " "); at != NULL; at = strtok(NULL, " ")) {
+    for (char *at = line->text + strspn(line->text, " "); *at != '\0'; at += strspn(at, " ")) {
         assert_true(line->word_count < WORD_MAX);
         line->words[line->word_count++] = at;
+        at += strcspn(at, " ");
+        if (*at != '\0') {
+            *at++ = '\0';
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +144,12 @@ static void integers_keep_all_their_bits(void **state)
                         "[-9223372036854775808,9223372036854775807,18446744073709551615,0]\n");
 }
 
+static void text_append(char text[TEXT_MAX], const char *more)
+{
+    size_t len = strlen(text);
+    assert_true(snprintf(text + len, TEXT_MAX - len, "%s", more) < (int)(TEXT_MAX - len));
+}
+
 static void nesting_to_the_limit_is_written(void **state)
 {
     (void)state;
@@ -156,21 +163,22 @@ static void nesting_to_the_limit_is_written(void **state)
         } else {
             json_begin_array(json);
         }
-        strcat(expected, depth % 3 == 0 ? "{\"k\":" : "[");
+        text_append(expected, depth % 3 == 0 ? "{\"k\":" : "[");
     }
     json_write_null(json);
-    strcat(expected, "null");
+    text_append(expected, "null");
     for (int depth = JSON_DEPTH_MAX - 1; depth >= 0; depth--) {
         if (depth % 3 == 0) {
             json_end_object(json);
         } else {
             json_end_array(json);
         }
-        strcat(expected, depth % 3 == 0 ? "}" : "]");
+        text_append(expected, depth % 3 == 0 ? "}" : "]");
     }
     json_writer_end(json);
     assert_int_equal(document.sink.err, 0);
-    assert_string_equal(document.text, strcat(expected, "\n"));
+    text_append(expected, "\n");
+    assert_string_equal(document.text, expected);
 }
 
 static void a_small_buffer_is_an_error_and_no_more(void **state)
