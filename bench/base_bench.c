@@ -1,19 +1,25 @@
 /* The base structures: what one operation costs, beside the C library where it has a peer. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sluice/budget.h>
+#include <sluice/intern.h>
 #include <sluice/pool.h>
 
 #include "bench.h"
 
 #define RECORD_BYTES 64
 #define RECORD_COUNT 4096 /* a power of two */
+#define STRING_COUNT 8192 /* a power of two */
+#define STRING_BYTES 32
 
 struct base {
     struct slu_budget *root;
     struct slu_budget *leaf;
     struct slu_pool *pool;
+    struct slu_intern *intern;
+    char strings[STRING_COUNT][STRING_BYTES];
     uint64_t rounds;
 };
 
@@ -45,9 +51,9 @@ static double charge_round(void *context)
  * RECORD_COUNT records live; each step gives one back, picked as a scattered sequence, and takes
  * another, whose first word is written.
  */
-static uint64_t victim(uint64_t step)
+static uint64_t scattered(uint64_t step, uint64_t count)
 {
-    return (step * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (RECORD_COUNT - 1);
+    return (step * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (count - 1);
 }
 
 static double pool_round(void *context)
@@ -60,7 +66,7 @@ static double pool_round(void *context)
     }
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < base->rounds; i++) {
-        uint64_t at = victim(i);
+        uint64_t at = scattered(i, RECORD_COUNT);
         must(slu_pool_give(base->pool, handles[at]));
         must(slu_pool_take(base->pool, &handles[at], &record));
         *(uint64_t *)record = i;
@@ -81,7 +87,7 @@ static double malloc_round(void *context)
     }
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < base->rounds; i++) {
-        uint64_t at = victim(i);
+        uint64_t at = scattered(i, RECORD_COUNT);
         free(records[at]);
         records[at] = malloc(RECORD_BYTES);
         *records[at] = i;
@@ -107,13 +113,77 @@ static double resolve_round(void *context)
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < base->rounds; i++) {
         /* Each look-up depends on the one before. */
-        sum = *(uint64_t *)slu_pool_resolve(base->pool, handles[victim(i + sum)]);
+        sum = *(uint64_t *)slu_pool_resolve(base->pool, handles[scattered(i + sum, RECORD_COUNT)]);
     }
     double ns = per_item_ns(start_ns, base->rounds);
     bench_keep(sum);
     for (uint64_t i = 0; i < RECORD_COUNT; i++) {
         must(slu_pool_give(base->pool, handles[i]));
     }
+    return ns;
+}
+
+static struct slu_bytes string_at(const struct base *base, uint64_t n)
+{
+    return (struct slu_bytes){base->strings[n], strlen(base->strings[n])};
+}
+
+/* Strings such as label values are, some 22 bytes long. */
+static void strings_make(struct base *base)
+{
+    for (uint64_t n = 0; n < STRING_COUNT; n++) {
+        snprintf(base->strings[n], STRING_BYTES, "/api/v1/item/%08x", (unsigned)(n * 2654435761u));
+        slu_intern_id id = 0;
+        must(slu_intern_add(base->intern, 0, string_at(base, n), &id));
+    }
+}
+
+static double intern_hit_round(void *context)
+{
+    struct base *base = context;
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        slu_intern_id id = 0;
+        must(slu_intern_add(base->intern, i, string_at(base, scattered(i, STRING_COUNT)), &id));
+        must(slu_intern_release(base->intern, i, id));
+    }
+    return per_item_ns(start_ns, base->rounds);
+}
+
+static double intern_find_round(void *context)
+{
+    struct base *base = context;
+    uint64_t start_ns = bench_now_ns();
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        slu_intern_id id = 0;
+        /* Each look-up depends on the one before. */
+        struct slu_bytes string = string_at(base, scattered(i + (sum & 1), STRING_COUNT));
+        sum += slu_intern_find(base->intern, string, &id) ? id : 0;
+    }
+    bench_keep(sum);
+    return per_item_ns(start_ns, base->rounds);
+}
+
+/* Every string is new, and reclaims one that has expired. */
+static double intern_churn_round(void *context)
+{
+    struct base *base = context;
+    struct slu_intern *intern = NULL;
+    struct slu_intern_options options = {.strings_max = STRING_COUNT,
+                                         .string_bytes_max = 64,
+                                         .bytes_max = STRING_COUNT * 8,
+                                         .idle_ns = STRING_COUNT / 2,
+                                         .seed = 1};
+    must(slu_intern_create(base->leaf, &options, NULL, &intern));
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        slu_intern_id id = 0;
+        must(slu_intern_add(intern, i, (struct slu_bytes){&i, sizeof(i)}, &id));
+        must(slu_intern_release(intern, i, id));
+    }
+    double ns = per_item_ns(start_ns, base->rounds);
+    slu_intern_destroy(&intern);
     return ns;
 }
 
@@ -128,15 +198,29 @@ static void measure(struct bench *bench, struct base *base, const char *name,
 
 static void body(struct bench *bench)
 {
-    struct base base = {.rounds = bench_scaled(bench, 10000000)};
+    static struct base base;
+    base.rounds = bench_scaled(bench, 5000000);
     must(slu_budget_create(NULL, "root", 64 << 20, &base.root));
     must(slu_budget_create(base.root, "leaf", 64 << 20, &base.leaf));
     struct slu_pool_options pool = {.record_bytes = RECORD_BYTES, .capacity = RECORD_COUNT};
     must(slu_pool_create(base.leaf, &pool, NULL, &base.pool));
+    struct slu_intern_options intern = {.strings_max = STRING_COUNT,
+                                        .string_bytes_max = STRING_BYTES,
+                                        .bytes_max = STRING_COUNT * STRING_BYTES,
+                                        .seed = 1};
+    must(slu_intern_create(base.leaf, &intern, NULL, &base.intern));
+    strings_make(&base);
     measure(bench, &base, "budget: charge and release, two levels", charge_round, NULL, NULL);
     measure(bench, &base, "pool: give and take one of 4,096 records", pool_round, "malloc/free",
             malloc_round);
     measure(bench, &base, "pool: resolve a handle (dependent)", resolve_round, NULL, NULL);
+    measure(bench, &base, "intern: find one of 8,192 strings (dependent)", intern_find_round, NULL,
+            NULL);
+    measure(bench, &base, "intern: add one that is there, and release it", intern_hit_round, NULL,
+            NULL);
+    measure(bench, &base, "intern: add a new string, reclaiming one", intern_churn_round, NULL,
+            NULL);
+    slu_intern_destroy(&base.intern);
     slu_pool_destroy(&base.pool);
     slu_budget_destroy(&base.leaf);
     slu_budget_destroy(&base.root);

@@ -120,11 +120,6 @@ void slu_pool_destroy(struct slu_pool **pool)
     *pool = NULL;
 }
 
-static void *slot_record(const struct slu_pool *pool, uint32_t slot)
-{
-    return pool->records + slot * pool->stride_bytes;
-}
-
 /* Returns false unless the handle names a record that is taken now. */
 static bool handle_slot(const struct slu_pool *pool, slu_pool_handle handle, uint32_t *slot)
 {
@@ -154,7 +149,7 @@ int slu_pool_take(struct slu_pool *pool, slu_pool_handle *handle, void **record)
     pool->states[slot] = generation | slot;
     pool->taken_count++;
     *handle = generation | slot;
-    *record = slot_record(pool, slot);
+    *record = pool_record(pool, slot);
     unpoison(*record, pool->record_bytes);
     return 0;
 }
@@ -165,7 +160,7 @@ int slu_pool_give(struct slu_pool *pool, slu_pool_handle handle)
     if (!handle_slot(pool, handle, &slot)) {
         return -ESTALE;
     }
-    void *record = slot_record(pool, slot);
+    void *record = pool_record(pool, slot);
     if (pool->zeroed) {
         memset(record, 0, pool->record_bytes);
     }
@@ -184,7 +179,7 @@ int slu_pool_give(struct slu_pool *pool, slu_pool_handle handle)
 void *slu_pool_resolve(const struct slu_pool *pool, slu_pool_handle handle)
 {
     uint32_t slot = 0;
-    return handle_slot(pool, handle, &slot) ? slot_record(pool, slot) : NULL;
+    return handle_slot(pool, handle, &slot) ? pool_record(pool, slot) : NULL;
 }
 
 uint32_t slu_pool_slot(const struct slu_pool *pool, slu_pool_handle handle)
@@ -200,7 +195,7 @@ bool slu_pool_next(const struct slu_pool *pool, uint32_t *position, slu_pool_han
         if ((state & pool->index_mask) == slot) {
             *position = slot + 1;
             *handle = state;
-            *record = slot_record(pool, slot);
+            *record = pool_record(pool, slot);
             return true;
         }
     }

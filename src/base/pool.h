@@ -50,6 +50,18 @@ void pool_init(struct slu_pool *pool, void *block, struct pool_parts parts,
 /* Before the block is freed. */
 void pool_deinit(struct slu_pool *pool);
 
+/* The record of a slot that is taken. */
+static inline void *pool_record(const struct slu_pool *pool, uint32_t slot)
+{
+    return pool->records + slot * pool->stride_bytes;
+}
+
+/* The handle of a slot that is taken. */
+static inline slu_pool_handle pool_handle(const struct slu_pool *pool, uint32_t slot)
+{
+    return pool->states[slot];
+}
+
 /* Abort unless the free list, the counters and the states agree. Cost: O(slots ever taken). */
 void pool_validate(const struct slu_pool *pool);
 
