@@ -1,3 +1,4 @@
+#include <sluice/clock.h>
 #include <sluice/diag.h>
 #include <sluice/error.h>
 
@@ -107,7 +108,7 @@ static void run_race(struct demo *demo, struct race_sample *sample)
     demo_history_add(&demo->history, sample);
     while (now_ns < end_ns && !interrupted) {
         race_advance(&demo->race, now_ns, now_ns + TICK_NS);
-        now_ns = host_now_ns();
+        now_ns = slu_clock_monotonic_ns();
         if (now_ns - sampled_ns >= FRAME_NS && now_ns < end_ns) {
             sampled_ns += (now_ns - sampled_ns) / FRAME_NS * FRAME_NS;
             race_take_sample(&demo->race, now_ns, sample);
@@ -118,7 +119,7 @@ static void run_race(struct demo *demo, struct race_sample *sample)
         }
         uint64_t wake_ns = now_ns + TICK_NS < end_ns ? now_ns + TICK_NS : end_ns;
         interrupted = interrupted || host_wait(wake_ns);
-        now_ns = host_now_ns();
+        now_ns = slu_clock_monotonic_ns();
     }
     race_advance(&demo->race, now_ns < end_ns ? now_ns : end_ns, now_ns + SECOND_NS);
     race_take_sample(&demo->race, now_ns, sample);
@@ -128,7 +129,7 @@ static void run_race(struct demo *demo, struct race_sample *sample)
 static int demo_start(struct demo *demo)
 {
     struct slu_diag diag;
-    int err = race_init(&demo->race, demo->view.options, host_now_ns());
+    int err = race_init(&demo->race, demo->view.options, slu_clock_monotonic_ns());
     if (err == 0) {
         return CLI_FINE;
     }

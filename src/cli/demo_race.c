@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include <sluice/budget.h>
+#include <sluice/clock.h>
 #include <sluice/window.h>
 
 #include "cli/host.h"
@@ -104,11 +105,11 @@ void race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns)
     while (race->event_count < due && now_ns < until_ns) {
         uint64_t left = due - race->event_count;
         uint64_t batch = left < BATCH_MAX ? left : BATCH_MAX;
-        uint64_t before_ns = host_now_ns();
+        uint64_t before_ns = slu_clock_monotonic_ns();
         add_to_growing(race, race->event_count + batch);
-        uint64_t between_ns = host_now_ns();
+        uint64_t between_ns = slu_clock_monotonic_ns();
         add_to_ring(race, race->event_count + batch);
-        now_ns = host_now_ns();
+        now_ns = slu_clock_monotonic_ns();
         if (batch >= TIMED_MIN && !race->growing_is_full) {
             race->timed_count += batch;
             race->growing_add_ns += between_ns - before_ns;
@@ -122,7 +123,7 @@ void race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns)
 static struct race_side ask_growing(struct race *race, uint64_t now_ns)
 {
     struct growing_answer answer;
-    uint64_t before_ns = host_now_ns();
+    uint64_t before_ns = slu_clock_monotonic_ns();
     growing_window_answer(&race->growing, now_ns, &answer);
     return (struct race_side){
         .held_bytes = race->growing.held_bytes,
@@ -132,7 +133,7 @@ static struct race_side ask_growing(struct race *race, uint64_t now_ns)
         .mean = answer.mean,
         .add_ns =
             race->timed_count == 0 ? NAN : (double)race->growing_add_ns / (double)race->timed_count,
-        .answer_ns = (double)(host_now_ns() - before_ns),
+        .answer_ns = (double)(slu_clock_monotonic_ns() - before_ns),
     };
 }
 
@@ -140,9 +141,9 @@ static struct race_side ask_ring(struct race *race, uint64_t now_ns)
 {
     struct slu_window_snapshot answer;
     struct slu_budget_stats stats;
-    uint64_t before_ns = host_now_ns();
+    uint64_t before_ns = slu_clock_monotonic_ns();
     slu_window_snapshot(race->ring, now_ns, &answer);
-    double answer_ns = (double)(host_now_ns() - before_ns);
+    double answer_ns = (double)(slu_clock_monotonic_ns() - before_ns);
     slu_budget_stats(race->budget, &stats);
     return (struct race_side){
         .held_bytes = stats.used_bytes,

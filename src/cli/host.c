@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sluice/clock.h>
+
 #define SECOND_NS UINT64_C(1000000000)
 
 int host_write(void *context, const char *bytes, size_t len)
@@ -104,7 +106,7 @@ bool host_wait(uint64_t until_ns)
 {
     sigset_t set = interrupts();
     for (;;) {
-        uint64_t now_ns = host_now_ns();
+        uint64_t now_ns = slu_clock_monotonic_ns();
         uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
         struct timespec timeout = {.tv_sec = (time_t)(left_ns / SECOND_NS),
                                    .tv_nsec = (long)(left_ns % SECOND_NS)};
@@ -115,13 +117,6 @@ bool host_wait(uint64_t until_ns)
             return false;
         }
     }
-}
-
-uint64_t host_now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails for an unknown clock alone */
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
 uint64_t host_resident_bytes(void)

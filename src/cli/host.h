@@ -31,14 +31,11 @@ struct draw_terminal host_output_terminal(void); /* of standard output */
 void host_hold_interrupts(void);
 
 /*
- * Wait until `until_ns` on the clock of host_now_ns, or for an interrupt.
+ * Wait until `until_ns` on the clock of slu_clock_monotonic_ns, or for an interrupt.
  *
  * Returns  true at an interrupt, whenever it came after host_hold_interrupts
  */
 bool host_wait(uint64_t until_ns);
-
-/* Monotonic nanoseconds. */
-uint64_t host_now_ns(void);
 
 /* Bytes of this process that are in memory, or 0 where /proc does not say. */
 uint64_t host_resident_bytes(void);
