@@ -15,6 +15,11 @@ import struct
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+
+import tap  # noqa: E402
+
+DRIVE = sys.argv[1]
 SEED = int(os.environ.get("SLUICE_TEST_SEED", "0x51755ce5eed"), 0)
 DOCUMENT_COUNT = 3000
 HOSTILE = [
@@ -113,13 +118,13 @@ def refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
 
 
-def write_documents(drive, steps):
+def write_documents(steps):
     text = "".join(step + "\n" for step in steps)
-    done = subprocess.run([drive], input=text.encode(), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([DRIVE], input=text.encode(), stdout=subprocess.PIPE, check=True)
     return done.stdout.split(b"\x1e")[:-1]
 
 
-def documents_and_hostile_strings_read_back(drive):
+def documents_and_hostile_strings_read_back():
     maker = Maker(random.Random(SEED))
     expected = []
     for _ in range(DOCUMENT_COUNT):
@@ -129,7 +134,7 @@ def documents_and_hostile_strings_read_back(drive):
         maker.steps += ["{", "k " + data.hex(), "s " + data.hex(), "}", "."]
         text = data.decode("utf-8", "replace")
         expected.append(Members([(text, text)]))
-    documents = write_documents(drive, maker.steps)
+    documents = write_documents(maker.steps)
     assert len(documents) == len(expected)
     for number, (document, value) in enumerate(zip(documents, expected)):
         controls = [byte for byte in document if byte < 0x20 and byte != 0x0A or byte == 0x7F]
@@ -139,32 +144,20 @@ def documents_and_hostile_strings_read_back(drive):
         assert same(read, value), f"document {number}: {document!r} is not {value!r}"
 
 
-def doubles_have_the_digits_of_pythons_repr(drive):
+def doubles_have_the_digits_of_pythons_repr():
     """repr is the shortest number too, and the nearest of the shortest."""
     source = random.Random(SEED + 1)
     values = [struct.unpack("<d", source.randbytes(8))[0] for _ in range(50000)]
     values = [value for value in values if math.isfinite(value)]
     steps = [f"d {struct.pack('>d', value).hex()}\n." for value in values]
-    for written, value in zip(write_documents(drive, steps), values, strict=True):
+    for written, value in zip(write_documents(steps), values, strict=True):
         written = written.decode().strip()
         assert decimal.Decimal(written) == decimal.Decimal(repr(value)), f"{written} {value!r}"
 
 
-def main():
-    tests = [documents_and_hostile_strings_read_back, doubles_have_the_digits_of_pythons_repr]
-    print(f"# seed {SEED:#x}")
-    print(f"1..{len(tests)}")
-    failed = False
-    for number, test in enumerate(tests, 1):
-        try:
-            test(sys.argv[1])
-            print(f"ok {number} - {test.__name__}")
-        except (AssertionError, ValueError, subprocess.CalledProcessError) as fault:
-            failed = True
-            print(f"# {str(fault)[:2000]}")
-            print(f"not ok {number} - {test.__name__}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    print(f"# seed {SEED:#x}")
+    sys.exit(tap.run([
+        documents_and_hostile_strings_read_back,
+        doubles_have_the_digits_of_pythons_repr,
+    ]))
