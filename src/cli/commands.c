@@ -1,13 +1,5 @@
 #include "cli/commands.h"
 
-#include "cli/command.h"
-
-extern const struct command completion_command;
-extern const struct command demo_command;
-extern const struct command help_command;
-extern const struct command man_command;
-extern const struct command version_command;
-
 /* In alphabetical order. A name of two words needs a row of its first word, without `run`. */
 static const struct command *const rows[] = {
     &completion_command, &demo_command, &help_command, &man_command, &version_command,

@@ -1,10 +1,9 @@
-#include "cli/cli.h"
-#include "cli/command.h"
-#include "cli/completion.h"
+#include "cli/commands.h"
 
 #include <string.h>
 
-extern const struct command completion_command;
+#include "cli/cli.h"
+#include "cli/completion.h"
 
 static const char *const shells[] = {"bash", "fish", "zsh", NULL};
 

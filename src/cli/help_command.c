@@ -1,8 +1,7 @@
-#include "cli/cli.h"
-#include "cli/command.h"
-#include "cli/help.h"
+#include "cli/commands.h"
 
-extern const struct command help_command;
+#include "cli/cli.h"
+#include "cli/help.h"
 
 static const struct example examples[] = {
     {"sluice help", "what the program is, and its subcommands"},

@@ -1,7 +1,4 @@
-#include "cli/cli.h"
-#include "cli/command.h"
-#include "cli/host.h"
-#include "cli/manual.h"
+#include "cli/commands.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,8 +7,9 @@
 
 #include "base/diag.h"
 #include "base/sink.h"
-
-extern const struct command man_command;
+#include "cli/cli.h"
+#include "cli/host.h"
+#include "cli/manual.h"
 
 #define PATH_BYTES_MAX 4096
 

@@ -1,9 +1,8 @@
+#include "cli/commands.h"
+
 #include "base/sink.h"
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "codec/json_writer.h"
-
-extern const struct command version_command;
 
 enum {
     VERSION_JSON
