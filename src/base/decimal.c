@@ -104,17 +104,26 @@ struct decimal decimal_from_double(double value)
 uint32_t decimal_place_count(uint64_t digits)
 {
     uint32_t count = 1;
-    for (; digits >= 10; digits /= 10) {
-        count++;
+    for (uint64_t bound = 10; digits >= bound && count < 20; bound *= 10) {
+        count++; /* at 20 places the bound has passed the type, and is not looked at */
     }
     return count;
 }
 
 uint32_t decimal_write(uint64_t digits, char out[20])
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     uint32_t count = decimal_place_count(digits);
-    for (uint32_t at = count; at-- > 0; digits /= 10) {
-        out[at] = (char)('0' + digits % 10);
+    uint32_t at = count;
+    for (; digits >= 10; digits /= 100) {
+        at -= 2;
+        memcpy(out + at, pairs + 2 * (digits % 100), 2);
+    }
+    if (at > 0) {
+        out[0] = (char)('0' + digits);
     }
     return count;
 }

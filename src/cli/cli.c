@@ -44,13 +44,16 @@ int cli_could_not(struct cli *cli, const char *command, const struct slu_diag *d
     return CLI_COULD_NOT;
 }
 
-/* Offer every visible command; of members, also the second word alone. */
+/* Every visible command is offered, and members also by their second word alone. */
 static const char *nearest_command(const struct command_table *table, const char *word)
 {
     struct nearest nearest = {.wanted = word, .wanted_len = strlen(word)};
     for (size_t i = 0; i < table->row_count; i++) {
+        const char *name = table->rows[i]->name;
+        const char *space = strchr(name, ' ');
         if (!table->rows[i]->hidden) {
-            nearest_offer(&nearest, table->rows[i]->name);
+            nearest_offer(&nearest, name, name);
+            nearest_offer(&nearest, space == NULL ? name : space + 1, name);
         }
     }
     return nearest.best;
@@ -124,7 +127,7 @@ static int run_without_command(struct cli *cli, const char *word)
 
 int cli_run(struct cli *cli, char **words, size_t word_count)
 {
-    static char version_word[] = "version";
+    char version_word[] = "version";
     if (word_count > 0 && strcmp(words[0], "--version") == 0) {
         words[0] = version_word;
     }

@@ -1,7 +1,5 @@
 #include "cli/commands.h"
 
-#include "cli/command.h"
-
 /* In alphabetical order. A name of two words needs a row of its first word, without `run`. */
 static const struct command *const rows[] = {
     &completion_command, &demo_command, &help_command, &man_command, &version_command,

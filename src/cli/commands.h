@@ -1,16 +1,15 @@
-/* The table of the program `sluice`. */
+/* The rows that there are, and the table of the program `sluice`. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-struct command_table;
+#include "cli/command.h"
 
-extern const struct command_table sluice_commands;
-
-/* The rows, each in NAME_command.c. */
 extern const struct command completion_command;
 extern const struct command demo_command;
 extern const struct command help_command;
 extern const struct command man_command;
 extern const struct command version_command;
+
+extern const struct command_table sluice_commands;
 
 #endif

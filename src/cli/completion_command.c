@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "cli/completion.h"
 
 static const char *const shells[] = {"bash", "fish", "zsh", NULL};

@@ -7,7 +7,6 @@
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "cli/demo_race.h"
 #include "cli/demo_view.h"
 #include "cli/host.h"
@@ -107,7 +106,7 @@ static void run_race(struct demo *demo, struct race_sample *sample)
     race_take_sample(&demo->race, now_ns, sample);
     demo_history_add(&demo->history, sample);
     while (now_ns < end_ns && !interrupted) {
-        race_advance(&demo->race, now_ns, now_ns + TICK_NS);
+        bool is_idle = race_advance(&demo->race, now_ns, now_ns + TICK_NS);
         now_ns = slu_clock_monotonic_ns();
         if (now_ns - sampled_ns >= FRAME_NS && now_ns < end_ns) {
             sampled_ns += (now_ns - sampled_ns) / FRAME_NS * FRAME_NS;
@@ -117,11 +116,11 @@ static void run_race(struct demo *demo, struct race_sample *sample)
             sink_flush(demo->cli->out);
             interrupted = demo->cli->out->err != 0;
         }
-        uint64_t wake_ns = now_ns + TICK_NS < end_ns ? now_ns + TICK_NS : end_ns;
-        interrupted = interrupted || host_wait(wake_ns);
+        uint64_t wake_ns = is_idle ? now_ns + TICK_NS : now_ns;
+        interrupted = interrupted || host_wait(wake_ns < end_ns ? wake_ns : end_ns);
         now_ns = slu_clock_monotonic_ns();
     }
-    race_advance(&demo->race, now_ns < end_ns ? now_ns : end_ns, now_ns + SECOND_NS);
+    (void)race_advance(&demo->race, now_ns < end_ns ? now_ns : end_ns, now_ns + SECOND_NS);
     race_take_sample(&demo->race, now_ns, sample);
     demo_history_add(&demo->history, sample);
 }

@@ -99,7 +99,7 @@ static void add_to_ring(struct race *race, uint64_t end)
     }
 }
 
-void race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns)
+bool race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns)
 {
     uint64_t due = due_count(race, now_ns);
     while (race->event_count < due && now_ns < until_ns) {
@@ -118,6 +118,7 @@ void race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns)
         race->event_count += batch;
     }
     watch_ring(race);
+    return race->event_count >= due;
 }
 
 static struct race_side ask_growing(struct race *race, uint64_t now_ns)

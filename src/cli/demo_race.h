@@ -65,9 +65,9 @@ void race_deinit(struct race *race);
 
 /*
  * Offer both windows the events that are due at `now_ns`, evenly spaced; what does not fit before
- * `until_ns` stays due.
+ * `until_ns` stays due. Returns whether nothing is.
  */
-void race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns);
+bool race_advance(struct race *race, uint64_t now_ns, uint64_t until_ns);
 
 /* Ask both windows and look at their memory. */
 void race_take_sample(struct race *race, uint64_t now_ns, struct race_sample *out);

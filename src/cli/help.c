@@ -163,6 +163,8 @@ void help_write_overview(struct sink *out, const struct command_table *table, ui
     sink_format(&title, "'%s help COMMAND' or '%s COMMAND --help' says more, with examples.",
                 table->program, table->program);
     draw_text_wrapped(out, text, 0, width);
+    draw_text_wrapped(out, "Exit status: 0 fine, 1 findings, 2 wrong use, 3 could not do it.", 0,
+                      width);
 }
 
 void help_write_command(struct sink *out, const struct command_table *table,

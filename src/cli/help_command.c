@@ -1,7 +1,6 @@
 #include "cli/commands.h"
 
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "cli/help.h"
 
 static const struct example examples[] = {

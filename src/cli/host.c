@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,15 @@ int host_write(void *context, const char *bytes, size_t len)
     int fd = *(const int *)context;
     while (len > 0) {
         ssize_t written = write(fd, bytes, len);
-        if (written < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (written > 0) {
+        if (written >= 0) {
             bytes += written;
             len -= (size_t)written;
+        } else if (errno == EAGAIN) {
+            /* Another program has made the shared terminal or pipe non-blocking. */
+            struct pollfd writable = {.fd = fd, .events = POLLOUT};
+            (void)poll(&writable, 1, -1); /* write says what is wrong */
+        } else if (errno != EINTR) {
+            return -errno;
         }
     }
     return 0;

@@ -8,7 +8,6 @@
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "cli/host.h"
 #include "cli/manual.h"
 

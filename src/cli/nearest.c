@@ -37,22 +37,22 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b
     return rows[a_len % 3][b_len];
 }
 
-void nearest_offer(struct nearest *nearest, const char *candidate)
+void nearest_offer(struct nearest *nearest, const char *word, const char *meant)
 {
-    size_t len = strlen(candidate);
+    size_t len = strlen(word);
     if (len > WORD_MAX || nearest->wanted_len > WORD_MAX) {
         return;
     }
-    size_t distance = edit_distance(nearest->wanted, nearest->wanted_len, candidate, len);
+    size_t distance = edit_distance(nearest->wanted, nearest->wanted_len, word, len);
     size_t allowed = len / 3 == 0 ? 1 : len / 3;
     bool is_beginning = nearest->wanted_len >= 2 && nearest->wanted_len < len &&
-                        memcmp(nearest->wanted, candidate, nearest->wanted_len) == 0;
+                        memcmp(nearest->wanted, word, nearest->wanted_len) == 0;
     if (is_beginning) {
         distance = smaller(distance, 1);
     }
     bool near = is_beginning || (distance <= allowed && distance < len);
     if (near && (nearest->best == NULL || distance < nearest->best_distance)) {
-        nearest->best = candidate;
+        nearest->best = meant;
         nearest->best_distance = distance;
     }
 }

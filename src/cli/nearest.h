@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Start with `best` NULL and offer each candidate once. */
+/* Start with `best` NULL and offer each word once. */
 struct nearest {
     const char *wanted;
     size_t wanted_len;
@@ -13,10 +13,10 @@ struct nearest {
 };
 
 /*
- * Keep `candidate` if it is nearer than what was offered before: by insertions, deletions,
- * replacements and swaps of neighbours, at most a third of the letters and at least one; or if
- * `wanted`, of two letters or more, is its beginning.
+ * Keep `meant` as the best if `word` is nearer than what was offered before: by insertions,
+ * deletions, replacements and swaps of neighbours, at most a third of the letters and at least one;
+ * or if `wanted`, of two letters or more, is its beginning.
  */
-void nearest_offer(struct nearest *nearest, const char *candidate);
+void nearest_offer(struct nearest *nearest, const char *word, const char *meant);
 
 #endif

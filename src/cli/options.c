@@ -41,6 +41,18 @@ static void write_choices(struct sink *out, const char *const *choices)
     }
 }
 
+static void write_limits(struct sink *out, const struct option *option)
+{
+    if (option->min > 0) {
+        sink_text(out, option->max > 0 ? "from " : "at least ");
+        write_number(out, option->kind, option->min);
+    }
+    if (option->max > 0) {
+        sink_text(out, option->min > 0 ? " to " : "at most ");
+        write_number(out, option->kind, option->max);
+    }
+}
+
 void options_write_allowed(struct sink *out, const struct option *option)
 {
     static const char *const phrases[] = {
@@ -55,15 +67,9 @@ void options_write_allowed(struct sink *out, const struct option *option)
     sink_text(out, phrases[option->kind]);
     if (option->kind == OPTION_CHOICE) {
         write_choices(out, option->choices);
-        return;
-    }
-    if (option->min > 0) {
-        sink_text(out, option->max > 0 ? " from " : " of at least ");
-        write_number(out, option->kind, option->min);
-    }
-    if (option->max > 0) {
-        sink_text(out, option->min > 0 ? " to " : " up to ");
-        write_number(out, option->kind, option->max);
+    } else if (option->min > 0 || option->max > 0) {
+        sink_text(out, option->kind == OPTION_INTEGER ? " " : ", ");
+        write_limits(out, option);
     }
 }
 
@@ -111,7 +117,7 @@ static const char *nearest_choice(const char *const *choices, const char *text)
 {
     struct nearest nearest = {.wanted = text, .wanted_len = strlen(text)};
     for (size_t i = 0; choices != NULL && choices[i] != NULL; i++) {
-        nearest_offer(&nearest, choices[i]);
+        nearest_offer(&nearest, choices[i], choices[i]);
     }
     return nearest.best;
 }
@@ -167,9 +173,10 @@ static int option_set_next(struct reader *reader, size_t index)
 static int refuse_unknown(const struct reader *reader, const char *name, size_t len)
 {
     struct nearest nearest = {.wanted = name, .wanted_len = len};
-    nearest_offer(&nearest, "help");
+    nearest_offer(&nearest, "help", "help");
     for (size_t i = 0; i < reader->command->option_count; i++) {
-        nearest_offer(&nearest, reader->command->options[i].name);
+        const char *candidate = reader->command->options[i].name;
+        nearest_offer(&nearest, candidate, candidate);
     }
     int shown = len > VALUE_SHOWN_MAX ? VALUE_SHOWN_MAX : (int)len;
     if (nearest.best == NULL) {

@@ -2,7 +2,6 @@
 
 #include "base/sink.h"
 #include "cli/cli.h"
-#include "cli/command.h"
 #include "codec/json_writer.h"
 
 enum {

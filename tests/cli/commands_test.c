@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "cli/command.h"
 #include "cli/options.h"
 
 #include "harness.h"

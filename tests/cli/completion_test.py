@@ -167,6 +167,12 @@ def zsh_completes_what_is_typed_at_a_terminal():
                       "autoload -U compinit; compinit -u -D; source {script}; PROMPT='READY''> '")
 
 
+def zsh_loads_the_installed_file_when_it_is_needed():
+    drive_in_terminal("zsh", [shell("zsh"), "-f", "-i"],
+                      "cp {script} _sample; fpath=($PWD $fpath); autoload -U compinit; "
+                      "compinit -u -D; PROMPT='READY''> '")
+
+
 if __name__ == "__main__":
     sys.exit(tap.run([
         bash_accepts_the_script,
@@ -176,4 +182,5 @@ if __name__ == "__main__":
         fish_completes_every_position,
         bash_completes_what_is_typed_at_a_terminal,
         zsh_completes_what_is_typed_at_a_terminal,
+        zsh_loads_the_installed_file_when_it_is_needed,
     ]))

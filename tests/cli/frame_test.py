@@ -4,6 +4,7 @@
 SAMPLE is the same frame with a table of its own (sample_program.c).
 """
 
+import fcntl
 import json
 import os
 import re
@@ -74,6 +75,7 @@ def help_is_no_wider_than_the_terminal():
 def mistakes_are_answered_with_what_was_probably_meant():
     for arguments, first_line in [
             (["dmeo"], "sluice: unknown command 'dmeo'; did you mean 'demo'?"),
+            (["helo", "demo"], "sluice: unknown command 'helo'; did you mean 'help'?"),
             (["frobnicate"], "sluice: unknown command 'frobnicate'"),
             (["help", "vers"], "sluice: unknown command 'vers'; did you mean 'version'?"),
             (["help", "demo", "x"], "sluice demo: unknown command 'demo x'"),
@@ -82,7 +84,7 @@ def mistakes_are_answered_with_what_was_probably_meant():
             (["demo", "--rate", "5x"],
              "sluice demo: --rate is '5x', but must be a whole number from 1 to 10000000"),
             (["demo", "--limit=1KiB"], "sluice demo: --limit is '1KiB', but must be a size such "
-                                       "as 512KiB from 4KiB to 1TiB"),
+                                       "as 512KiB, from 4KiB to 1TiB"),
             (["demo", "-s"],
              "sluice demo: --seconds needs a value: a whole number from 1 to 3600"),
             (["demo", "10"], "sluice demo: unexpected argument '10'"),
@@ -99,6 +101,13 @@ def mistakes_are_answered_with_what_was_probably_meant():
         lines = done.stderr.decode().splitlines()
         assert lines[0] == first_line, lines
         assert re.fullmatch(r"Try 'sluice( \w+)? --help'\.", lines[1]), lines
+
+
+def a_second_word_alone_leads_to_its_command():
+    for word in ("top", "topp"):
+        done = run(SAMPLE, word)
+        first_line = f"sample: unknown command '{word}'; did you mean 'heap top'?"
+        assert done.stderr.decode().splitlines()[0] == first_line, done
 
 
 def hostile_words_are_shown_harmlessly():
@@ -143,6 +152,19 @@ def output_that_cannot_be_written_is_an_error():
             assert b"No space left on device" in done.stderr, done
 
 
+def output_waits_for_a_slow_reader():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    arguments = ["heap", "diff", "x" * 4000, "y" * 4000]
+    with subprocess.Popen([SAMPLE, *arguments], stdout=writer) as process:
+        os.close(writer)
+        with open(reader, "rb") as file:
+            shown = file.read().decode()
+    assert process.returncode == FINE
+    assert len(shown) > 8000 and shown == text(SAMPLE, *arguments)
+
+
 def colour_is_for_terminals_that_want_it():
     for environment, coloured in (({"NO_COLOR": None}, True), ({"NO_COLOR": ""}, True),
                                   ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
@@ -170,11 +192,13 @@ if __name__ == "__main__":
         members_of_a_group_have_help_too,
         help_is_no_wider_than_the_terminal,
         mistakes_are_answered_with_what_was_probably_meant,
+        a_second_word_alone_leads_to_its_command,
         hostile_words_are_shown_harmlessly,
         without_arguments_help_goes_to_the_error_output,
         options_and_operands_reach_the_command,
         json_of_version_is_json,
         output_that_cannot_be_written_is_an_error,
+        output_waits_for_a_slow_reader,
         colour_is_for_terminals_that_want_it,
         names_from_outside_are_escaped_and_cut,
     ]))

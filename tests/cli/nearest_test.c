@@ -11,7 +11,7 @@ static const char *meant(const char *wanted)
 {
     struct nearest nearest = {.wanted = wanted, .wanted_len = strlen(wanted)};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        nearest_offer(&nearest, words[i]);
+        nearest_offer(&nearest, words[i], words[i]);
     }
     return nearest.best;
 }

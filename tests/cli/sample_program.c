@@ -5,14 +5,11 @@
  */
 #include "base/sink.h"
 #include "cli/cli.h"
+#include "cli/commands.h"
 #include "codec/json_writer.h"
 #include "draw/draw.h"
 
 #include "sample_rows.h"
-
-extern const struct command completion_command;
-extern const struct command help_command;
-extern const struct command man_command;
 
 static void write_value(struct json_writer *json, const struct option *option,
                         const struct option_value *value)
