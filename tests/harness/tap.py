@@ -1,11 +1,14 @@
-"""Runs the tests of one Python file with TAP output: tap.main() in place of unittest.main(), or
-tap.run() for plain functions. A test that cannot run here raises tap.Skip with the reason.
+"""Runs tests written in Python, with TAP output.
+
+tap.main() runs the unittest classes of a program, tap.run([...]) a list of functions whose names
+are claims; a test that cannot run here raises tap.Skip with the reason.
 """
 
 import sys
 import traceback
 import unittest
 
+COLUMNS_MAX = 500  # of a traceback's line: a difference may be a whole page
 
 Skip = unittest.SkipTest
 
@@ -14,9 +17,8 @@ class TapResult(unittest.TestResult):
     _failed = None
 
     def _line(self, test, verdict, remark=""):
-        number = self.testsRun
         name = test.id().rsplit(".", 1)[-1].removeprefix("test_")
-        print(f"{verdict} {number} - {name}{remark}", flush=True)
+        print(f"{verdict} {self.testsRun} - {name}{remark}", flush=True)
 
     def _failure(self, test, error):
         self._line(test, "not ok")
@@ -25,7 +27,7 @@ class TapResult(unittest.TestResult):
     @staticmethod
     def _trace(error):
         for line in "".join(traceback.format_exception(*error)).splitlines():
-            print(f"# {line}", flush=True)
+            print(f"# {line[:COLUMNS_MAX]}", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -55,7 +57,7 @@ class TapResult(unittest.TestResult):
         self._trace(error)
 
 
-def _report(suite):
+def _run_suite(suite):
     print(f"1..{suite.countTestCases()}", flush=True)
     result = TapResult()
     suite.run(result)
@@ -63,9 +65,10 @@ def _report(suite):
 
 
 def run(tests):
-    """Run functions as tests, each named by its claim; the result is the program's exit status."""
-    return _report(unittest.TestSuite(unittest.FunctionTestCase(test) for test in tests))
+    """The exit status of a program whose tests are these functions."""
+    return _run_suite(unittest.TestSuite(unittest.FunctionTestCase(test) for test in tests))
 
 
 def main():
-    sys.exit(_report(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])))
+    """Run the unittest classes of this program and exit."""
+    sys.exit(_run_suite(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])))

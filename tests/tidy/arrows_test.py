@@ -125,6 +125,9 @@ class Arrows(TidyTestCase):
         for included in ("<sys/socket.h>", "<netinet/in.h>", "<microhttpd.h>"):
             self.include_from("store", included)
             self.assert_finding("src/store/probe.c:3", "store must not include")
+        self.include_from("limit", "<netinet/in.h>")
+        self.include_from("store", "<stdio.h>")
+        self.assert_clean()
 
     def test_the_store_does_not_include_net(self):
         self.include_from("net", '"base/slot.h"')

@@ -64,15 +64,21 @@ class Headers(TidyTestCase):
                                for compiler in ("clang++", "clang", "g++", "gcc")],
                              ("include/sluice/fold_turn.h:1", "not enclosed in a guard"))
 
+    def test_a_template_of_one_test_is_compiled_in_it(self):
+        self.write("tests/base/subject.h", "int SUBJECT(void);\n")
+        self.write("tests/base/thing_test.c", '#define SUBJECT one\n#include "subject.h"\n'
+                   '#undef SUBJECT\n#define SUBJECT two\n#include "subject.h"\n')
+        self.assert_clean()
+        self.write("tests/base/thing_test.c", '#define SUBJECT one\n#include "subject.h"\n')
+        self.assert_finding("tests/base/subject.h:1", "guard")
+
     def test_a_source_includes_its_own_header_first(self):
         self.write("src/store/store.c", '#include <stdio.h>\n\n#include "store/store.h"\n')
         self.assert_finding("src/store/store.c:1", "own header comes first: store/store.h")
 
-    def test_a_source_without_a_namesake_begins_with_a_header_of_its_folder(self):
-        self.add_source("src/store/seal.c", '#include "store/store.h"\n\n#include <stdio.h>\n')
+    def test_a_source_without_a_header_of_its_name_begins_with_system_headers(self):
+        self.add_source("src/store/seal.c", '#include <stdio.h>\n\n#include "store/store.h"\n')
         self.assert_clean()
-        self.write("src/store/seal.c", '#include <stdio.h>\n\n#include "store/store.h"\n')
-        self.assert_finding("src/store/seal.c:1", "own header comes first")
 
     def test_system_headers_come_before_ours(self):
         self.write("src/store/store.c", '#include "store/store.h"\n\n#include "base/slot.h"\n'

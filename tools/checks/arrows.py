@@ -61,8 +61,8 @@ LIBC_HEADER = re.compile(
 
 # Libraries whose headers stay in one place: (header, folders, what to use elsewhere).
 EXTERNAL_HOMES = (
-    (re.compile(r"(sys/(socket|un|epoll)|netdb)\.h|(net|netinet|arpa)/"), ("sys", "net", "preload"),
-     "sockets are reached through sys and net"),
+    (re.compile(r"(sys/(socket|un|epoll)|netdb)\.h|(net|netinet|arpa)/"),
+     tuple(folder for folder in ARROWS if folder != "store"), "the store knows no network"),
     (re.compile(r"(nghttp2|wslay|curl|gnutls)/|microhttpd\.h"), ("net",),
      "HTTP, WebSocket and TLS are net's"),
     (re.compile(r"elfutils/|(libelf|gelf|dwarf)\.h"), ("symbol", "holders"),

@@ -35,11 +35,16 @@ PART_GUARD = re.compile(r"\A\s*#ifndef \w+\n#error\b")
 
 
 def is_part(tree, path):
-    """A part of a template header: it refuses to be included by anything else."""
+    """A part of a template header, which refuses to be included by anything else; or a template of
+    one test's own, which that test includes more than once."""
     name = path.removeprefix("include/")
-    return bool(PART_GUARD.match(tree.code(path))) and any(
-        include.name == name for template in TEMPLATES if template in tree.files
-        for include in tree.includes(template))
+    if PART_GUARD.match(tree.code(path)):
+        return any(include.name == name for template in TEMPLATES if template in tree.files
+                   for include in tree.includes(template))
+    folder, name = os.path.split(path)
+    return path.startswith("tests/") and any(
+        [include.name for include in tree.includes(user)].count(name) > 1
+        for user in tree.select(".c", under=(folder + "/",)))
 
 
 def guards_of(path):
@@ -68,33 +73,26 @@ def check_guards(tree):
 
 
 def own_headers(tree, path):
-    """The headers that a .c file may begin with: its namesakes, else any of its folder."""
+    """The headers named as a .c file is, private and public."""
     folder, stem = os.path.dirname(path).removeprefix("src/"), os.path.basename(path)[:-2]
-    namesakes = {f"{folder}/{stem}.h": f"src/{folder}/{stem}.h",
-                 f"sluice/{stem}.h": f"include/sluice/{stem}.h"}
-    there = {name for name, file in namesakes.items() if file in tree.files}
-    if f"include/sluice/{stem}.h" in TEMPLATES:
+    own = {f"{folder}/{stem}.h": f"src/{folder}/{stem}.h",
+           f"sluice/{stem}.h": f"include/sluice/{stem}.h"}
+    names = {name for name, file in own.items() if file in tree.files}
+    if own[f"sluice/{stem}.h"] in TEMPLATES:
         # What is not generic of a template is declared beside it, in NAME_block.h or the like.
-        there |= {header.removeprefix("include/")
+        names |= {header.removeprefix("include/")
                   for header in tree.select(".h", under=(f"include/sluice/{stem}_",))}
-    if there:
-        return there
-    public = {include.name for include in tree.includes(path) if include.name.startswith("sluice/")}
-    return public | {header.removeprefix("src/")
-                     for header in tree.select(".h", under=(f"src/{folder}/",))}
+    return names
 
 
 def check_own_header_first(tree):
-    """So that each header is known to need nothing before it."""
+    """So that a header that needs something before it is noticed while it is written."""
     for path in tree.select(".c", under=("src/",)):
         own = own_headers(tree, path)
-        includes = tree.includes(path)
-        if not own or os.path.basename(path) == "main.c":
-            continue
-        if not includes or includes[0].name not in own:
-            line = includes[0].line if includes else 1
-            named = " or ".join(sorted(own)) if len(own) <= 2 else "a header of its folder"
-            yield Finding(path, line, f"its own header comes first: {named}")
+        first = next(iter(tree.includes(path)), None)
+        if own and (first is None or first.name not in own):
+            yield Finding(path, first.line if first else 1,
+                          f"its own header comes first: {' or '.join(sorted(own))}")
 
 
 def is_ours(include):
