@@ -76,6 +76,20 @@ class Installed(unittest.TestCase):
                 self.assertEqual([], self.dynamic(program, "NEEDED"))
                 self.assertEqual(SAYS, output_of(program))
 
+    def test_the_first_program_of_the_readme_prints_what_it_says(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as readme:
+            text = readme.read()
+        code = re.search(r"```c\n(.*?)```", text, re.DOTALL).group(1)
+        self.assertLessEqual(len(code.splitlines()), 22)
+        says = re.search(r"^prints `(.*)`", text, re.MULTILINE).group(1)
+        source = os.path.join(self.place, "first.c")
+        program = os.path.join(self.place, "first")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(code)
+        output_of("cc", *WARNINGS, source, "-o", program, *self.pkg_config("--cflags", "--libs"))
+        folder = os.path.dirname(self.find("libsluice.so"))
+        self.assertEqual(says + "\n", output_of(program, LD_LIBRARY_PATH=folder))
+
     def test_an_installation_may_be_moved(self):
         moved = os.path.join(self.place, "moved")
         shutil.copytree(self.destination, moved, symlinks=True)
