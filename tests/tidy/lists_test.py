@@ -47,6 +47,14 @@ class Lists(TidyTestCase):
                    "test('other', suite: ['base', 'threads'])\n")
         self.assert_finding("tests/base/thing_test.c:3", "suite 'threads'")
 
+    def test_a_link_of_a_page_leads_somewhere(self):
+        self.write("docs/page.md", "[a](../src/base/), [b](other.md#part), [c](#part),\n"
+                                   "[d](https://example.org/x), [e](../Makefile)\n")
+        self.write("docs/other.md", "# Part\n")
+        self.assert_clean()
+        self.write("docs/page.md", "\n[a](elsewhere.md)\n")
+        self.assert_finding("docs/page.md:2", "elsewhere.md leads nowhere")
+
 
 if __name__ == "__main__":
     tap.main()

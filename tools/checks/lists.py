@@ -1,4 +1,4 @@
-"""Nothing is left out: sources are in their meson.build, fuzz targets have a corpus."""
+"""Nothing is left out: builds name all sources, fuzz targets have a corpus, links an end."""
 
 import os
 import re
@@ -14,6 +14,10 @@ LISTED = (
     ("bench/", re.compile(r"_bench\.c$"), re.compile(r"_bench\.c$")),
     ("fuzz/", re.compile(r"_fuzz\.c$"), re.compile(r"_fuzz\.c$")),
 )
+
+
+# [text](target#section), where the target is neither a section of the page nor elsewhere.
+LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def check_lists(tree):
@@ -70,4 +74,14 @@ def check_thread_suites(tree):
                                                  "suite 'threads', for ThreadSanitizer")
 
 
-CHECKS = (check_lists, check_fuzz_targets, check_thread_suites)
+def check_links(tree):
+    """A page's link into the tree leads somewhere."""
+    for path in tree.select(".md"):
+        for number, line in enumerate(tree.lines(path), 1):
+            for target in LINK.findall(line):
+                place = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if not any(file == place or file.startswith(place + "/") for file in tree.files):
+                    yield Finding(path, number, f"the link to {target} leads nowhere")
+
+
+CHECKS = (check_lists, check_fuzz_targets, check_thread_suites, check_links)
