@@ -29,12 +29,17 @@ struct line {
 
 static void line_split(struct line *line, const char *text)
 {
-    assert_true(strlen(text) < sizeof(line->text));
-    strcpy(line->text, text);
+    size_t size = strlen(text) + 1;
+    assert_true(size <= sizeof(line->text));
+    memcpy(line->text, text, size);
     line->word_count = 0;
-    for (char *at = strtok(line->text, " "); at != NULL; at = strtok(NULL, " ")) {
+    for (char *at = line->text + strspn(line->text, " "); *at != '\0'; at += strspn(at, " ")) {
         assert_true(line->word_count < WORD_MAX);
         line->words[line->word_count++] = at;
+        at += strcspn(at, " ");
+        if (*at == ' ') {
+            *at++ = '\0';
+        }
     }
 }
 

@@ -148,7 +148,9 @@ static void nesting_to_the_limit_is_written(void **state)
     (void)state;
     struct document document;
     struct json_writer *json = document_begin(&document, JSON_COMPACT);
-    char expected[TEXT_MAX] = "";
+    char text[TEXT_MAX];
+    struct sink expected;
+    sink_init_fixed(&expected, text, sizeof(text));
     for (int depth = 0; depth < JSON_DEPTH_MAX; depth++) {
         if (depth % 3 == 0) {
             json_begin_object(json);
@@ -156,21 +158,22 @@ static void nesting_to_the_limit_is_written(void **state)
         } else {
             json_begin_array(json);
         }
-        strcat(expected, depth % 3 == 0 ? "{\"k\":" : "[");
+        sink_text(&expected, depth % 3 == 0 ? "{\"k\":" : "[");
     }
     json_write_null(json);
-    strcat(expected, "null");
+    sink_text(&expected, "null");
     for (int depth = JSON_DEPTH_MAX - 1; depth >= 0; depth--) {
         if (depth % 3 == 0) {
             json_end_object(json);
         } else {
             json_end_array(json);
         }
-        strcat(expected, depth % 3 == 0 ? "}" : "]");
+        sink_text(&expected, depth % 3 == 0 ? "}" : "]");
     }
     json_writer_end(json);
+    sink_char(&expected, '\n');
     assert_int_equal(document.sink.err, 0);
-    assert_string_equal(document.text, strcat(expected, "\n"));
+    assert_string_equal(document.text, text);
 }
 
 static void a_small_buffer_is_an_error_and_no_more(void **state)
