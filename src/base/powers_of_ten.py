@@ -33,8 +33,7 @@ print("    uint64_t low;")
 print("};")
 print("static const struct power powers[] = {")
 for k in range(K_MIN, K_MAX + 1):
-    value = scaled(k)
-    high, low = value >> 64, value & (1 << 64) - 1
+    high, low = divmod(scaled(k), 1 << 64)
     print(f"    {{UINT64_C({high:#018x}), UINT64_C({low:#018x})}}, /* {k} */")
 print("};")
 print("#endif")

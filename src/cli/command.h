@@ -2,8 +2,8 @@
  * The rows of the table of subcommands. Parsing, --help, completion and manual pages are all made
  * from these rows, and from nothing else.
  *
- * A new subcommand is a file NAME_command.c that defines `const struct command NAME_command`, a
- * line each in commands.h and commands.c, and its name in meson.build.
+ * A new subcommand is a file NAME_command.c that defines `const struct command NAME_command`, and a
+ * line each in commands.h, commands.c and meson.build.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H

@@ -1,7 +1,6 @@
 #include "cli/options.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sluice/diag.h>
@@ -30,13 +29,15 @@ struct line {
 
 static void line_split(struct line *line, const char *text)
 {
-    assert_true(snprintf(line->text, sizeof(line->text), "%s", text) < (int)sizeof(line->text));
+    size_t size = strlen(text) + 1;
+    assert_true(size <= sizeof(line->text));
+    memcpy(line->text, text, size);
     line->word_count = 0;
     for (char *at = line->text + strspn(line->text, " "); *at != '\0'; at += strspn(at, " ")) {
         assert_true(line->word_count < WORD_MAX);
         line->words[line->word_count++] = at;
         at += strcspn(at, " ");
-        if (*at != '\0') {
+        if (*at == ' ') {
             *at++ = '\0';
         }
     }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,18 +143,14 @@ static void integers_keep_all_their_bits(void **state)
                         "[-9223372036854775808,9223372036854775807,18446744073709551615,0]\n");
 }
 
-static void text_append(char text[TEXT_MAX], const char *more)
-{
-    size_t len = strlen(text);
-    assert_true(snprintf(text + len, TEXT_MAX - len, "%s", more) < (int)(TEXT_MAX - len));
-}
-
 static void nesting_to_the_limit_is_written(void **state)
 {
     (void)state;
     struct document document;
     struct json_writer *json = document_begin(&document, JSON_COMPACT);
-    char expected[TEXT_MAX] = "";
+    char text[TEXT_MAX];
+    struct sink expected;
+    sink_init_fixed(&expected, text, sizeof(text));
     for (int depth = 0; depth < JSON_DEPTH_MAX; depth++) {
         if (depth % 3 == 0) {
             json_begin_object(json);
@@ -163,22 +158,22 @@ static void nesting_to_the_limit_is_written(void **state)
         } else {
             json_begin_array(json);
         }
-        text_append(expected, depth % 3 == 0 ? "{\"k\":" : "[");
+        sink_text(&expected, depth % 3 == 0 ? "{\"k\":" : "[");
     }
     json_write_null(json);
-    text_append(expected, "null");
+    sink_text(&expected, "null");
     for (int depth = JSON_DEPTH_MAX - 1; depth >= 0; depth--) {
         if (depth % 3 == 0) {
             json_end_object(json);
         } else {
             json_end_array(json);
         }
-        text_append(expected, depth % 3 == 0 ? "}" : "]");
+        sink_text(&expected, depth % 3 == 0 ? "}" : "]");
     }
     json_writer_end(json);
+    sink_char(&expected, '\n');
     assert_int_equal(document.sink.err, 0);
-    text_append(expected, "\n");
-    assert_string_equal(document.text, expected);
+    assert_string_equal(document.text, text);
 }
 
 static void a_small_buffer_is_an_error_and_no_more(void **state)
