@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sluice/bloom.h>
 #include <sluice/budget.h>
 #include <sluice/intern.h>
 #include <sluice/pool.h>
@@ -19,6 +20,7 @@ struct base {
     struct slu_budget *leaf;
     struct slu_pool *pool;
     struct slu_intern *intern;
+    struct slu_bloom *bloom; /* of the running measurement */
     char strings[STRING_COUNT][STRING_BYTES];
     uint64_t rounds;
 };
@@ -187,6 +189,68 @@ static double intern_churn_round(void *context)
     return ns;
 }
 
+#define CACHED_KEYS   10000
+#define UNCACHED_KEYS 20000000
+
+/* Keys 0 to count - 1 are there. */
+static struct slu_bloom *bloom_make(struct base *base, uint64_t count)
+{
+    struct slu_bloom_options options = {.capacity = count, .rate = 0.01, .seed = 1};
+    must(slu_bloom_create(base->leaf, &options, NULL, &base->bloom));
+    for (uint64_t key = 0; key < count; key++) {
+        (void)slu_bloom_add(base->bloom, (struct slu_bytes){&key, sizeof(key)}); /* new or not */
+    }
+    return base->bloom;
+}
+
+/* Half of the look-ups find their key; each depends on the one before. */
+static double bloom_look(struct base *base, uint64_t count)
+{
+    uint64_t start_ns = bench_now_ns();
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        uint64_t draw = (i + (found & 1)) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+        uint64_t key = (draw * 2 * count) >> 32;
+        found += slu_bloom_may_contain(base->bloom, (struct slu_bytes){&key, sizeof(key)});
+    }
+    bench_keep(found);
+    return per_item_ns(start_ns, base->rounds);
+}
+
+static double bloom_cached_round(void *context)
+{
+    return bloom_look(context, CACHED_KEYS);
+}
+
+static double bloom_uncached_round(void *context)
+{
+    return bloom_look(context, UNCACHED_KEYS);
+}
+
+static double bloom_hash_round(void *context)
+{
+    struct base *base = context;
+    uint64_t start_ns = bench_now_ns();
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        uint64_t hash = (i + (found & 1)) * UINT64_C(0x9e3779b97f4a7c15);
+        found += slu_bloom_may_contain_hash(base->bloom, hash);
+    }
+    bench_keep(found);
+    return per_item_ns(start_ns, base->rounds);
+}
+
+static double bloom_add_round(void *context)
+{
+    struct base *base = context;
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < base->rounds; i++) {
+        uint64_t key = i % (2 * CACHED_KEYS);
+        (void)slu_bloom_add(base->bloom, (struct slu_bytes){&key, sizeof(key)}); /* new or not */
+    }
+    return per_item_ns(start_ns, base->rounds);
+}
+
 static void measure(struct bench *bench, struct base *base, const char *name,
                     double (*round)(void *context), const char *peer,
                     double (*peer_round)(void *context))
@@ -194,6 +258,21 @@ static void measure(struct bench *bench, struct base *base, const char *name,
     struct bench_line line = {.name = name, .unit = "ns", .peer = peer};
     bench_measure(bench, round, peer_round, base, &line.value, &line.peer_value);
     bench_report(bench, line);
+}
+
+static void bloom_body(struct bench *bench, struct base *base)
+{
+    struct slu_bloom *bloom = bloom_make(base, CACHED_KEYS);
+    measure(bench, base, "Bloom: look-up of 8 bytes, 10,000 keys (dependent)", bloom_cached_round,
+            NULL, NULL);
+    measure(bench, base, "Bloom: look-up of a hash, 10,000 keys (dependent)", bloom_hash_round,
+            NULL, NULL);
+    measure(bench, base, "Bloom: add 8 bytes, 10,000 keys", bloom_add_round, NULL, NULL);
+    slu_bloom_destroy(&bloom);
+    bloom = bloom_make(base, bench_scaled(bench, UNCACHED_KEYS));
+    measure(bench, base, "Bloom: look-up of 8 bytes, 20 million keys (dependent)",
+            bloom_uncached_round, NULL, NULL);
+    slu_bloom_destroy(&bloom);
 }
 
 static void body(struct bench *bench)
@@ -220,6 +299,7 @@ static void body(struct bench *bench)
             NULL);
     measure(bench, &base, "intern: add a new string, reclaiming one", intern_churn_round, NULL,
             NULL);
+    bloom_body(bench, &base);
     slu_intern_destroy(&base.intern);
     slu_pool_destroy(&base.pool);
     slu_budget_destroy(&base.leaf);

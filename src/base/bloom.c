@@ -1,168 +1,209 @@
 /*
- * A key's block comes from the high half of its hash; its bits in the block, nine bits of choice
- * each, from two words that are mixed out of the whole hash.
+ * A line is 8 words of 64 bits. A key's hash chooses the line by its upper bits, and in each word
+ * one bit, or two for rates so low that one is the larger filter.
  */
-#include <sluice/bloom.h>
+#include "base/bloom.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/diag.h"
-#include "base/golden.h"
 #include "base/hash.h"
 
-#define BLOCK_BITS     512
-#define BLOCK_WORDS    (BLOCK_BITS / 64)
-#define CHOICE_BITS    9 /* to choose one of BLOCK_BITS */
-#define KEY_BITS_MAX   14
-#define CHOICES_A_WORD 7
+#define WORD_BITS_LOG2 6
+#define LINE_BITS      (BLOOM_LINE_WORDS * 64)
 
-struct slu_bloom {
-    uint64_t block_count;
-    uint64_t seed;
-    uint64_t added_count;
-    uint64_t capacity;
-    double positive_rate;
-    struct slu_budget *budget;
-    uint32_t key_bits;
-    uint32_t reserved[3];
-    _Alignas(64) uint64_t words[];
-};
+/* Odd constants without structure: the golden ratio and the square root of 3 in 64 bits. */
+#define FIRST_FACTOR  UINT64_C(0x9e3779b97f4a7c15)
+#define SECOND_FACTOR UINT64_C(0xbb67ae8584caa73b)
 
-GOLDEN_LAYOUT(struct slu_bloom, 64, 0, 0, block_count, seed, added_count, capacity, positive_rate,
-              budget, key_bits, reserved);
+__extension__ typedef unsigned __int128 wide;
+
+int bloom_options_check(const struct slu_bloom_options *options, struct slu_diag *diag)
+{
+    if (options->capacity == 0 || options->capacity > SLU_BLOOM_CAPACITY_MAX) {
+        return diag_fail(diag, -EINVAL, "capacity is %llu; it must be 1 to %llu",
+                         (unsigned long long)options->capacity,
+                         (unsigned long long)SLU_BLOOM_CAPACITY_MAX);
+    }
+    /* Written so that NaN is refused. */
+    if (!(options->rate >= SLU_BLOOM_RATE_MIN && options->rate <= SLU_BLOOM_RATE_MAX)) {
+        return diag_fail(diag, -EINVAL, "rate is %g; it must be %g to %g", options->rate,
+                         SLU_BLOOM_RATE_MIN, SLU_BLOOM_RATE_MAX);
+    }
+    return 0;
+}
+
+/* The probability that a word with the share `set` of its bits set has all bits of another key. */
+static double word_rate(double set, uint32_t word_bits)
+{
+    /* Two bits of one key are the same one in a 64th of all cases. */
+    return word_bits == 1 ? set : set * (1 + 63 * set) / 64;
+}
 
 /*
- * The rate of false positives with `load` keys a block on the average: the blocks' loads are
- * Poisson distributed, and a block with i keys answers yes by chance with
- * (1 - (1 - 1/512)^(k i))^k.
+ * The rate of false positives when lines hold `load` keys on average. How many a line holds is as
+ * good as Poisson distributed; m keys leave a bit clear with probability (63/64)^(m * word_bits).
  */
-static double blocked_rate(double load, uint32_t key_bits)
+static double load_rate(double load, uint32_t word_bits)
 {
-    double stays_clear = log1p(-1.0 / BLOCK_BITS) * key_bits;
-    double spread = 12 * sqrt(load) + 20;
+    double key_leaves_clear = pow(63.0 / 64, word_bits);
+    double probability = exp(-load);
+    double clear = 1;
     double rate = 0;
-    for (double i = load > spread ? floor(load - spread) : 0; i < load + spread; i++) {
-        double weight = exp(i * log(load) - load - lgamma(i + 1));
-        rate += weight * pow(-expm1(stays_clear * i), key_bits);
+    for (int keys = 0; keys < load || probability > 1e-12; keys++) {
+        rate += probability * pow(word_rate(1 - clear, word_bits), BLOOM_LINE_WORDS);
+        probability *= load / (keys + 1);
+        clear *= key_leaves_clear;
     }
     return rate;
 }
 
-static uint32_t best_key_bits(double load, double *rate)
+/* The most keys that a line may hold on average at `rate`. */
+static double rate_load(double rate, uint32_t word_bits)
 {
-    uint32_t best = 1;
-    *rate = blocked_rate(load, 1);
-    for (uint32_t key_bits = 2; key_bits <= KEY_BITS_MAX; key_bits++) {
-        double tried = blocked_rate(load, key_bits);
-        if (tried < *rate) {
-            *rate = tried;
-            best = key_bits;
-        }
-    }
-    return best;
-}
-
-/* The most keys a block for which the rate holds, by bisection, and the bits of a key for them. */
-static double load_for(double positive_rate, uint32_t *key_bits)
-{
-    double fits = 0.25;
-    double fails = 4 * BLOCK_BITS;
+    double fits = 0;
+    double too_much = LINE_BITS;
     for (int step = 0; step < 40; step++) {
-        double middle = (fits + fails) / 2;
-        double rate = 0;
-        best_key_bits(middle, &rate);
-        if (rate <= positive_rate) {
-            fits = middle;
+        double load = (fits + too_much) / 2;
+        if (load_rate(load, word_bits) <= rate) {
+            fits = load;
         } else {
-            fails = middle;
+            too_much = load;
         }
     }
-    double rate = 0;
-    *key_bits = best_key_bits(fits, &rate);
     return fits;
 }
 
-static size_t bloom_bytes(uint64_t block_count)
+struct shape {
+    uint64_t line_count;
+    uint32_t word_bits;
+};
+
+static struct shape options_shape(const struct slu_bloom_options *options)
 {
-    return sizeof(struct slu_bloom) + block_count * (BLOCK_BITS / 8);
+    double load_one = rate_load(options->rate, 1);
+    double load_two = rate_load(options->rate, 2);
+    double load = load_one >= load_two ? load_one : load_two;
+    return (struct shape){
+        .line_count = (uint64_t)ceil((double)options->capacity / load),
+        .word_bits = load_one >= load_two ? 1 : 2,
+    };
 }
 
-static int options_check(const struct slu_bloom_options *options, struct slu_diag *diag)
+size_t bloom_plan(struct layout *layout, const struct slu_bloom_options *options)
 {
-    if (options->capacity == 0 || options->capacity > SLU_BLOOM_CAPACITY_MAX) {
-        return diag_fail(diag, -EINVAL, "capacity is %" PRIu64 "; it must be 1 to %" PRIu64,
-                         options->capacity, SLU_BLOOM_CAPACITY_MAX);
-    }
-    if (!(options->positive_rate >= SLU_BLOOM_RATE_MIN &&
-          options->positive_rate <= SLU_BLOOM_RATE_MAX)) {
-        return diag_fail(diag, -EINVAL, "positive_rate is %g; it must be %g to %g",
-                         options->positive_rate, SLU_BLOOM_RATE_MIN, SLU_BLOOM_RATE_MAX);
-    }
-    return 0;
+    return layout_add(layout, options_shape(options).line_count, sizeof(struct bloom_line),
+                      GOLDEN_LINE_BYTES);
+}
+
+void bloom_init(struct slu_bloom *bloom, void *lines, const struct slu_bloom_options *options)
+{
+    struct shape shape = options_shape(options);
+    *bloom = (struct slu_bloom){
+        .lines = lines,
+        .line_count = shape.line_count,
+        .seed = options->seed,
+        .capacity = options->capacity,
+        .rate = options->rate,
+        .word_bits = shape.word_bits,
+    };
 }
 
 int slu_bloom_create(struct slu_budget *budget, const struct slu_bloom_options *options,
                      struct slu_diag *diag, struct slu_bloom **out)
 {
-    int err = options_check(options, diag);
+    int err = bloom_options_check(options, diag);
     if (err != 0) {
         return err;
     }
-    uint32_t key_bits = 0;
-    double load = load_for(options->positive_rate, &key_bits);
-    uint64_t block_count = (uint64_t)ceil((double)options->capacity / load);
+    struct layout layout = {0};
+    (void)layout_add(&layout, 1, sizeof(struct slu_bloom), GOLDEN_LINE_BYTES); /* at the front */
+    size_t lines_at = bloom_plan(&layout, options);
+    size_t block_bytes = 0;
     void *block = NULL;
-    err = slu_budget_alloc(budget, bloom_bytes(block_count), &block);
+    err = layout_size(&layout, &block_bytes);
+    if (err == 0) {
+        err = slu_budget_alloc(budget, block_bytes, &block);
+    }
     if (err != 0) {
-        return diag_fail(diag, err,
-                         "the filter needs %zu bytes; the budget '%s' does not hold them",
-                         bloom_bytes(block_count), slu_budget_name(budget));
+        return diag_fail(diag, err, "a filter for %llu keys at rate %g does not fit budget '%s'",
+                         (unsigned long long)options->capacity, options->rate,
+                         slu_budget_name(budget));
     }
     struct slu_bloom *bloom = block;
-    bloom->block_count = block_count;
-    bloom->seed = options->seed;
-    bloom->capacity = options->capacity;
-    bloom->positive_rate = options->positive_rate;
+    bloom_init(bloom, (unsigned char *)block + lines_at, options);
     bloom->budget = budget;
-    bloom->key_bits = key_bits;
+    bloom->block_bytes = block_bytes;
     *out = bloom;
     return 0;
 }
 
 void slu_bloom_destroy(struct slu_bloom **bloom)
 {
-    if (bloom == NULL || *bloom == NULL) {
+    struct slu_bloom *gone = bloom == NULL ? NULL : *bloom;
+    if (gone == NULL) {
         return;
     }
-    slu_budget_free((*bloom)->budget, *bloom, bloom_bytes((*bloom)->block_count));
+    slu_budget_free(gone->budget, gone, gone->block_bytes);
     *bloom = NULL;
 }
 
-/* The place of a key: its block, and where its bits are chosen from. */
-struct probe {
-    size_t first_word;
-    uint64_t choices[2];
-};
-
-static struct probe probe_of(const struct slu_bloom *bloom, uint64_t hash)
+/* The hash's upper bits, spread evenly over the lines without a division. */
+static struct bloom_line *hash_line(const struct slu_bloom *bloom, uint64_t hash)
 {
-    __extension__ typedef unsigned __int128 wide;
-    uint64_t block = (uint64_t)(((wide)hash * bloom->block_count) >> 64);
-    /* Odd constants of the golden ratio and of the square root of 3; the high bits are mixed. */
-    uint64_t first = (hash ^ (hash >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t second = (first ^ (first >> 29)) * UINT64_C(0xbb67ae8584caa73b);
-    return (struct probe){block * BLOCK_WORDS, {first >> 1, second >> 1}};
+    return &bloom->lines[((wide)hash * bloom->line_count) >> 64];
 }
 
-static uint64_t probe_take(uint64_t *choices, uint64_t *bit)
+/* 48 bits, six for each word: the upper ones of a product, which depend on all bits of the hash. */
+static uint64_t hash_bits(uint64_t hash, uint64_t factor)
 {
-    uint64_t place = *choices % BLOCK_BITS;
-    *choices >>= CHOICE_BITS;
-    *bit = UINT64_C(1) << (place % 64);
-    return place / 64;
+    return (hash * factor) >> (64 - BLOOM_LINE_WORDS * WORD_BITS_LOG2);
+}
+
+static uint64_t word_mask(uint64_t bits, unsigned word)
+{
+    return UINT64_C(1) << (bits >> (word * WORD_BITS_LOG2) & 63);
+}
+
+static uint64_t line_set(struct bloom_line *line, uint64_t bits)
+{
+    uint64_t changed = 0;
+    for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
+        uint64_t mask = word_mask(bits, word);
+        changed |= mask & ~line->words[word];
+        line->words[word] |= mask;
+    }
+    return changed;
+}
+
+/* Without branches: whether a key is there is what nobody can predict. */
+static bool line_has(const struct bloom_line *line, uint64_t bits)
+{
+    uint64_t missing = 0;
+    for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
+        missing |= word_mask(bits, word) & ~line->words[word];
+    }
+    return missing == 0;
+}
+
+bool slu_bloom_add_hash(struct slu_bloom *bloom, uint64_t hash)
+{
+    struct bloom_line *line = hash_line(bloom, hash);
+    uint64_t changed = line_set(line, hash_bits(hash, FIRST_FACTOR));
+    if (bloom->word_bits == 2) {
+        changed |= line_set(line, hash_bits(hash, SECOND_FACTOR));
+    }
+    bloom->added_count += changed != 0;
+    return changed != 0;
+}
+
+bool slu_bloom_may_contain_hash(const struct slu_bloom *bloom, uint64_t hash)
+{
+    const struct bloom_line *line = hash_line(bloom, hash);
+    return line_has(line, hash_bits(hash, FIRST_FACTOR)) &&
+           (bloom->word_bits == 1 || line_has(line, hash_bits(hash, SECOND_FACTOR)));
 }
 
 uint64_t slu_bloom_hash(const struct slu_bloom *bloom, struct slu_bytes key)
@@ -170,83 +211,65 @@ uint64_t slu_bloom_hash(const struct slu_bloom *bloom, struct slu_bytes key)
     return hash_bytes(key, bloom->seed);
 }
 
-bool slu_bloom_add_hash(struct slu_bloom *bloom, uint64_t hash)
-{
-    struct probe probe = probe_of(bloom, hash);
-    uint64_t *words = bloom->words + probe.first_word;
-    bool absent = false;
-    for (uint32_t i = 0; i < bloom->key_bits; i++) {
-        uint64_t bit = 0;
-        uint64_t word = probe_take(&probe.choices[i / CHOICES_A_WORD], &bit);
-        absent |= (words[word] & bit) == 0;
-        words[word] |= bit;
-    }
-    bloom->added_count += absent;
-    return absent;
-}
-
-bool slu_bloom_may_contain_hash(const struct slu_bloom *bloom, uint64_t hash)
-{
-    struct probe probe = probe_of(bloom, hash);
-    const uint64_t *words = bloom->words + probe.first_word;
-    for (uint32_t i = 0; i < bloom->key_bits; i++) {
-        uint64_t bit = 0;
-        uint64_t word = probe_take(&probe.choices[i / CHOICES_A_WORD], &bit);
-        if ((words[word] & bit) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool slu_bloom_add(struct slu_bloom *bloom, struct slu_bytes key)
 {
-    return slu_bloom_add_hash(bloom, slu_bloom_hash(bloom, key));
+    return slu_bloom_add_hash(bloom, hash_bytes(key, bloom->seed));
 }
 
 bool slu_bloom_may_contain(const struct slu_bloom *bloom, struct slu_bytes key)
 {
-    return slu_bloom_may_contain_hash(bloom, slu_bloom_hash(bloom, key));
+    return slu_bloom_may_contain_hash(bloom, hash_bytes(key, bloom->seed));
 }
 
 void slu_bloom_clear(struct slu_bloom *bloom)
 {
-    memset(bloom->words, 0, bloom->block_count * (BLOCK_BITS / 8));
+    memset(bloom->lines, 0, bloom->line_count * sizeof(*bloom->lines));
     bloom->added_count = 0;
+}
+
+static unsigned line_count_set(const struct bloom_line *line)
+{
+    unsigned set = 0;
+    for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
+        set += (unsigned)__builtin_popcountll(line->words[word]);
+    }
+    return set;
+}
+
+uint64_t slu_bloom_count_estimate(const struct slu_bloom *bloom)
+{
+    uint64_t lines_with[LINE_BITS + 1] = {0};
+    for (uint64_t i = 0; i < bloom->line_count; i++) {
+        lines_with[line_count_set(&bloom->lines[i])]++;
+    }
+    /* A full line says only that it holds many: as many as one with half a bit clear would. */
+    double keys = (double)lines_with[LINE_BITS] * log(0.5 / LINE_BITS);
+    for (unsigned set = 1; set < LINE_BITS; set++) {
+        keys += (double)lines_with[set] * log1p(-(double)set / LINE_BITS);
+    }
+    return (uint64_t)llround(keys / (bloom->word_bits * log(63.0 / 64)));
 }
 
 int slu_bloom_unite(struct slu_bloom *into, const struct slu_bloom *from)
 {
-    bool same_rate = memcmp(&into->positive_rate, &from->positive_rate, sizeof(double)) == 0;
-    if (into->capacity != from->capacity || into->seed != from->seed || !same_rate) {
+    if (into->capacity != from->capacity || into->seed != from->seed ||
+        into->line_count != from->line_count || into->word_bits != from->word_bits) {
         return -EINVAL;
     }
-    for (uint64_t i = 0; i < into->block_count * BLOCK_WORDS; i++) {
-        into->words[i] |= from->words[i];
-    }
-    into->added_count += from->added_count;
-    return 0;
-}
-
-double slu_bloom_positive_rate(const struct slu_bloom *bloom)
-{
-    double sum = 0;
-    for (uint64_t block = 0; block < bloom->block_count; block++) {
-        const uint64_t *words = bloom->words + block * BLOCK_WORDS;
-        int set = 0;
-        for (size_t i = 0; i < BLOCK_WORDS; i++) {
-            set += __builtin_popcountll(words[i]);
+    for (uint64_t i = 0; i < into->line_count; i++) {
+        for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
+            into->lines[i].words[word] |= from->lines[i].words[word];
         }
-        sum += pow((double)set / BLOCK_BITS, bloom->key_bits);
     }
-    return sum / (double)bloom->block_count;
+    return 0;
 }
 
 void slu_bloom_stats(const struct slu_bloom *bloom, struct slu_bloom_stats *out)
 {
     *out = (struct slu_bloom_stats){
-        .size_bytes = bloom->block_count * (BLOCK_BITS / 8),
+        .capacity = bloom->capacity,
+        .rate = bloom->rate,
+        .filter_bytes = bloom->line_count * sizeof(*bloom->lines),
         .added_count = bloom->added_count,
-        .bits_of_key = bloom->key_bits,
     };
 }
