@@ -1,0 +1,218 @@
+#include "codec/gunzip.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include <sluice/budget.h>
+
+#include "base/assert.h"
+
+#define FIRST_BLOCK_BYTES ((size_t)64 * 1024)
+#define DEFLATE_RATIO_MAX 1032 /* of the deflate format: 258 bytes from two bits */
+#define GZIP_BYTES_MIN    18   /* of a file with nothing in it */
+
+struct gunzip {
+    struct slu_budget *budget;
+    z_stream stream;
+    uint64_t left_bytes; /* that may still come out */
+    size_t used_bytes;   /* of room */
+    bool inside;         /* a member has not ended yet; also before the first */
+    unsigned char room[];
+};
+
+/* zlib allocates twice, when it begins; both lie in the room. */
+static voidpf take(voidpf opaque, uInt count, uInt size_bytes)
+{
+    struct gunzip *gunzip = opaque;
+    size_t wanted = ((size_t)count * size_bytes + 15) & ~(size_t)15;
+    if (wanted > GUNZIP_BYTES - sizeof(*gunzip) - gunzip->used_bytes) {
+        return NULL;
+    }
+    void *taken = gunzip->room + gunzip->used_bytes;
+    gunzip->used_bytes += wanted;
+    return taken;
+}
+
+static void give(voidpf opaque, voidpf address)
+{
+    (void)opaque;
+    (void)address;
+}
+
+bool gunzip_is_gzip(struct slu_bytes bytes)
+{
+    return bytes.len >= 2 && memcmp(bytes.data, "\x1f\x8b", 2) == 0;
+}
+
+int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max, struct gunzip **out)
+{
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, GUNZIP_BYTES, &block);
+    if (err != 0) {
+        return err;
+    }
+    struct gunzip *gunzip = block;
+    gunzip->budget = budget;
+    gunzip->left_bytes = output_bytes_max;
+    gunzip->stream.zalloc = take;
+    gunzip->stream.zfree = give;
+    gunzip->stream.opaque = gunzip;
+    gunzip->inside = true;
+    int status = inflateInit2(&gunzip->stream, 16 + MAX_WBITS); /* 16: gzip, and nothing else */
+    SLU_ASSERT(status == Z_OK);
+    *out = gunzip;
+    return 0;
+}
+
+void gunzip_destroy(struct gunzip **gunzip)
+{
+    if (gunzip == NULL || *gunzip == NULL) {
+        return;
+    }
+    (void)inflateEnd(&(*gunzip)->stream); /* only says whether a stream was cut off */
+    slu_budget_free((*gunzip)->budget, *gunzip, GUNZIP_BYTES);
+    *gunzip = NULL;
+}
+
+static uInt piece(size_t bytes)
+{
+    return bytes > INT32_MAX ? INT32_MAX : (uInt)bytes;
+}
+
+/* One call of zlib, between the ends of `input` and `output`. */
+static int step(struct gunzip *gunzip, struct slu_bytes *input, unsigned char *output,
+                size_t output_bytes, size_t *written)
+{
+    z_stream *stream = &gunzip->stream;
+    /* zlib does not write here; its member lacks a const that depends on how it was built. */
+    stream->next_in = (z_const Bytef *)(uintptr_t)input->data;
+    stream->avail_in = piece(input->len);
+    stream->next_out = output;
+    stream->avail_out = piece(output_bytes);
+    uInt before_in = stream->avail_in;
+    uInt before_out = stream->avail_out;
+    gunzip->inside = true;
+    int status = inflate(stream, Z_NO_FLUSH);
+    size_t used = before_in - stream->avail_in;
+    input->data = (const unsigned char *)input->data + used;
+    input->len -= used;
+    *written = before_out - stream->avail_out;
+    if (status == Z_STREAM_END) {
+        gunzip->inside = false;
+        return inflateReset(stream) == Z_OK ? 0 : -EBADMSG;
+    }
+    return status == Z_OK || status == Z_BUF_ERROR ? 0 : -EBADMSG;
+}
+
+int gunzip_read(struct gunzip *gunzip, struct slu_bytes *input, void *output, size_t output_bytes,
+                size_t *written)
+{
+    unsigned char *at = output;
+    size_t total = 0;
+    /* zlib may hold output back when it has all input, so that only standing still is the end. */
+    for (bool moved = true; moved && total < output_bytes;) {
+        size_t got = 0;
+        size_t input_before = input->len;
+        if (input->len == 0 && !gunzip->inside) {
+            break;
+        }
+        int err = step(gunzip, input, at + total, output_bytes - total, &got);
+        if (err != 0) {
+            return err;
+        }
+        if (got > gunzip->left_bytes) {
+            return -EFBIG;
+        }
+        gunzip->left_bytes -= got;
+        total += got;
+        moved = got > 0 || input->len < input_before;
+    }
+    *written = total;
+    return 0;
+}
+
+int gunzip_end(const struct gunzip *gunzip)
+{
+    return gunzip->inside ? -EBADMSG : 0;
+}
+
+/* What the file says of its size is a first guess, if the format makes it possible at all. */
+static size_t first_guess(struct slu_bytes input, uint64_t output_bytes_max)
+{
+    uint32_t said = 0;
+    if (input.len >= GZIP_BYTES_MIN) {
+        memcpy(&said, (const unsigned char *)input.data + input.len - sizeof(said), sizeof(said));
+    }
+    uint64_t guess = said / DEFLATE_RATIO_MAX > input.len ? 0 : said;
+    guess = guess < FIRST_BLOCK_BYTES ? FIRST_BLOCK_BYTES : guess + 1;
+    return (size_t)(guess > output_bytes_max ? output_bytes_max + 1 : guess);
+}
+
+static int text_grow(struct slu_budget *budget, struct gunzip_text *text, uint64_t output_bytes_max)
+{
+    size_t most = output_bytes_max < SIZE_MAX ? (size_t)output_bytes_max + 1 : SIZE_MAX;
+    size_t wanted = text->block_bytes > most / 2 ? most : 2 * text->block_bytes;
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, wanted, &block);
+    if (err != 0) {
+        return err;
+    }
+    memcpy(block, text->data, text->len);
+    slu_budget_free(budget, text->data, text->block_bytes);
+    text->data = block;
+    text->block_bytes = wanted;
+    return 0;
+}
+
+/* The block is a byte larger than what may come out, so that a full one has to grow. */
+static int text_fill(struct slu_budget *budget, struct gunzip *gunzip, struct slu_bytes input,
+                     uint64_t output_bytes_max, struct gunzip_text *text)
+{
+    for (;;) {
+        size_t written = 0;
+        int err = gunzip_read(gunzip, &input, (char *)text->data + text->len,
+                              text->block_bytes - text->len, &written);
+        if (err != 0) {
+            return err;
+        }
+        text->len += written;
+        if (text->len < text->block_bytes) {
+            return gunzip_end(gunzip);
+        }
+        err = text_grow(budget, text, output_bytes_max);
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+int gunzip_all(struct slu_budget *budget, struct slu_bytes input, uint64_t output_bytes_max,
+               struct gunzip_text *text)
+{
+    struct gunzip *gunzip = NULL;
+    int err = gunzip_create(budget, output_bytes_max, &gunzip);
+    if (err != 0) {
+        return err;
+    }
+    struct gunzip_text whole = {.block_bytes = first_guess(input, output_bytes_max)};
+    err = slu_budget_alloc(budget, whole.block_bytes, &whole.data);
+    if (err == 0) {
+        err = text_fill(budget, gunzip, input, output_bytes_max, &whole);
+        if (err == 0) {
+            *text = whole;
+        } else {
+            gunzip_text_free(budget, &whole);
+        }
+    }
+    gunzip_destroy(&gunzip);
+    return err;
+}
+
+void gunzip_text_free(struct slu_budget *budget, struct gunzip_text *text)
+{
+    slu_budget_free(budget, text->data, text->block_bytes);
+    *text = (struct gunzip_text){0};
+}

@@ -1,0 +1,72 @@
+/*
+ * gzip, decoded in pieces with a bound on what comes out: declared sizes are not believed, and a
+ * bomb ends at the limit.
+ *
+ * Source  RFC 1952; the decoder is zlib's, in memory of the caller's budget
+ */
+#ifndef CODEC_GUNZIP_H
+#define CODEC_GUNZIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/api.h>
+#include <sluice/bytes.h>
+
+struct slu_budget;
+struct gunzip;
+
+/* What zlib's decoder takes, its window included, and its own bookkeeping. */
+#define GUNZIP_BYTES ((size_t)48 * 1024)
+
+/* True if `bytes` begin as a gzip file does. */
+bool gunzip_is_gzip(struct slu_bytes bytes);
+
+/*
+ * Make a decoder.
+ *
+ * output_bytes_max  all that may come out
+ * Returns           0; -EDQUOT; -ENOMEM
+ * Owner             the caller, until gunzip_destroy; the budget must outlive it
+ * Cost              one allocation of GUNZIP_BYTES; none later
+ */
+SLU_MUST_USE int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max,
+                               struct gunzip **out);
+
+void gunzip_destroy(struct gunzip **gunzip);
+
+/*
+ * Decode from the front of `input`, which is moved past what was used, into `output`.
+ * Members that follow one another are decoded as one text.
+ *
+ * written  0 only when the input was used up
+ * Returns  0; -EBADMSG for a fault or a wrong checksum; -EFBIG past the limit. After an error the
+ *          decoder is of no more use.
+ */
+SLU_MUST_USE int gunzip_read(struct gunzip *gunzip, struct slu_bytes *input, void *output,
+                             size_t output_bytes, size_t *written);
+
+/* Returns 0 if the input so far was whole; -EBADMSG if it was cut off. */
+SLU_MUST_USE int gunzip_end(const struct gunzip *gunzip);
+
+/* A whole text, decoded; gunzip_text_free gives it back. */
+struct gunzip_text {
+    void *data;
+    size_t len;
+    size_t block_bytes;
+};
+
+/*
+ * Decode the whole of `input`.
+ *
+ * Returns  0; -EBADMSG for a fault, also for text cut off; -EFBIG past the limit; -EDQUOT; -ENOMEM
+ * Owner    the caller, who frees it with the same budget
+ * Cost     linear; at most twice the text's size is charged at a time
+ */
+SLU_MUST_USE int gunzip_all(struct slu_budget *budget, struct slu_bytes input,
+                            uint64_t output_bytes_max, struct gunzip_text *text);
+
+void gunzip_text_free(struct slu_budget *budget, struct gunzip_text *text);
+
+#endif
