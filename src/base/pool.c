@@ -120,17 +120,6 @@ void slu_pool_destroy(struct slu_pool **pool)
     *pool = NULL;
 }
 
-/* Returns false unless the handle names a record that is taken now. */
-static bool handle_slot(const struct slu_pool *pool, slu_pool_handle handle, uint32_t *slot)
-{
-    uint32_t named = (uint32_t)(handle & pool->index_mask);
-    if (named >= pool->fresh_count || pool->states[named] != handle) {
-        return false;
-    }
-    *slot = named;
-    return true;
-}
-
 int slu_pool_take(struct slu_pool *pool, slu_pool_handle *handle, void **record)
 {
     uint32_t slot = pool->free_first;
@@ -157,7 +146,7 @@ int slu_pool_take(struct slu_pool *pool, slu_pool_handle *handle, void **record)
 int slu_pool_give(struct slu_pool *pool, slu_pool_handle handle)
 {
     uint32_t slot = 0;
-    if (!handle_slot(pool, handle, &slot)) {
+    if (!pool_find(pool, handle, &slot)) {
         return -ESTALE;
     }
     void *record = pool_record(pool, slot);
@@ -179,7 +168,7 @@ int slu_pool_give(struct slu_pool *pool, slu_pool_handle handle)
 void *slu_pool_resolve(const struct slu_pool *pool, slu_pool_handle handle)
 {
     uint32_t slot = 0;
-    return handle_slot(pool, handle, &slot) ? pool_record(pool, slot) : NULL;
+    return pool_find(pool, handle, &slot) ? pool_record(pool, slot) : NULL;
 }
 
 uint32_t slu_pool_slot(const struct slu_pool *pool, slu_pool_handle handle)

@@ -62,6 +62,17 @@ static inline slu_pool_handle pool_handle(const struct slu_pool *pool, uint32_t 
     return pool->states[slot];
 }
 
+/* Returns false unless the handle names a record that is taken now. */
+static inline bool pool_find(const struct slu_pool *pool, slu_pool_handle handle, uint32_t *slot)
+{
+    uint32_t named = (uint32_t)(handle & pool->index_mask);
+    if (named >= pool->fresh_count || pool->states[named] != handle) {
+        return false;
+    }
+    *slot = named;
+    return true;
+}
+
 /* Abort unless the free list, the counters and the states agree. Cost: O(slots ever taken). */
 void pool_validate(const struct slu_pool *pool);
 
