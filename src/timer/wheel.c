@@ -1,0 +1,204 @@
+/*
+ * Timers and their slots: creation, addition, stop and reset. What happens as time passes is in
+ * advance.c.
+ *
+ * Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7; a word
+ * of bits for each level finds the next slot without walking over empty ones.
+ */
+#include "timer/wheel.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "base/diag.h"
+#include "base/layout.h"
+
+static int options_check(const struct slu_wheel_options *options, struct slu_diag *diag)
+{
+    if (options->tick_ns == 0 || options->tick_ns > SLU_WHEEL_TICK_NS_MAX) {
+        return diag_fail(diag, -EINVAL, "tick_ns is %llu; it must be 1 to %llu",
+                         (unsigned long long)options->tick_ns,
+                         (unsigned long long)SLU_WHEEL_TICK_NS_MAX);
+    }
+    if (options->timers_max == 0 || options->timers_max > SLU_WHEEL_TIMERS_MAX) {
+        return diag_fail(diag, -EINVAL, "timers_max is %u; it must be 1 to %u", options->timers_max,
+                         SLU_WHEEL_TIMERS_MAX);
+    }
+    return 0;
+}
+
+/* Where everything lies in the block, with the structure itself in front. */
+struct plan {
+    struct layout layout;
+    struct slu_pool_options pool_options;
+    struct pool_parts pool;
+    size_t nodes_at;
+    uint32_t tick_bits;
+    uint32_t level_count;
+};
+
+static struct plan plan_of(const struct slu_wheel_options *options)
+{
+    struct plan plan = {
+        .pool_options = {.record_bytes = sizeof(struct timer_call),
+                         .align_bytes = sizeof(struct timer_call),
+                         .capacity = options->timers_max},
+        .tick_bits = 63 - (uint32_t)__builtin_clzll(options->tick_ns),
+    };
+    plan.level_count = (64 - plan.tick_bits + LEVEL_BITS - 1) / LEVEL_BITS;
+    size_t node_count =
+        (size_t)options->timers_max + (size_t)plan.level_count * LEVEL_SLOT_COUNT + LIST_COUNT;
+    (void)layout_add(&plan.layout, 1, sizeof(struct slu_wheel), GOLDEN_LINE_BYTES);
+    plan.pool = pool_plan(&plan.layout, &plan.pool_options);
+    plan.nodes_at =
+        layout_add(&plan.layout, node_count, sizeof(struct timer_node), GOLDEN_LINE_BYTES);
+    return plan;
+}
+
+static void wheel_init(struct slu_wheel *wheel, const struct plan *plan,
+                       const struct slu_wheel_options *options)
+{
+    wheel->nodes = (void *)((unsigned char *)wheel + plan->nodes_at);
+    wheel->tick = options->start_ns >> plan->tick_bits;
+    wheel->tick_mask = UINT64_MAX >> plan->tick_bits;
+    wheel->tick_bits = plan->tick_bits;
+    wheel->level_count = plan->level_count;
+    wheel->slots_at = options->timers_max;
+    wheel->lists_at = options->timers_max + plan->level_count * LEVEL_SLOT_COUNT;
+    pool_init(&wheel->pool, wheel, plan->pool, &plan->pool_options);
+    for (uint32_t head = wheel->slots_at; head < wheel->lists_at + LIST_COUNT; head++) {
+        wheel->nodes[head].next = head;
+        wheel->nodes[head].previous = head;
+    }
+}
+
+int slu_wheel_create(struct slu_budget *budget, const struct slu_wheel_options *options,
+                     struct slu_diag *diag, struct slu_wheel **out)
+{
+    int err = options_check(options, diag);
+    if (err != 0) {
+        return err;
+    }
+    struct plan plan = plan_of(options);
+    size_t block_bytes = 0;
+    void *block = NULL;
+    err = layout_size(&plan.layout, &block_bytes);
+    if (err == 0) {
+        err = slu_budget_alloc(budget, block_bytes, &block);
+    }
+    if (err != 0) {
+        return diag_fail(diag, err, "timers_max is %u, and %llu bytes do not fit budget '%s'",
+                         options->timers_max, (unsigned long long)block_bytes,
+                         slu_budget_name(budget));
+    }
+    struct slu_wheel *wheel = block;
+    wheel->budget = budget;
+    wheel->block_bytes = block_bytes;
+    wheel_init(wheel, &plan, options);
+    *out = wheel;
+    return 0;
+}
+
+void slu_wheel_destroy(struct slu_wheel **wheel)
+{
+    struct slu_wheel *gone = wheel == NULL ? NULL : *wheel;
+    if (gone == NULL) {
+        return;
+    }
+    SLU_ASSERT(!gone->advancing);
+    pool_deinit(&gone->pool);
+    slu_budget_free(gone->budget, gone, gone->block_bytes);
+    *wheel = NULL;
+}
+
+void timer_file(struct slu_wheel *wheel, uint32_t timer, enum wheel_list due)
+{
+    uint64_t tick = wheel->nodes[timer].tick;
+    uint64_t differing = tick ^ wheel->tick;
+    if (differing == 0) {
+        node_append(wheel, list_head(wheel, due), timer);
+        return;
+    }
+    uint32_t level = (63 - (uint32_t)__builtin_clzll(differing)) / LEVEL_BITS;
+    uint32_t slot = (uint32_t)(tick >> level * LEVEL_BITS) % LEVEL_SLOT_COUNT;
+    node_append(wheel, wheel->slots_at + level * LEVEL_SLOT_COUNT + slot, timer);
+    wheel->slots_used[level] |= UINT64_C(1) << slot;
+    wheel->levels_used |= UINT32_C(1) << level;
+}
+
+/* A timer's tick begins when the delay has passed, or up to one tick later. */
+static void timer_arm(struct slu_wheel *wheel, uint32_t timer, uint64_t now_ns, uint64_t delay_ns)
+{
+    if (delay_ns >= SLU_WHEEL_AHEAD_MAX_NS) {
+        node_append(wheel, list_head(wheel, LIST_PARKED), timer);
+        return;
+    }
+    uint64_t tick_ns = UINT64_C(1) << wheel->tick_bits;
+    uint64_t ahead_ns = wheel_lead_ns(wheel, now_ns) + delay_ns + (tick_ns - 1);
+    wheel->nodes[timer].tick = (wheel->tick + (ahead_ns >> wheel->tick_bits)) & wheel->tick_mask;
+    timer_file(wheel, timer, LIST_NEXT);
+}
+
+void timer_release(struct slu_wheel *wheel, uint32_t timer)
+{
+    int err = slu_pool_give(&wheel->pool, pool_handle(&wheel->pool, timer));
+    SLU_ASSERT(err == 0);
+}
+
+int slu_wheel_add(struct slu_wheel *wheel, uint64_t now_ns, uint64_t delay_ns, slu_timer_fn *run,
+                  void *arg, slu_timer_id *timer)
+{
+    if (run == NULL) {
+        return -EINVAL;
+    }
+    slu_timer_id id = 0;
+    void *record = NULL;
+    int err = slu_pool_take(&wheel->pool, &id, &record);
+    if (err != 0) {
+        return err;
+    }
+    *(struct timer_call *)record = (struct timer_call){run, arg};
+    timer_arm(wheel, slu_pool_slot(&wheel->pool, id), now_ns, delay_ns);
+    *timer = id;
+    return 0;
+}
+
+int slu_wheel_stop(struct slu_wheel *wheel, slu_timer_id id)
+{
+    uint32_t timer = 0;
+    if (!pool_find(&wheel->pool, id, &timer)) {
+        return -ESTALE;
+    }
+    node_unlink(wheel, timer);
+    timer_release(wheel, timer);
+    return 0;
+}
+
+int slu_wheel_reset(struct slu_wheel *wheel, slu_timer_id id, uint64_t now_ns, uint64_t delay_ns)
+{
+    uint32_t timer = 0;
+    if (!pool_find(&wheel->pool, id, &timer)) {
+        return -ESTALE;
+    }
+    node_unlink(wheel, timer);
+    timer_arm(wheel, timer, now_ns, delay_ns);
+    return 0;
+}
+
+void slu_wheel_stats(const struct slu_wheel *wheel, struct slu_wheel_stats *out)
+{
+    struct slu_pool_stats pool;
+    slu_pool_stats(&wheel->pool, &pool);
+    *out = (struct slu_wheel_stats){
+        .timer_count = pool.taken_count,
+        .timer_high = pool.high_water_count,
+        .run_count = wheel->run_count,
+        .move_count = wheel->move_count,
+        .refused_count = pool.refused_count,
+    };
+}
+
+uint64_t slu_wheel_tick_ns(const struct slu_wheel *wheel)
+{
+    return UINT64_C(1) << wheel->tick_bits;
+}
