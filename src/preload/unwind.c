@@ -1,0 +1,220 @@
+#include "preload/unwind.h"
+
+#include "preload/unwind_rule.h"
+#include "preload/unwind_tables.h"
+
+/* Offsets from sp when a handler has returned: the kernel's struct ucontext on x86-64. */
+#define SIGNAL_BP_BYTES 120
+#define SIGNAL_SP_BYTES 160
+#define SIGNAL_PC_BYTES 168
+
+#define WORD_BYTES sizeof(uintptr_t)
+
+/* The sanitizers keep marks between the variables of a stack, which a walk passes over. */
+#define UNCHECKED __attribute__((no_sanitize("address", "thread"), always_inline)) static inline
+
+struct walk {
+    uintptr_t at; /* the address that the frame's rule is looked up for */
+    uintptr_t sp; /* a multiple of 8; grows with each step, so that a walk ends */
+    uintptr_t bp;
+    uintptr_t high;
+    bool guessed; /* a frame pointer was assumed somewhere: `at` may be any number */
+};
+
+UNCHECKED uintptr_t stack_word(uintptr_t address)
+{
+    return *(const volatile uintptr_t *)address;
+}
+
+/* A whole word at an address that the walk has not passed yet. */
+UNCHECKED bool is_ahead(const struct walk *walk, uintptr_t address)
+{
+    return address >= walk->sp && address <= walk->high - WORD_BYTES && address % WORD_BYTES == 0;
+}
+
+UNCHECKED bool step_frame_pointer(struct walk *walk)
+{
+    uintptr_t bp = walk->bp;
+    if (!is_ahead(walk, bp) || bp > walk->high - 2 * WORD_BYTES) {
+        return false;
+    }
+    walk->sp = bp + 2 * WORD_BYTES;
+    walk->bp = stack_word(bp);
+    walk->at = stack_word(bp + WORD_BYTES) - 1;
+    return true;
+}
+
+/* To the caller whose sp is `cfa`; the return address lies below it. */
+UNCHECKED bool step_to(struct walk *walk, uintptr_t cfa, unwind_rule rule)
+{
+    uintptr_t return_slot = cfa - WORD_BYTES;
+    if (cfa == 0 || !is_ahead(walk, return_slot)) {
+        return false;
+    }
+    uint32_t saved = rule_saved(rule);
+    if (saved == RULE_BP_LOST) {
+        walk->bp = 0;
+    } else if (saved != 0) {
+        uintptr_t saved_bytes = saved * WORD_BYTES;
+        if (return_slot - walk->sp < saved_bytes) {
+            return false;
+        }
+        walk->bp = stack_word(return_slot - saved_bytes);
+    }
+    walk->at = stack_word(return_slot) - 1;
+    walk->sp = cfa;
+    return true;
+}
+
+UNCHECKED bool step_slot(struct walk *walk, unwind_rule rule)
+{
+    uintptr_t slot = walk->bp - rule_words(rule) * WORD_BYTES;
+    if (!is_ahead(walk, slot) || !is_ahead(walk, walk->bp)) {
+        return false;
+    }
+    uintptr_t bp = stack_word(walk->bp);
+    if (!step_to(walk, stack_word(slot), RULE_MAKE(RULE_SLOT, 0, 0))) {
+        return false;
+    }
+    walk->bp = bp;
+    return true;
+}
+
+UNCHECKED bool step_signal(struct walk *walk)
+{
+    if (walk->high - walk->sp < SIGNAL_PC_BYTES + WORD_BYTES) {
+        return false;
+    }
+    uintptr_t sp = stack_word(walk->sp + SIGNAL_SP_BYTES);
+    if (sp == walk->sp || !is_ahead(walk, sp)) {
+        return false;
+    }
+    walk->at = stack_word(walk->sp + SIGNAL_PC_BYTES);
+    walk->bp = stack_word(walk->sp + SIGNAL_BP_BYTES);
+    walk->sp = sp;
+    return true;
+}
+
+UNCHECKED bool step_special(struct walk *walk, unwind_rule rule)
+{
+    uintptr_t words = 0;
+    switch (rule_words(rule)) {
+    case RULE_SIGNAL:
+        return step_signal(walk);
+    case RULE_PLT:
+        words = walk->at % 16 >= rule_saved(rule) ? 2 : 1;
+        return step_to(walk, walk->sp + words * WORD_BYTES, RULE_MAKE(RULE_SP, 0, 0));
+    default:
+        walk->guessed = true;
+        return step_frame_pointer(walk);
+    }
+}
+
+UNCHECKED bool step(struct walk *walk, unwind_rule rule)
+{
+    uintptr_t bytes = rule_words(rule) * WORD_BYTES;
+    switch (rule_kind(rule)) {
+    case RULE_SP:
+        return step_to(walk, walk->sp + bytes, rule);
+    case RULE_BP:
+        return step_to(walk, walk->bp + bytes, rule);
+    case RULE_SLOT:
+        return step_slot(walk, rule);
+    default:
+        return step_special(walk, rule);
+    }
+}
+
+/* The rule of an address that the table does not have. */
+static __attribute__((noinline)) unwind_rule rule_find(struct unwind_tables *tables,
+                                                       const struct walk *walk)
+{
+    if (walk->at + 1 == 0 || walk->at >> TABLE_ADDRESS_BITS != 0) {
+        return RULE_MAKE(RULE_SPECIAL, 0, RULE_NO_CODE);
+    }
+    atomic_fetch_add_explicit(&tables->pcs_unknown, 1, memory_order_relaxed);
+    return RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN);
+}
+
+static bool is_outermost(unwind_rule rule)
+{
+    return rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_OUTERMOST);
+}
+
+size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *start,
+                      const struct stack_bounds *bounds, uintptr_t *pcs, size_t pcs_max,
+                      enum unwind_end *end)
+{
+    struct walk walk = {
+        .at = start->pc - !start->interrupted,
+        .sp = start->sp,
+        .bp = start->bp,
+        .high = bounds->high & ~(WORD_BYTES - 1),
+    };
+    uint64_t generation = atomic_load_explicit(&tables->generation, memory_order_relaxed);
+    bool is_inside = walk.sp >= bounds->low && walk.sp < walk.high && walk.sp % WORD_BYTES == 0;
+    enum unwind_end why = UNWIND_END_TRUNCATED;
+    size_t count = 0;
+    while (count < pcs_max) {
+        uint64_t word =
+            atomic_load_explicit(&tables->slots[table_slot(walk.at)], memory_order_relaxed);
+        uint64_t rule = word - table_word(walk.at, generation);
+        if (rule == RULE_FRAME_POINTER && is_inside) {
+            pcs[count++] = walk.at;
+            if (!step_frame_pointer(&walk)) {
+                why = UNWIND_END_LOST;
+                break;
+            }
+            continue;
+        }
+        if (rule >> RULE_BITS != 0) {
+            rule = rule_find(tables, &walk);
+            if (rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_NO_CODE)) {
+                why = walk.at + 1 == 0 ? UNWIND_END_OUTERMOST : UNWIND_END_LOST;
+                break;
+            }
+        }
+        pcs[count++] = walk.at;
+        if (is_outermost((unwind_rule)rule)) {
+            why = UNWIND_END_OUTERMOST;
+            break;
+        }
+        if (!is_inside || !step(&walk, (unwind_rule)rule)) {
+            why = UNWIND_END_LOST;
+            break;
+        }
+    }
+    if (end != NULL) {
+        *end = why;
+    }
+    return count;
+}
+
+void unwind_stats(const struct unwind_tables *tables, struct unwind_stats *stats)
+{
+    *stats = (struct unwind_stats){
+        .rules_compiled = atomic_load_explicit(&tables->rules_compiled, memory_order_relaxed),
+        .pcs_unknown = atomic_load_explicit(&tables->pcs_unknown, memory_order_relaxed),
+        .generation = atomic_load_explicit(&tables->generation, memory_order_relaxed),
+    };
+}
+
+struct unwind_frame unwind_interrupted(const ucontext_t *context)
+{
+    const mcontext_t *registers = &context->uc_mcontext;
+#ifdef __x86_64__
+    return (struct unwind_frame){
+        .pc = (uintptr_t)registers->gregs[REG_RIP],
+        .sp = (uintptr_t)registers->gregs[REG_RSP],
+        .bp = (uintptr_t)registers->gregs[REG_RBP],
+        .interrupted = true,
+    };
+#else
+    return (struct unwind_frame){
+        .pc = (uintptr_t)registers->pc,
+        .sp = (uintptr_t)registers->sp,
+        .bp = (uintptr_t)registers->regs[29],
+        .interrupted = true,
+    };
+#endif
+}
