@@ -21,18 +21,9 @@
 
 #include <sluice/bytes.h>
 
-#define PROTOBUF_GROUP_DEPTH_MAX  16 /* of groups, which are passed over as one field */
-#define PROTOBUF_VARINT_BYTES_MAX 10
-#define PROTOBUF_FIELD_MAX        ((UINT32_C(1) << 29) - 1)
+#include "codec/protobuf.h"
 
-enum protobuf_wire {
-    PROTOBUF_VARINT = 0,
-    PROTOBUF_FIXED64 = 1,
-    PROTOBUF_BYTES = 2,
-    PROTOBUF_GROUP = 3,
-    PROTOBUF_GROUP_END = 4, /* never in a field that is handed out */
-    PROTOBUF_FIXED32 = 5,
-};
+#define PROTOBUF_GROUP_DEPTH_MAX 16 /* of groups, which are passed over as one field */
 
 struct protobuf_field {
     uint32_t number; /* 1 .. PROTOBUF_FIELD_MAX */
