@@ -1,0 +1,69 @@
+/*
+ * Which bucket a value belongs to, and what a bucket stands for.
+ *
+ * Buckets are numbered by ordinals in the order of their values: 0 is zero, positive values count
+ * up from 1, negative ones down from -1, the infinities lie apart at both ends. An octave is cut
+ * into 32 straight segments that stay above the logarithm's slope, so that a bucket is nowhere
+ * wider than the relative error allows, with 1.1 % more buckets than the exact logarithm would need
+ * and two integer multiplications instead of it.
+ *
+ * Level L joins 2^L neighbouring buckets into one: ordinal >> L.
+ */
+#ifndef WINDOW_QUANTILE_INDEX_H
+#define WINDOW_QUANTILE_INDEX_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define QUANTILE_LEVEL_MAX 14
+
+/* Beyond the largest finite value's ordinal at SLU_QUANTILE_ERROR_MIN; its page fits 16 bits. */
+#define QUANTILE_INFINITE INT32_C(524287)
+
+/* A segment of the octave: its beginning and its length in units of 2^-32 octaves. */
+struct quantile_segment {
+    uint32_t start;
+    uint32_t length;
+};
+
+#define QUANTILE_SEGMENTS_LOG2 5
+
+extern const struct quantile_segment quantile_segments[1 << QUANTILE_SEGMENTS_LOG2];
+
+__extension__ typedef unsigned __int128 quantile_wide;
+
+/* The number of buckets in an octave that `relative_error` needs, in units of 2^-32. */
+uint64_t quantile_octave_buckets(double relative_error);
+
+/* The ordinal of any value but NaN, at level 0. */
+static inline int32_t quantile_ordinal(uint64_t octave_buckets, double value)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof(bits));
+    uint64_t magnitude = bits & (UINT64_MAX >> 1);
+    int32_t negative = (int32_t)(bits >> 63);
+    int32_t ordinal = 0;
+    uint64_t octave = (magnitude >> 52) - 1; /* wraps below the normal numbers */
+    if (__builtin_expect(octave < 2046, 1)) {
+        const struct quantile_segment *segment =
+            &quantile_segments[(magnitude >> (52 - QUANTILE_SEGMENTS_LOG2)) &
+                               ((1 << QUANTILE_SEGMENTS_LOG2) - 1)];
+        uint64_t part = (uint32_t)(magnitude >> (52 - QUANTILE_SEGMENTS_LOG2 - 32));
+        uint64_t position = (octave << 32) + segment->start + (part * segment->length >> 32);
+        ordinal = (int32_t)((quantile_wide)position * octave_buckets >> 64) + 1;
+    } else if (magnitude >> 52 == 2047) {
+        ordinal = QUANTILE_INFINITE;
+    }
+    return (ordinal ^ -negative) + negative;
+}
+
+/*
+ * What the bucket `ordinal` of `level` reports: the value whose relative distance to both ends of
+ * the bucket is the same.
+ */
+double quantile_value(uint64_t octave_buckets, int32_t ordinal, unsigned level);
+
+/* The relative error of level `level` when that of level 0 is `relative_error`. */
+double quantile_level_error(double relative_error, unsigned level);
+
+#endif
