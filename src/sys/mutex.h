@@ -7,7 +7,9 @@
 #ifndef SYS_MUTEX_H
 #define SYS_MUTEX_H
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/assert.h"
@@ -28,6 +30,14 @@ static inline void mutex_lock(struct mutex *mutex)
 {
     int failed = pthread_mutex_lock(&mutex->handle);
     SLU_ASSERT(failed == 0);
+}
+
+/* Lock it unless it is locked; true if that was done. */
+static inline bool mutex_try_lock(struct mutex *mutex)
+{
+    int failed = pthread_mutex_trylock(&mutex->handle);
+    SLU_ASSERT(failed == 0 || failed == EBUSY);
+    return failed == 0;
 }
 
 static inline void mutex_unlock(struct mutex *mutex)

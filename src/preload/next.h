@@ -1,0 +1,51 @@
+/*
+ * The allocator below ours, which is the program's own: libc's, jemalloc, tcmalloc. Its functions
+ * are looked up at the first call; until they are known, allocations come from blocks_boot.
+ */
+#ifndef PRELOAD_NEXT_H
+#define PRELOAD_NEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "preload/blocks.h"
+
+/*
+ * Read at every call of the program, written once: before the first allocation is answered, when
+ * there is no second thread. range and the first four share a cache line.
+ */
+struct next_calls {
+    struct blocks_range range; /* of sampled blocks and of boot's */
+    void *(*malloc)(size_t size);
+    void (*free)(void *block);
+    void *(*calloc)(size_t count, size_t size);
+    void *(*realloc)(void *block, size_t size);
+    size_t (*usable_size)(void *block);
+    void *(*memalign)(size_t align, size_t size);
+    void *(*aligned_alloc)(size_t align, size_t size);
+    int (*posix_memalign)(void **block, size_t align, size_t size);
+    void *(*valloc)(size_t size);
+    void *(*pvalloc)(size_t size);
+    void (*free_sized)(void *block, size_t size);                       /* or free */
+    void (*free_aligned_sized)(void *block, size_t align, size_t size); /* or free */
+};
+
+extern struct next_calls next;
+
+/* The same without what watches unsampled blocks where there are no ranges (filter.h). */
+extern struct next_calls below;
+
+static inline bool next_is_block(const void *address)
+{
+    return (uintptr_t)address - next.range.base < next.range.bytes;
+}
+
+/* Look all of them up, if that has not begun. Threads: any; the first one does it. */
+void next_resolve(void);
+
+/* True if the program's calls of malloc come here. Not within a hook: it asks the loader. */
+bool next_is_interposed(void);
+
+#endif

@@ -1,0 +1,268 @@
+#include "preload/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sluice/clock.h>
+
+#include "base/sink.h"
+#include "preload/modules.h"
+#include "preload/said.h"
+#include "preload/settings.h"
+#include "profile/profile.h"
+#include "sys/mutex.h"
+#include "sys/wall_clock.h"
+
+#define STAGE_BYTES 16384
+
+struct output {
+    struct mutex mutex; /* of all that follows */
+    const struct profile *profile;
+    struct modules *modules;
+    uint64_t start_ns;
+    uint64_t written_count; /* into the ring */
+    uint64_t files_max;
+    bool ages;
+    char prefix[PATH_MAX];
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    char stage[STAGE_BYTES];
+    struct profile_mapping mappings[MODULES_MAX];
+    _Alignas(64) char scratch[]; /* profile_write_bytes() */
+};
+
+size_t output_bytes(const struct profile *profile)
+{
+    return sizeof(struct output) + profile_write_bytes(profile);
+}
+
+/* The program may change its directory later. */
+static void prefix_make(struct output *output, const char *out)
+{
+    char directory[PATH_MAX];
+    bool relative = out[0] != '/' && getcwd(directory, sizeof(directory)) != NULL;
+    int len = snprintf(output->prefix, sizeof(output->prefix), "%s%s%s", relative ? directory : "",
+                       relative ? "/" : "", out);
+    if (len < 0 || (size_t)len >= sizeof(output->prefix)) {
+        (void)snprintf(output->prefix, sizeof(output->prefix), "%s", out); /* it is shorter */
+    }
+    struct stat found;
+    size_t end = strlen(output->prefix);
+    if (stat(output->prefix, &found) == 0 && S_ISDIR(found.st_mode) && end + 6 < PATH_MAX) {
+        memcpy(output->prefix + end, "/heap", 6);
+    }
+}
+
+struct output *output_init(void *block, const struct settings *settings,
+                           const struct profile *profile, struct modules *modules,
+                           uint64_t start_ns)
+{
+    struct output *output = block;
+    mutex_init(&output->mutex);
+    output->profile = profile;
+    output->modules = modules;
+    output->start_ns = start_ns;
+    output->files_max = settings->files_max;
+    output->ages = settings->ages != 0;
+    prefix_make(output, settings->out);
+    return output;
+}
+
+static int file_put(void *context, const char *bytes, size_t len)
+{
+    int file = *(const int *)context;
+    while (len > 0) {
+        ssize_t written = write(file, bytes, len);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return written < 0 ? -errno : -EIO;
+        }
+        bytes += written;
+        len -= (size_t)written;
+    }
+    return 0;
+}
+
+static int profile_put(struct output *output, int file)
+{
+    struct sink sink;
+    uint64_t now_ns = slu_clock_monotonic_ns();
+    struct profile_write_options options = {
+        .format = PROFILE_PPROF_GZIP,
+        .default_sample_type = PROFILE_INUSE_SPACE,
+        .ages = output->ages,
+        .time_ns = wall_clock_ns(),
+        .duration_ns = (int64_t)(now_ns - output->start_ns),
+        .now_ns = now_ns,
+        .mappings = output->mappings,
+        .mapping_count = modules_mappings(output->modules, output->mappings),
+    };
+    sink_init(&sink, file_put, &file, output->stage, sizeof(output->stage));
+    int err = profile_write(output->profile, &options, output->scratch, &sink);
+    int end_err = sink_end(&sink);
+    return err != 0 ? err : end_err;
+}
+
+static int file_write_through(struct output *output, const char *path)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (file < 0) {
+        return -errno;
+    }
+    int err = profile_put(output, file);
+    if (close(file) != 0 && err == 0) {
+        err = -errno;
+    }
+    return err;
+}
+
+static int file_replace(struct output *output, const char *path)
+{
+    int len =
+        snprintf(output->temporary, sizeof(output->temporary), "%s.%ld.part", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof(output->temporary)) {
+        return -ENAMETOOLONG;
+    }
+    int file = open(output->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) {
+        return -errno;
+    }
+    int err = profile_put(output, file);
+    if (close(file) != 0 && err == 0) {
+        err = -errno;
+    }
+    if (err == 0 && rename(output->temporary, path) != 0) {
+        err = -errno;
+    }
+    if (err != 0) {
+        (void)unlink(output->temporary); /* half a profile is of no use to anyone */
+    }
+    return err;
+}
+
+static int file_write(struct output *output, const char *path)
+{
+    struct stat found;
+    bool special = stat(path, &found) == 0 && !S_ISREG(found.st_mode);
+    return special ? file_write_through(output, path) : file_replace(output, path);
+}
+
+/* Hold back all signals, and take away what writing has raised before they are let in again. */
+static int file_write_undisturbed(struct output *output, const char *path)
+{
+    sigset_t all;
+    sigset_t before;
+    sigset_t pending;
+    sigset_t raised;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
+        return -EINVAL;
+    }
+    (void)sigpending(&pending);
+    int err = file_write(output, path);
+    (void)sigemptyset(&raised);
+    if (!sigismember(&pending, SIGXFSZ)) {
+        (void)sigaddset(&raised, SIGXFSZ);
+    }
+    if (!sigismember(&pending, SIGPIPE)) {
+        (void)sigaddset(&raised, SIGPIPE);
+    }
+    struct timespec at_once = {0};
+    while (sigtimedwait(&raised, NULL, &at_once) > 0) {
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
+}
+
+static int told(const char *path, int err)
+{
+    static struct said failed;
+    if (err != 0) {
+        const char *name = strerrorname_np(-err);
+        said_once(&failed, "%s: no profile written: %s", path, name == NULL ? "?" : name);
+    }
+    return err;
+}
+
+static int path_make(struct output *output, uint64_t number)
+{
+    long process = (long)getpid();
+    int len = number == 0 ? snprintf(output->path, sizeof(output->path), "%s.%ld.pb.gz",
+                                     output->prefix, process)
+                          : snprintf(output->path, sizeof(output->path), "%s.%ld.%06llu.pb.gz",
+                                     output->prefix, process, (unsigned long long)number);
+    return len < 0 || (size_t)len >= sizeof(output->path) ? -ENAMETOOLONG : 0;
+}
+
+int output_write(struct output *output, const char *path)
+{
+    int saved = errno;
+    mutex_lock(&output->mutex);
+    modules_refresh(output->modules);
+    int err = path == NULL ? path_make(output, 0) : 0;
+    if (err == 0) {
+        err = file_write_undisturbed(output, path == NULL ? output->path : path);
+    }
+    if (path == NULL) {
+        err = told(output->path, err);
+    }
+    mutex_unlock(&output->mutex);
+    errno = saved;
+    return err;
+}
+
+static int ring_advance(struct output *output)
+{
+    uint64_t number = output->written_count + 1;
+    int err = path_make(output, number);
+    if (err == 0) {
+        err = file_write_undisturbed(output, output->path);
+    }
+    if (told(output->path, err) != 0) {
+        return err;
+    }
+    output->written_count = number;
+    if (number > output->files_max && path_make(output, number - output->files_max) == 0) {
+        (void)unlink(output->path); /* somebody may have taken it away */
+    }
+    return 0;
+}
+
+int output_write_ring(struct output *output)
+{
+    int saved = errno;
+    mutex_lock(&output->mutex);
+    modules_refresh(output->modules);
+    int err = ring_advance(output);
+    mutex_unlock(&output->mutex);
+    errno = saved;
+    return err;
+}
+
+int output_write_ring_in_hook(struct output *output)
+{
+    if (!mutex_try_lock(&output->mutex)) {
+        return -EBUSY;
+    }
+    int saved = errno;
+    int err = ring_advance(output);
+    mutex_unlock(&output->mutex);
+    errno = saved;
+    return err;
+}
+
+void output_after_fork_child(struct output *output, uint64_t now_ns)
+{
+    mutex_init(&output->mutex);
+    output->written_count = 0;
+    output->start_ns = now_ns;
+}

@@ -1,0 +1,60 @@
+/*
+ * Profiles as files. Each is written under a temporary name and renamed when it is whole, so that a
+ * reader never sees half of one:
+ *
+ *   OUT.PID.pb.gz         at exit
+ *   OUT.PID.NUMBER.pb.gz  the last N of those written periodically and on a signal
+ *
+ * Nothing here uses the program's heap; a file costs a system call for each 16 KiB. Signals are
+ * held back from the writing thread, so that a limit on file sizes is an error and not the end.
+ */
+#ifndef PRELOAD_OUTPUT_H
+#define PRELOAD_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct modules;
+struct profile;
+struct settings;
+
+struct output;
+
+/* The bytes of the block that output_init takes. */
+size_t output_bytes(const struct profile *profile);
+
+/*
+ * block     zero pages, output_bytes() long
+ * settings  copied from
+ * start_ns  when profiling began, monotonic
+ */
+struct output *output_init(void *block, const struct settings *settings,
+                           const struct profile *profile, struct modules *modules,
+                           uint64_t start_ns);
+
+/*
+ * Write a profile to `path`, or, with NULL, to the file of the exit. What is there is replaced;
+ * what is not a regular file (a pipe, a device) is written into.
+ *
+ * Returns  0; a negative errno of the system's
+ * Threads  one at a time, others wait; never within a hook
+ */
+int output_write(struct output *output, const char *path);
+
+/* Write the next file of the ring, and remove the one that leaves it. Returns as output_write. */
+int output_write_ring(struct output *output);
+
+/*
+ * The same from within a hook: modules that were loaded since the last file are not known. -EBUSY
+ * while a file is being written.
+ */
+int output_write_ring_in_hook(struct output *output);
+
+/*
+ * In the child of fork: the ring begins anew, with the child's number in its names. What another
+ * thread was writing is the parent's affair.
+ */
+void output_after_fork_child(struct output *output, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Threads of the profiler within the program: all signals blocked, a stack of their own pages,
+ * nothing of what they do sampled, and nothing taken from the program's heap to start them.
+ *
+ * One is started between the constructors and main, or in a call of <sluice/heap.h>; never within a
+ * hook, and never in a child of fork, where other threads' locks may be held for ever.
+ */
+#ifndef PRELOAD_OWN_THREAD_H
+#define PRELOAD_OWN_THREAD_H
+
+#include <stddef.h>
+
+/*
+ * Start a thread that runs `run(context)`, which never returns.
+ *
+ * name         as debuggers and /proc show it, up to 15 characters
+ * stack_bytes  what its functions need
+ * Returns      0; -ENOMEM; -EAGAIN if the system gives no thread
+ */
+int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *context),
+                     void *context);
+
+#endif
