@@ -1,12 +1,8 @@
 #include "preload/unwind.h"
 
+#include "preload/unwind_module.h"
 #include "preload/unwind_rule.h"
 #include "preload/unwind_tables.h"
-
-/* Offsets from sp when a handler has returned: the kernel's struct ucontext on x86-64. */
-#define SIGNAL_BP_BYTES 120
-#define SIGNAL_SP_BYTES 160
-#define SIGNAL_PC_BYTES 168
 
 #define WORD_BYTES sizeof(uintptr_t)
 
@@ -82,15 +78,15 @@ UNCHECKED bool step_slot(struct walk *walk, unwind_rule rule)
 
 UNCHECKED bool step_signal(struct walk *walk)
 {
-    if (walk->high - walk->sp < SIGNAL_PC_BYTES + WORD_BYTES) {
+    if (walk->high - walk->sp < RULE_SIGNAL_PC_BYTES + WORD_BYTES) {
         return false;
     }
-    uintptr_t sp = stack_word(walk->sp + SIGNAL_SP_BYTES);
+    uintptr_t sp = stack_word(walk->sp + RULE_SIGNAL_SP_BYTES);
     if (sp == walk->sp || !is_ahead(walk, sp)) {
         return false;
     }
-    walk->at = stack_word(walk->sp + SIGNAL_PC_BYTES);
-    walk->bp = stack_word(walk->sp + SIGNAL_BP_BYTES);
+    walk->at = stack_word(walk->sp + RULE_SIGNAL_PC_BYTES);
+    walk->bp = stack_word(walk->sp + RULE_SIGNAL_BP_BYTES);
     walk->sp = sp;
     return true;
 }
@@ -125,15 +121,39 @@ UNCHECKED bool step(struct walk *walk, unwind_rule rule)
     }
 }
 
-/* The rule of an address that the table does not have. */
-static __attribute__((noinline)) unwind_rule rule_find(struct unwind_tables *tables,
-                                                       const struct walk *walk)
+static bool is_permanent(const struct unwind_tables *tables, uintptr_t address)
 {
-    if (walk->at + 1 == 0 || walk->at >> TABLE_ADDRESS_BITS != 0) {
+    uint64_t count = atomic_load_explicit(&tables->permanent_count, memory_order_acquire);
+    for (uint64_t i = 0; i < count; i++) {
+        const struct stack_bounds *module = &tables->permanent[i];
+        if (address - module->low < module->high - module->low) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The rule of an address that the table does not have. A module's tables are read only when it
+ * cannot be unloaded meanwhile: because it has a frame on this stack, or because it never can.
+ */
+static __attribute__((noinline)) unwind_rule rule_find(struct unwind_tables *tables,
+                                                       struct walk walk, uint64_t generation)
+{
+    if (walk.at + 1 == 0 || walk.at >> TABLE_ADDRESS_BITS != 0) {
         return RULE_MAKE(RULE_SPECIAL, 0, RULE_NO_CODE);
     }
-    atomic_fetch_add_explicit(&tables->pcs_unknown, 1, memory_order_relaxed);
-    return RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN);
+    unwind_rule rule = RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN);
+    if ((!walk.guessed || is_permanent(tables, walk.at)) &&
+        unwind_module_rule(walk.at, &rule) == 0) {
+        atomic_store_explicit(&tables->slots[table_slot(walk.at)],
+                              table_word(walk.at, generation) + rule, memory_order_relaxed);
+        atomic_fetch_add_explicit(&tables->rules_compiled, 1, memory_order_relaxed);
+    }
+    if (rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN)) {
+        atomic_fetch_add_explicit(&tables->pcs_unknown, 1, memory_order_relaxed);
+    }
+    return rule;
 }
 
 static bool is_outermost(unwind_rule rule)
@@ -141,46 +161,73 @@ static bool is_outermost(unwind_rule rule)
     return rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_OUTERMOST);
 }
 
+/* The rule and the generation of the frame; a larger number if the table does not have it. */
+UNCHECKED uint64_t entry_of(const struct unwind_tables *tables, uintptr_t at)
+{
+    uint64_t word = atomic_load_explicit(&tables->slots[table_slot(at)], memory_order_relaxed);
+    return word - table_word(at, 0);
+}
+
+/*
+ * Frames that keep a frame pointer, from walk->at on. This loop is what most frames cost: it holds
+ * everything in registers, and nothing of it but the load of the next bp waits for that load.
+ */
+UNCHECKED size_t walk_frame_pointers(const struct unwind_tables *tables, struct walk *walk,
+                                     uint64_t generation, uintptr_t *pcs, size_t pcs_max)
+{
+    const uint64_t wanted = table_word(0, generation) + RULE_FRAME_POINTER;
+    const uintptr_t bp_max = walk->high - 2 * WORD_BYTES;
+    uintptr_t at = walk->at;
+    uintptr_t bp_min = walk->sp;
+    uintptr_t bp = walk->bp;
+    size_t count = 0;
+    while (count < pcs_max && bp >= bp_min) {
+        if (entry_of(tables, at) != wanted || bp > bp_max) {
+            break;
+        }
+        pcs[count++] = at;
+        bp_min = bp + 2 * WORD_BYTES;
+        at = stack_word(bp + WORD_BYTES) - 1;
+        bp = stack_word(bp);
+    }
+    walk->at = at;
+    walk->sp = bp_min;
+    walk->bp = bp;
+    return count;
+}
+
 size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *start,
                       const struct stack_bounds *bounds, uintptr_t *pcs, size_t pcs_max,
                       enum unwind_end *end)
 {
+    uint64_t generation = atomic_load_explicit(&tables->generation, memory_order_relaxed);
     struct walk walk = {
         .at = start->pc - !start->interrupted,
         .sp = start->sp,
         .bp = start->bp,
         .high = bounds->high & ~(WORD_BYTES - 1),
     };
-    uint64_t generation = atomic_load_explicit(&tables->generation, memory_order_relaxed);
-    bool is_inside = walk.sp >= bounds->low && walk.sp < walk.high && walk.sp % WORD_BYTES == 0;
+    if (walk.sp < bounds->low || walk.sp >= walk.high || walk.sp % WORD_BYTES != 0 ||
+        walk.high < 2 * WORD_BYTES) {
+        walk.high = walk.sp = 2 * WORD_BYTES; /* nothing is ahead */
+    }
     enum unwind_end why = UNWIND_END_TRUNCATED;
     size_t count = 0;
     while (count < pcs_max) {
-        uint64_t word =
-            atomic_load_explicit(&tables->slots[table_slot(walk.at)], memory_order_relaxed);
-        uint64_t rule = word - table_word(walk.at, generation);
-        if (rule == RULE_FRAME_POINTER && is_inside) {
-            pcs[count++] = walk.at;
-            if (!step_frame_pointer(&walk)) {
-                why = UNWIND_END_LOST;
-                break;
-            }
-            continue;
-        }
-        if (rule >> RULE_BITS != 0) {
-            rule = rule_find(tables, &walk);
-            if (rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_NO_CODE)) {
-                why = walk.at + 1 == 0 ? UNWIND_END_OUTERMOST : UNWIND_END_LOST;
-                break;
-            }
-        }
-        pcs[count++] = walk.at;
-        if (is_outermost((unwind_rule)rule)) {
-            why = UNWIND_END_OUTERMOST;
+        count += walk_frame_pointers(tables, &walk, generation, pcs + count, pcs_max - count);
+        if (count == pcs_max) {
             break;
         }
-        if (!is_inside || !step(&walk, (unwind_rule)rule)) {
-            why = UNWIND_END_LOST;
+        uint64_t found = entry_of(tables, walk.at) - table_word(0, generation);
+        unwind_rule rule =
+            found >> RULE_BITS == 0 ? (unwind_rule)found : rule_find(tables, walk, generation);
+        if (rule == RULE_MAKE(RULE_SPECIAL, 0, RULE_NO_CODE)) {
+            why = walk.at + 1 == 0 ? UNWIND_END_OUTERMOST : UNWIND_END_LOST;
+            break;
+        }
+        pcs[count++] = walk.at;
+        if (is_outermost(rule) || !step(&walk, rule)) {
+            why = is_outermost(rule) ? UNWIND_END_OUTERMOST : UNWIND_END_LOST;
             break;
         }
     }

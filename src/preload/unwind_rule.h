@@ -16,6 +16,11 @@
 #define RULE_SAVED_MAX 14
 #define RULE_BP_LOST   15
 
+/* The offsets of RULE_SIGNAL from sp: the kernel's struct ucontext on x86-64. */
+#define RULE_SIGNAL_BP_BYTES 120
+#define RULE_SIGNAL_SP_BYTES 160
+#define RULE_SIGNAL_PC_BYTES 168
+
 enum rule_kind {
     RULE_SP,      /* CFA = rsp + 8 words */
     RULE_BP,      /* CFA = rbp + 8 words */

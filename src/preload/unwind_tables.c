@@ -64,15 +64,12 @@ static int permanent_add(struct dl_phdr_info *module, size_t info_bytes, void *c
     return 0;
 }
 
+/* A word that stayed would come to life again when the generations have been used up. */
 static void rules_forget(struct unwind_tables *tables)
 {
-    uint64_t generation =
-        1 + atomic_fetch_add_explicit(&tables->generation, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&tables->generation, 1, memory_order_relaxed); /* only here */
     for (size_t i = 0; i < TABLE_SLOTS; i++) {
-        uint64_t word = atomic_load_explicit(&tables->slots[i], memory_order_relaxed);
-        if ((word >> RULE_BITS) % TABLE_GENERATIONS != generation % TABLE_GENERATIONS) {
-            atomic_store_explicit(&tables->slots[i], 0, memory_order_relaxed);
-        }
+        atomic_store_explicit(&tables->slots[i], 0, memory_order_relaxed);
     }
 }
 

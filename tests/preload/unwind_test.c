@@ -57,27 +57,77 @@ static struct unwind_tables *tables_create(void)
     return unwind_tables_init(block);
 }
 
-static const struct chain *const chains[] = {&chain_O0_bp, &chain_O2_bp};
+static const struct chain *const chains[] = {
+    &chain_O0_bp, &chain_O0_sp, &chain_O2_bp, &chain_O2_sp, &chain_O3_sp, &chain_Os_sp,
+};
 
 #define CHAIN_COUNT (sizeof(chains) / sizeof(chains[0]))
 
-static void frames_with_frame_pointers_need_no_tables(void **state)
+static struct probe probe;
+
+static int probe_setup(void **state)
 {
     (void)state;
-    static struct probe probe;
-    probe = (struct probe){.tables = tables_create(), .pcs_max = 25};
-    for (size_t i = 0; i < CHAIN_COUNT; i++) {
-        chains[i]->deep(25, probe_stack, &probe);
-        assert_int_equal(probe.ours.count, 25);
-        assert_int_equal(probe.end, UNWIND_END_TRUNCATED);
-        assert_true(probe.theirs.count > 25);
-        assert_memory_equal(probe.ours.pcs, probe.theirs.pcs, 25 * sizeof(uintptr_t));
-    }
+    probe = (struct probe){.tables = tables_create(), .pcs_max = STACK_PCS_MAX};
+    unwind_refresh(probe.tables);
+    return 0;
+}
+
+static int probe_teardown(void **state)
+{
+    (void)state;
     free(probe.tables);
+    return 0;
+}
+
+/* libgcc's stack, to its end or as far as there was room. */
+static void assert_same_stack(const char *where)
+{
+    size_t count = probe.theirs.count < probe.pcs_max ? probe.theirs.count : probe.pcs_max;
+    for (size_t i = 0; i < count && i < probe.ours.count; i++) {
+        if (probe.ours.pcs[i] != probe.theirs.pcs[i]) {
+            fail_msg("%s: frame %zu is %zx, not %zx", where, i, probe.ours.pcs[i],
+                     probe.theirs.pcs[i]);
+        }
+    }
+    if (probe.ours.count != count) {
+        fail_msg("%s: %zu frames, not %zu", where, probe.ours.count, count);
+    }
+    assert_int_equal(probe.end, probe.theirs.count > probe.pcs_max ? UNWIND_END_TRUNCATED
+                                                                   : UNWIND_END_OUTERMOST);
+}
+
+static void frames_of_every_kind_are_those_that_libgcc_sees(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CHAIN_COUNT; i++) {
+        const struct chain *chain = chains[i];
+        chain->deep(25, probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->distinct(probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->sized(1000, probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->large(probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->aligned(probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->tail(probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->sorted(probe_stack, &probe);
+        assert_same_stack(chain->name);
+        (void)chain->busy(7, probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->early(0, probe_stack, &probe);
+        assert_same_stack(chain->name);
+        chain->early(3, probe_stack, &probe);
+        assert_same_stack(chain->name);
+    }
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(frames_with_frame_pointers_need_no_tables),
+    cmocka_unit_test_setup_teardown(frames_of_every_kind_are_those_that_libgcc_sees, probe_setup,
+                                    probe_teardown),
 };
 
 int main(void)
