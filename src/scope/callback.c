@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "scope/guest.h"
 #include "scope/tree.h"
 
 void callbacks_init(struct scope_callbacks *callbacks, struct scope_callback *slots, uint32_t max)
@@ -107,19 +108,37 @@ static void slot_wait(struct slu_scope *scope, uint64_t handle)
     scope_busy_leave(scope);
 }
 
+/* Locked. */
+static int slot_try_remove(struct scope_callbacks *callbacks, uint64_t handle)
+{
+    struct scope_callback *slot = slot_find(callbacks, handle);
+    if (slot == NULL) {
+        return -ESTALE;
+    }
+    if (slot->state != CALLBACK_REGISTERED) {
+        return -EBUSY;
+    }
+    slot_unlink(callbacks, slot);
+    slot_free(callbacks, slot);
+    return 0;
+}
+
+int scope_callback_try_remove(struct slu_scope *scope, uint64_t handle)
+{
+    mutex_lock(&scope->tree->lock);
+    int err = slot_try_remove(&scope->callbacks, handle);
+    mutex_unlock(&scope->tree->lock);
+    return err;
+}
+
 int slu_scope_callback_remove(struct slu_scope *scope, uint64_t handle)
 {
-    struct scope_callbacks *callbacks = &scope->callbacks;
     struct scope_tree *tree = scope->tree;
-    int err = -ESTALE;
     mutex_lock(&tree->lock);
-    struct scope_callback *slot = slot_find(callbacks, handle);
-    if (slot != NULL && slot->state == CALLBACK_REGISTERED) {
-        slot_unlink(callbacks, slot);
-        slot_free(callbacks, slot);
-        err = 0;
-    } else if (slot != NULL) {
+    int err = slot_try_remove(&scope->callbacks, handle);
+    if (err == -EBUSY) {
         slot_wait(scope, handle);
+        err = -ESTALE;
     }
     mutex_unlock(&tree->lock);
     return err;

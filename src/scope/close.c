@@ -14,13 +14,14 @@
 #include <sluice/clock.h>
 
 #include "base/assert.h"
+#include "scope/guest.h"
 #include "scope/tree.h"
 
 #define REPORT_BATCH  8
 #define REPORT_FACTOR 64 /* the longest pause between reports, in grace times */
 
 struct stuck_name {
-    uintptr_t place; /* address of the task's slot, or of the scope whose callback is running */
+    uintptr_t place; /* address of the task's slot, the guest, or the scope of a running callback */
     char scope[SLU_SCOPE_NAME_MAX];
     char task[SLU_SCOPE_NAME_MAX];
 };
@@ -83,6 +84,11 @@ static void batch_offer(struct stuck_batch *batch, uintptr_t place, const char *
 /* Locked. */
 static void batch_fill(struct stuck_batch *batch, struct slu_scope *top)
 {
+    for (const struct scope_guest *guest = top->tree->guests; guest != NULL; guest = guest->next) {
+        if (guest_is_within(guest, top)) {
+            batch_offer(batch, (uintptr_t)guest, guest->scope->name, guest->name);
+        }
+    }
     for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
          scope = scope_post_next(top, scope)) {
         if (scope->callbacks.runner != 0) {
@@ -165,6 +171,7 @@ static void close_begin(struct slu_scope *top, struct scope_closer *closer,
     condition_init(&closer->quiet);
     top->closer = closer;
     scope_busy_enter(top->parent);
+    guests_dismiss(top);
     cancel_mark(top, -ECANCELED, SLU_SCOPE_CANCELLED, work);
     for (struct slu_scope *scope = scope_post_first(top); scope != NULL;
          scope = scope_post_next(top, scope)) {

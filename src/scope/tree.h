@@ -16,12 +16,14 @@
 
 #define SLOT_NONE UINT32_MAX
 
+struct scope_guest;
 struct scope_waiter;
 
 /* One for each tree, in the block of its root. */
 struct scope_tree {
     struct mutex lock;
     struct condition callback_returned; /* for those who remove a callback that is running */
+    struct scope_guest *guests;
 };
 
 enum callback_state {
@@ -119,9 +121,9 @@ struct slu_scope {
     struct scope_links links;
     struct scope_waiter *waiters;
     /*
-     * What keeps the scope from being freed: its running tasks, its blocked waiters, a cancellation
-     * that goes through its callbacks, each child with a busy_count above 0, and each child's close
-     * under way.
+     * What keeps the scope from being freed: its running tasks, its guests, its blocked waiters, a
+     * cancellation that goes through its callbacks, each child with a busy_count above 0, and each
+     * child's close under way.
      */
     uint64_t busy_count;
     struct scope_closer *closer; /* set from the moment at which a close begins */
@@ -181,6 +183,10 @@ struct slu_scope *deadline_due(struct slu_scope *top, uint64_t now_ns);
 /* callback.c */
 void callbacks_init(struct scope_callbacks *callbacks, struct scope_callback *slots, uint32_t max);
 void callbacks_run(struct slu_scope *scope);
+
+/* guest.c; all locked */
+bool guest_is_within(const struct scope_guest *guest, const struct slu_scope *top);
+void guests_dismiss(struct slu_scope *top); /* those of this thread leave the subtree */
 
 /* wait.c */
 void waiters_claim(struct slu_scope *scope, struct cancel_work *work); /* locked */

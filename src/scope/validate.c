@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
+#include "scope/guest.h"
 #include "scope/tree.h"
 #include "scope/wait.h"
 
@@ -111,6 +112,10 @@ static void validate_tasks(const struct scope_tasks *tasks)
 static void validate_busy(const struct slu_scope *scope)
 {
     uint64_t busy = scope->tasks.count + (scope->callbacks.runner != 0);
+    for (const struct scope_guest *guest = scope->tree->guests; guest != NULL;
+         guest = guest->next) {
+        busy += guest->scope == scope;
+    }
     const struct scope_waiter *previous = NULL;
     for (const struct scope_waiter *waiter = scope->waiters; waiter != NULL;
          waiter = waiter->next) {
