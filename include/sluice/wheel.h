@@ -24,6 +24,7 @@
 
 SLU_BEGIN_DECLS
 
+struct slu_scope;
 struct slu_wheel;
 
 /* Names one timer, from its addition until it has run or was stopped; 0 is never given out. */
@@ -46,9 +47,10 @@ typedef uint64_t slu_timer_id;
 typedef void slu_timer_fn(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_ns, void *arg);
 
 struct slu_wheel_options {
-    uint64_t start_ns;   /* the time at which it begins */
-    uint64_t tick_ns;    /* 1 .. SLU_WHEEL_TICK_NS_MAX; rounded down to a power of two */
-    uint32_t timers_max; /* 1 .. SLU_WHEEL_TIMERS_MAX */
+    uint64_t start_ns;     /* the time at which it begins */
+    uint64_t tick_ns;      /* 1 .. SLU_WHEEL_TICK_NS_MAX; rounded down to a power of two */
+    uint32_t timers_max;   /* 1 .. SLU_WHEEL_TIMERS_MAX */
+    uint32_t attached_max; /* those that may be attached to a scope at a time; 0 .. timers_max */
 };
 
 /*
@@ -58,8 +60,8 @@ struct slu_wheel_options {
  * Returns  0; -EINVAL for an option outside its range; -EDQUOT if the budget does not hold it;
  *          -ENOMEM
  * Owner    the caller, until slu_wheel_destroy; the budget must outlive it
- * Cost     one allocation: 40 bytes a timer, and at most 12 KiB; a timer's memory is first touched
- *          when it is added
+ * Cost     one allocation: 40 bytes a timer, 56 for each of attached_max, and at most 13 KiB; a
+ *          timer's memory is first touched when it is added
  */
 SLU_API SLU_MUST_USE int slu_wheel_create(struct slu_budget *budget,
                                           const struct slu_wheel_options *options,
@@ -106,10 +108,30 @@ SLU_API SLU_MUST_USE int slu_wheel_reset(struct slu_wheel *wheel, slu_timer_id t
                                          uint64_t now_ns, uint64_t delay_ns);
 
 /*
+ * Let a timer end with a scope: from the moment at which the scope is cancelled, by whatever
+ * thread, the timer's callback does not begin any more, its handle is outdated, and nothing of
+ * the wheel refers to its `arg`. A callback that is running already is waited for by whoever closes
+ * the scope; it may itself cancel or close the scope. The attachment lasts as long as the timer,
+ * through all its resets.
+ *
+ * Returns  0; -ESTALE if the timer has run, or was stopped; -EBUSY if it is attached already;
+ *          -EDQUOT when attached_max are (counted) or the scope's callback_max are registered;
+ *          -ECANCELED or -ETIMEDOUT on a cancelled scope. On error the timer goes on as it was.
+ * Owner    it takes one of the scope's callbacks until the timer is over
+ * Cost     one lock of the wheel and one of the scope's tree, here, when the timer runs and when it
+ *          ends. What a cancellation on another thread has stopped makes room in the next
+ *          slu_wheel_advance, or when slu_wheel_add would be refused.
+ * Threads  as slu_wheel_add. The scope may be cancelled, and closed, by any thread.
+ */
+SLU_API SLU_MUST_USE int slu_wheel_attach(struct slu_wheel *wheel, slu_timer_id timer,
+                                          struct slu_scope *scope);
+
+/*
  * Run the timers whose time has come by `now_ns`, in the order of their ticks, as far as
  * `work_max` allows. What is left is due first in the next call.
  *
- * A unit of work is one callback, or one timer moved from a level of the wheel to a lower one. A
+ * A unit of work is one timer that comes, is moved from a level of the wheel to a lower one, or is
+ * given back after its scope was cancelled. A
  * timer that is added and left alone is moved at most SLU_WHEEL_LEVELS_MAX - 1 times before it
  * runs: with ticks of 1 ms, at most once for a delay of a second, three times for 5 minutes.
  *
@@ -143,11 +165,12 @@ SLU_API uint64_t slu_wheel_next_ns(const struct slu_wheel *wheel);
 SLU_API int slu_wheel_timeout_ms(const struct slu_wheel *wheel, uint64_t now_ns);
 
 struct slu_wheel_stats {
-    uint32_t timer_count;   /* now, with those that never come */
-    uint32_t timer_high;    /* the most that were ever there at once */
-    uint64_t run_count;     /* callbacks that were run */
-    uint64_t move_count;    /* timers moved down a level */
-    uint64_t refused_count; /* slu_wheel_add that returned -EDQUOT */
+    uint32_t timer_count;          /* now, with those that never come */
+    uint32_t timer_high;           /* the most that were ever there at once */
+    uint64_t run_count;            /* timers that have come */
+    uint64_t move_count;           /* timers moved down a level */
+    uint64_t refused_count;        /* slu_wheel_add that returned -EDQUOT */
+    uint64_t attach_refused_count; /* slu_wheel_attach that did, for want of attached_max */
 };
 
 SLU_API void slu_wheel_stats(const struct slu_wheel *wheel, struct slu_wheel_stats *out);

@@ -94,7 +94,7 @@ static void timer_run(struct slu_wheel *wheel, uint64_t now_ns)
     wheel->run_count++;
     call.run(wheel, id, now_ns, call.arg);
     if (pool_handle(&wheel->pool, timer) == id && !node_is_linked(wheel, timer)) {
-        timer_release(wheel, timer);
+        (void)slu_wheel_stop(wheel, id); /* it is there */
     }
 }
 
@@ -112,6 +112,9 @@ static bool wheel_is_busy(const struct slu_wheel *wheel)
 /* Do one unit of work; false if nothing is left that began by the target. */
 static bool wheel_step(struct slu_wheel *wheel, uint64_t target_tick, uint64_t now_ns)
 {
+    if (attachments_reclaim(wheel)) {
+        return true;
+    }
     if (!wheel_is_busy(wheel)) {
         if (!slot_is_due(wheel, target_tick)) {
             return false;
@@ -141,7 +144,7 @@ bool slu_wheel_advance(struct slu_wheel *wheel, uint64_t now_ns, uint32_t work_m
         return true;
     }
     wheel->tick = target_tick;
-    return !list_is_empty(wheel, LIST_NEXT);
+    return !list_is_empty(wheel, LIST_NEXT) || attachments_are_queued(&wheel->attachments);
 }
 
 uint64_t slu_wheel_next_ns(const struct slu_wheel *wheel)

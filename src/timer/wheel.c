@@ -20,6 +20,11 @@ static int options_check(const struct slu_wheel_options *options, struct slu_dia
                          (unsigned long long)options->tick_ns,
                          (unsigned long long)SLU_WHEEL_TICK_NS_MAX);
     }
+    if (options->attached_max > options->timers_max) {
+        return diag_fail(diag, -EINVAL,
+                         "attached_max is %u; it must be 0 to timers_max, which is %u",
+                         options->attached_max, options->timers_max);
+    }
     if (options->timers_max == 0 || options->timers_max > SLU_WHEEL_TIMERS_MAX) {
         return diag_fail(diag, -EINVAL, "timers_max is %u; it must be 1 to %u", options->timers_max,
                          SLU_WHEEL_TIMERS_MAX);
@@ -33,6 +38,7 @@ struct plan {
     struct slu_pool_options pool_options;
     struct pool_parts pool;
     size_t nodes_at;
+    size_t attachments_at;
     uint32_t tick_bits;
     uint32_t level_count;
 };
@@ -52,13 +58,16 @@ static struct plan plan_of(const struct slu_wheel_options *options)
     plan.pool = pool_plan(&plan.layout, &plan.pool_options);
     plan.nodes_at =
         layout_add(&plan.layout, node_count, sizeof(struct timer_node), GOLDEN_LINE_BYTES);
+    plan.attachments_at = layout_add(&plan.layout, options->attached_max, sizeof(struct attachment),
+                                     _Alignof(struct attachment));
     return plan;
 }
 
 static void wheel_init(struct slu_wheel *wheel, const struct plan *plan,
                        const struct slu_wheel_options *options)
 {
-    wheel->nodes = (void *)((unsigned char *)wheel + plan->nodes_at);
+    unsigned char *block = (unsigned char *)wheel;
+    wheel->nodes = (void *)(block + plan->nodes_at);
     wheel->tick = options->start_ns >> plan->tick_bits;
     wheel->tick_mask = UINT64_MAX >> plan->tick_bits;
     wheel->tick_bits = plan->tick_bits;
@@ -66,6 +75,7 @@ static void wheel_init(struct slu_wheel *wheel, const struct plan *plan,
     wheel->slots_at = options->timers_max;
     wheel->lists_at = options->timers_max + plan->level_count * LEVEL_SLOT_COUNT;
     pool_init(&wheel->pool, wheel, plan->pool, &plan->pool_options);
+    attachments_init(wheel, (void *)(block + plan->attachments_at), options->attached_max);
     for (uint32_t head = wheel->slots_at; head < wheel->lists_at + LIST_COUNT; head++) {
         wheel->nodes[head].next = head;
         wheel->nodes[head].previous = head;
@@ -87,9 +97,10 @@ int slu_wheel_create(struct slu_budget *budget, const struct slu_wheel_options *
         err = slu_budget_alloc(budget, block_bytes, &block);
     }
     if (err != 0) {
-        return diag_fail(diag, err, "timers_max is %u, and %llu bytes do not fit budget '%s'",
-                         options->timers_max, (unsigned long long)block_bytes,
-                         slu_budget_name(budget));
+        return diag_fail(diag, err,
+                         "%llu bytes for timers_max %u and attached_max %u do not fit budget '%s'",
+                         (unsigned long long)block_bytes, options->timers_max,
+                         options->attached_max, slu_budget_name(budget));
     }
     struct slu_wheel *wheel = block;
     wheel->budget = budget;
@@ -106,6 +117,7 @@ void slu_wheel_destroy(struct slu_wheel **wheel)
         return;
     }
     SLU_ASSERT(!gone->advancing);
+    attachments_deinit(gone);
     pool_deinit(&gone->pool);
     slu_budget_free(gone->budget, gone, gone->block_bytes);
     *wheel = NULL;
@@ -139,8 +151,9 @@ static void timer_arm(struct slu_wheel *wheel, uint32_t timer, uint64_t now_ns, 
     timer_file(wheel, timer, LIST_NEXT);
 }
 
-void timer_release(struct slu_wheel *wheel, uint32_t timer)
+void timer_give(struct slu_wheel *wheel, uint32_t timer)
 {
+    node_unlink(wheel, timer);
     int err = slu_pool_give(&wheel->pool, pool_handle(&wheel->pool, timer));
     SLU_ASSERT(err == 0);
 }
@@ -150,6 +163,9 @@ int slu_wheel_add(struct slu_wheel *wheel, uint64_t now_ns, uint64_t delay_ns, s
 {
     if (run == NULL) {
         return -EINVAL;
+    }
+    if (wheel->pool.taken_count == wheel->pool.capacity) {
+        (void)attachments_reclaim(wheel); /* full, or one of them is over */
     }
     slu_timer_id id = 0;
     void *record = NULL;
@@ -169,15 +185,20 @@ int slu_wheel_stop(struct slu_wheel *wheel, slu_timer_id id)
     if (!pool_find(&wheel->pool, id, &timer)) {
         return -ESTALE;
     }
-    node_unlink(wheel, timer);
-    timer_release(wheel, timer);
-    return 0;
+    const struct timer_call *call = timer_call(wheel, timer);
+    bool cancelled = call_is_attached(call) && attached_end(wheel, call);
+    timer_give(wheel, timer);
+    return cancelled ? -ESTALE : 0;
 }
 
 int slu_wheel_reset(struct slu_wheel *wheel, slu_timer_id id, uint64_t now_ns, uint64_t delay_ns)
 {
     uint32_t timer = 0;
     if (!pool_find(&wheel->pool, id, &timer)) {
+        return -ESTALE;
+    }
+    const struct timer_call *call = timer_call(wheel, timer);
+    if (call_is_attached(call) && attached_is_cancelled(wheel, call)) {
         return -ESTALE;
     }
     node_unlink(wheel, timer);
@@ -195,6 +216,7 @@ void slu_wheel_stats(const struct slu_wheel *wheel, struct slu_wheel_stats *out)
         .run_count = wheel->run_count,
         .move_count = wheel->move_count,
         .refused_count = pool.refused_count,
+        .attach_refused_count = wheel->attachments.refused_count,
     };
 }
 

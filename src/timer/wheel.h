@@ -27,6 +27,7 @@
 
 #include "base/golden.h"
 #include "base/pool.h"
+#include "timer/attach.h"
 
 #define LEVEL_BITS       6
 #define LEVEL_SLOT_COUNT (1U << LEVEL_BITS)
@@ -47,13 +48,6 @@ struct timer_node {
 };
 GOLDEN_LAYOUT(struct timer_node, 16, 0, 0, tick, next, previous);
 
-/* The pool's record of a timer. */
-struct timer_call {
-    slu_timer_fn *run;
-    void *arg;
-};
-GOLDEN_LAYOUT(struct timer_call, 16, 0, 0, run, arg);
-
 struct slu_wheel {
     struct timer_node *nodes;
     uint64_t tick;      /* the wheel stands here: what came before has left the slots */
@@ -70,6 +64,7 @@ struct slu_wheel {
     struct slu_budget *budget;
     size_t block_bytes;
     uint64_t slots_used[LEVELS_MAX]; /* a bit for each slot with a timer */
+    struct attachments attachments;
 };
 
 static inline uint32_t list_head(const struct slu_wheel *wheel, enum wheel_list list)
@@ -140,8 +135,8 @@ static inline uint64_t wheel_lead_ns(const struct slu_wheel *wheel, uint64_t now
  */
 void timer_file(struct slu_wheel *wheel, uint32_t timer, enum wheel_list due);
 
-/* An unlinked timer is over: its handle is outdated from here on. */
-void timer_release(struct slu_wheel *wheel, uint32_t timer);
+/* A timer is over: its handle is outdated from here on. One that is attached is detached before. */
+void timer_give(struct slu_wheel *wheel, uint32_t timer);
 
 /* Abort unless lists, bits, ticks and the pool agree. Cost: O(timers ever added). */
 void wheel_validate(const struct slu_wheel *wheel);
