@@ -56,8 +56,9 @@ static void put_stack(struct sink *sink, const struct profile *profile, uint32_t
         sink_text(sink, " 0x");
         put_hexadecimal(sink, i == 0 ? pcs[i] - 1 : pcs[i]);
     }
-    if (count == 0) {
-        sink_text(sink, number == STACK_TABLE_FULL ? "\n# stack table full" : "\n# unknown stack");
+    if (count == 0) { /* readers drop a sample without an address */
+        sink_text(sink, " 0x0\n# ");
+        sink_text(sink, number == STACK_TABLE_FULL ? "stack table full" : "unknown stack");
     }
     sink_char(sink, '\n');
 }

@@ -175,7 +175,8 @@ static void stacks_without_room_count_in_one_that_says_so(void **state)
     assert_int_equal(stats.stack_count, 4);
     assert_int_equal(stats.stacks_dropped, 2);
     assert_int_equal(stats.inuse_bytes, 60);
-    assert_non_null(strstr(text_of(&fixture, &options), "2: 20 [2: 20] @\n# stack table full\n"));
+    assert_non_null(
+        strstr(text_of(&fixture, &options), "2: 20 [2: 20] @ 0x0\n# stack table full\n"));
     /* A stack that is there is found all the same. */
     assert_int_equal(record_at(fixture.profile, 7, 10, 0, 0, &index), 0);
     assert_int_equal(stats_of(fixture.profile).stacks_dropped, 2);
