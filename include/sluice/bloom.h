@@ -71,7 +71,8 @@ SLU_API bool slu_bloom_add(struct slu_bloom *bloom, struct slu_bytes key);
  * False if the key certainly was not added since the filter was made or cleared.
  *
  * Cost     one hash of the key, one cache line
- * Threads  any, while nobody adds, clears or unites
+ * Threads  any, also while one thread adds, clears or unites: a key that is being added or cleared
+ *          meanwhile may be seen or not
  */
 SLU_API SLU_MUST_USE bool slu_bloom_may_contain(const struct slu_bloom *bloom,
                                                 struct slu_bytes key);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <string.h>
 
 #include "base/diag.h"
 #include "base/hash.h"
@@ -162,6 +161,16 @@ static uint64_t hash_bits(uint64_t hash, uint64_t factor)
     return (hash * factor) >> (64 - BLOOM_LINE_WORDS * WORD_BITS_LOG2);
 }
 
+static uint64_t word_load(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static void word_store(_Atomic uint64_t *word, uint64_t bits)
+{
+    atomic_store_explicit(word, bits, memory_order_relaxed);
+}
+
 static uint64_t word_mask(uint64_t bits, unsigned word)
 {
     return UINT64_C(1) << (bits >> (word * WORD_BITS_LOG2) & 63);
@@ -172,8 +181,9 @@ static uint64_t line_set(struct bloom_line *line, uint64_t bits)
     uint64_t changed = 0;
     for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
         uint64_t mask = word_mask(bits, word);
-        changed |= mask & ~line->words[word];
-        line->words[word] |= mask;
+        uint64_t set = word_load(&line->words[word]);
+        changed |= mask & ~set;
+        word_store(&line->words[word], set | mask);
     }
     return changed;
 }
@@ -183,7 +193,7 @@ static bool line_has(const struct bloom_line *line, uint64_t bits)
 {
     uint64_t missing = 0;
     for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
-        missing |= word_mask(bits, word) & ~line->words[word];
+        missing |= word_mask(bits, word) & ~word_load(&line->words[word]);
     }
     return missing == 0;
 }
@@ -223,7 +233,11 @@ bool slu_bloom_may_contain(const struct slu_bloom *bloom, struct slu_bytes key)
 
 void slu_bloom_clear(struct slu_bloom *bloom)
 {
-    memset(bloom->lines, 0, bloom->line_count * sizeof(*bloom->lines));
+    for (uint64_t i = 0; i < bloom->line_count; i++) {
+        for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
+            word_store(&bloom->lines[i].words[word], 0);
+        }
+    }
     bloom->added_count = 0;
 }
 
@@ -231,7 +245,7 @@ static unsigned line_count_set(const struct bloom_line *line)
 {
     unsigned set = 0;
     for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
-        set += (unsigned)__builtin_popcountll(line->words[word]);
+        set += (unsigned)__builtin_popcountll(word_load(&line->words[word]));
     }
     return set;
 }
@@ -258,7 +272,8 @@ int slu_bloom_unite(struct slu_bloom *into, const struct slu_bloom *from)
     }
     for (uint64_t i = 0; i < into->line_count; i++) {
         for (unsigned word = 0; word < BLOOM_LINE_WORDS; word++) {
-            into->lines[i].words[word] |= from->lines[i].words[word];
+            _Atomic uint64_t *bits = &into->lines[i].words[word];
+            word_store(bits, word_load(bits) | word_load(&from->lines[i].words[word]));
         }
     }
     return 0;

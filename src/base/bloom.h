@@ -2,6 +2,8 @@
 #ifndef BASE_BLOOM_H
 #define BASE_BLOOM_H
 
+#include <stdatomic.h>
+
 #include <sluice/bloom.h>
 
 #include "base/golden.h"
@@ -9,8 +11,9 @@
 
 #define BLOOM_LINE_WORDS 8
 
+/* Written by one thread, read by any: every access is relaxed, for a word stands for itself. */
 struct bloom_line {
-    uint64_t words[BLOOM_LINE_WORDS];
+    _Atomic uint64_t words[BLOOM_LINE_WORDS];
 };
 
 struct slu_bloom {
