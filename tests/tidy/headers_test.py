@@ -1,5 +1,7 @@
 """tools/tidy on headers: guards, order, each alone."""
 
+import os
+
 import tap
 from good_tree import TidyTestCase, header
 
@@ -92,6 +94,18 @@ class Headers(TidyTestCase):
 
     def test_a_private_header_compiles_alone_in_c(self):
         self.write("src/store/store.h", header("STORE_STORE_H", "size_t store_size(void);\n"))
+        self.assert_findings(("src/store/store.h:1", "alone with clang"),
+                             ("src/store/store.h:1", "alone with gcc"))
+
+    def test_what_has_passed_is_looked_at_again_when_what_it_includes_changes(self):
+        os.makedirs(self.path("build"))
+        self.write("src/store/store.h", header(
+            "STORE_STORE_H", '#include "base/slot.h"\nint store_open(struct slot *slot);\n'))
+        self.assert_clean()
+        self.assert_clean()
+        self.write("src/base/slot.h", header("BASE_SLOT_H", "enum slot { SLOT_FREE };\n"))
+        self.assert_findings(("src/store/store.h:1", "alone with clang"),
+                             ("src/store/store.h:1", "alone with gcc"))
         self.assert_findings(("src/store/store.h:1", "alone with clang"),
                              ("src/store/store.h:1", "alone with gcc"))
 

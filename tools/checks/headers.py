@@ -6,6 +6,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from checks.names import guard_stem
+from checks.passed import Passed
 from checks.tree import CannotCheck, Finding, line_of
 
 # Template headers are meant to be included more than once: the definitions that each one wants.
@@ -141,8 +142,13 @@ def check_alone(tree):
         if path.startswith("include/"):
             compilers += CXX_COMPILERS
         jobs += [(path, compiler) for compiler in compilers]
+    passed = Passed(tree, "headers")
+    digests = {job: passed.digest(job[0], (*job[1], *WARNINGS, TEMPLATES.get(job[0], "")))
+               for job in jobs}
+    jobs = [job for job in jobs if digests[job] not in passed.old]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        errors = pool.map(lambda job: compile_alone(tree, *job), jobs)
+        errors = list(pool.map(lambda job: compile_alone(tree, *job), jobs))
+    passed.keep(digests[job] for job, error in zip(jobs, errors) if error is None)
     for (path, compiler), error in zip(jobs, errors):
         if error is not None:
             yield Finding(path, 1, f"does not compile alone with {compiler[0]}: {error}")
