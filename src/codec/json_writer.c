@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/decimal.h"
 #include "base/sink.h"
+#include "base/sink_number.h"
 #include "base/utf8.h"
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "one bit a level");
-
-/* Where ECMAScript changes to exponents: 1e21 and above, 1e-7 and below. */
-#define PLAIN_POINT_MAX 21
-#define PLAIN_POINT_MIN (-5)
 
 void json_writer_init(struct json_writer *json, struct sink *sink, enum json_style style)
 {
@@ -180,54 +176,16 @@ void json_write_string(struct json_writer *json, const char *text)
     json_write_string_bytes(json, text, strlen(text));
 }
 
-static void write_places(struct sink *sink, uint64_t digits)
-{
-    char places[20];
-    sink_put(sink, places, decimal_write(digits, places));
-}
-
 void json_write_uint(struct json_writer *json, uint64_t value)
 {
     value_begin(json);
-    write_places(json->sink, value);
+    sink_uint(json->sink, value);
 }
 
 void json_write_int(struct json_writer *json, int64_t value)
 {
     value_begin(json);
-    if (value < 0) {
-        sink_char(json->sink, '-');
-    }
-    write_places(json->sink, value < 0 ? -(uint64_t)value : (uint64_t)value);
-}
-
-/* `point` places stand before the decimal point; it may lie outside the digits on either side. */
-static void write_plain(struct sink *sink, const char *places, int32_t count, int32_t point)
-{
-    if (point <= 0) {
-        sink_text(sink, "0.");
-        sink_repeat(sink, '0', (size_t)-point);
-        sink_put(sink, places, (size_t)count);
-    } else if (point >= count) {
-        sink_put(sink, places, (size_t)count);
-        sink_repeat(sink, '0', (size_t)(point - count));
-    } else {
-        sink_put(sink, places, (size_t)point);
-        sink_char(sink, '.');
-        sink_put(sink, places + point, (size_t)(count - point));
-    }
-}
-
-static void write_with_exponent(struct sink *sink, const char *places, int32_t count, int32_t point)
-{
-    sink_char(sink, places[0]);
-    if (count > 1) {
-        sink_char(sink, '.');
-        sink_put(sink, places + 1, (size_t)count - 1);
-    }
-    sink_char(sink, 'e');
-    sink_char(sink, point > 0 ? '+' : '-');
-    write_places(sink, point > 0 ? (uint64_t)point - 1 : (uint64_t)(1 - point));
+    sink_int(json->sink, value);
 }
 
 void json_write_double(struct json_writer *json, double value)
@@ -237,19 +195,10 @@ void json_write_double(struct json_writer *json, double value)
         return;
     }
     value_begin(json);
-    char places[20];
-    struct decimal decimal = decimal_from_double(value);
-    int32_t count = (int32_t)decimal_write(decimal.digits, places);
-    int32_t point = count + decimal.exponent;
-    if (signbit(value)) {
-        sink_char(json->sink, '-');
-    }
-    if (decimal.digits == 0 && signbit(value)) {
-        sink_text(json->sink, "0.0"); /* readers take "-0" for the integer, and lose the sign */
-    } else if (point >= PLAIN_POINT_MIN && point <= PLAIN_POINT_MAX) {
-        write_plain(json->sink, places, count, point);
+    if (value == 0 && signbit(value)) {
+        sink_text(json->sink, "-0.0"); /* readers take "-0" for the integer, and lose the sign */
     } else {
-        write_with_exponent(json->sink, places, count, point);
+        sink_double(json->sink, value);
     }
 }
 
