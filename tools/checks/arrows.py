@@ -12,7 +12,7 @@ ARROWS = {
     "codec": "base",
     "match": "base",
     "window": "base",
-    "meter": "window",
+    "meter": "window sys",
     "limit": "window scope",
     "guard": "scope",
     "timer": "scope",
