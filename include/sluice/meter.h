@@ -163,7 +163,7 @@ SLU_API SLU_MUST_USE int slu_meter_find(struct slu_meter *meter, struct slu_byte
 
 /*
  * Find or add the series of a key; beyond a cap, give the metric's overflow series. The series
- * counts as used at `now_ns`.
+ * counts as used at `now_ns`, but for gauges, which must be set for that.
  *
  * now_ns   monotonic nanoseconds; time that runs backwards drops nothing
  * Returns  0; -EINVAL for a writer, metric or label that there is not, a label twice, or another

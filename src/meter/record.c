@@ -44,6 +44,14 @@ static void writer_leave(struct slu_meter *meter, uint32_t writer)
     }
 }
 
+/* A gauge's time says which writer's value is the latest, so only setting it changes that. */
+static void cell_touch(struct cell *cell, uint32_t kind, uint64_t now_ns)
+{
+    if (kind != SLU_METRIC_GAUGE) {
+        store(&cell->at_ns, now_ns);
+    }
+}
+
 /* Let a writer begin to record for a series that is there. Under the lock. */
 static void cell_open(struct slu_meter *meter, uint32_t writer, uint64_t handle, uint64_t now_ns)
 {
@@ -51,9 +59,9 @@ static void cell_open(struct slu_meter *meter, uint32_t writer, uint64_t handle,
     if (load(&cell->series) != handle) {
         store(&cell->value, 0);
         store(&cell->sample_count, 0);
+        store(&cell->at_ns, now_ns);
         store(&cell->series, handle);
     }
-    store(&cell->at_ns, now_ns);
 }
 
 static int cell_open_locking(struct slu_meter *meter, uint32_t writer, uint64_t handle,
@@ -280,6 +288,8 @@ static uint64_t series_admit(struct slu_meter *meter, uint32_t writer, uint32_t 
     }
     handle = handle != 0 ? handle : meter->metrics[metric].overflow;
     cell_open(meter, writer, handle, now_ns);
+    cell_touch(meter_cell(meter, writer, handle_slot(meter, handle)), meter->metrics[metric].kind,
+               now_ns);
     mutex_unlock(&meter->lock);
     return handle;
 }
@@ -303,7 +313,7 @@ static uint64_t key_resolve(struct slu_meter *meter, uint32_t writer, uint32_t m
     if (handle != 0) {
         struct cell *cell = meter_cell(meter, writer, handle_slot(meter, handle));
         if (load(&cell->series) == handle) {
-            store(&cell->at_ns, now_ns);
+            cell_touch(cell, meter->metrics[metric].kind, now_ns);
             return handle;
         }
         if (cell_open_locking(meter, writer, handle, now_ns) == 0) {

@@ -258,6 +258,31 @@ static void a_metric_has_a_cap_of_its_own(void **state)
     stop(&fixture);
 }
 
+static void a_capped_metric_finds_idle_series_behind_busy_ones(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct slu_meter_options options = small_options();
+    start(&fixture, &options);
+    struct slu_meter *meter = fixture.meter;
+    static const char *const labels[] = {"key"};
+    uint32_t metric = metric_of(meter, &(struct slu_metric_options){.name = "capped",
+                                                                    .kind = SLU_METRIC_COUNTER,
+                                                                    .labels = labels,
+                                                                    .label_count = 1,
+                                                                    .series_max = 3});
+    count_of(meter, metric, "busy", 0);
+    count_of(meter, metric, "idle", 0);
+    count_of(meter, metric, "also idle", 0);
+    count_of(meter, metric, "busy", 10 * SECOND);
+    count_of(meter, metric, "new", 10 * SECOND);
+    count_of(meter, metric, "also new", 10 * SECOND);
+    assert_int_equal(overflow_count(meter, metric), 0);
+    count_of(meter, metric, "too many", 10 * SECOND);
+    assert_int_equal(overflow_count(meter, metric), 1);
+    stop(&fixture);
+}
+
 static void values_are_capped_in_bytes(void **state)
 {
     (void)state;
@@ -685,6 +710,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped_as_its_format_wants),
         cmocka_unit_test(beyond_the_cap_samples_go_to_one_series),
         cmocka_unit_test(a_metric_has_a_cap_of_its_own),
+        cmocka_unit_test(a_capped_metric_finds_idle_series_behind_busy_ones),
         cmocka_unit_test(values_are_capped_in_bytes),
         cmocka_unit_test(the_label_that_explodes_is_named),
         cmocka_unit_test(an_idle_series_goes_and_its_handle_is_stale),
