@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/utf8.h"
 #include "meter/identifier.h"
+#include "meter/label_key.h"
 #include "meter/label_rules.h"
 #include "meter/path.h"
 
@@ -47,7 +48,8 @@ static size_t text_normalise(struct slu_bytes raw, char *out, size_t size_bytes)
 static size_t token_normalise(struct slu_bytes raw, char *out, size_t size_bytes)
 {
     size_t len = text_normalise(raw, out, size_bytes);
-    return identifier_likely(out, len) ? text_write(out, IDENTIFIER_TEXT, IDENTIFIER_LEN) : len;
+    bool replaced = identifier_likely(out, len, bytes_classes(out, len));
+    return replaced ? text_write(out, IDENTIFIER_TEXT, IDENTIFIER_LEN) : len;
 }
 
 static size_t path_normalise(const struct slu_label_rules *rules, struct slu_bytes raw, char *out,
@@ -61,24 +63,44 @@ static size_t path_normalise(const struct slu_label_rules *rules, struct slu_byt
     return path_identify(&rules->templates, (struct slu_bytes){clean, len}, out, size_bytes);
 }
 
-static size_t method_normalise(struct slu_bytes raw, char *out)
+/* The method that a word is, filled up with zeros. */
+static bool method_find(uint64_t wanted, const char **method)
 {
     static const char methods[][METHOD_LEN_MAX + 1] = {
-        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+        "GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
     };
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        uint64_t word = 0;
+        memcpy(&word, methods[i], sizeof(word));
+        if (word == wanted) {
+            *method = methods[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t upper_word(uint64_t word)
+{
+    char bytes[METHOD_LEN_MAX + 1];
+    memcpy(bytes, &word, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bool is_lower = bytes[i] >= 'a' && bytes[i] <= 'z';
+        bytes[i] = (char)(is_lower ? bytes[i] - 'a' + 'A' : bytes[i]);
+    }
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static size_t method_normalise(struct slu_bytes raw, char *out)
+{
     if (raw.len > METHOD_LEN_MAX) {
         return other_write(out);
     }
-    const char *bytes = raw.data;
-    char upper[METHOD_LEN_MAX + 1] = {0};
-    for (size_t i = 0; i < raw.len; i++) {
-        bool is_lower = bytes[i] >= 'a' && bytes[i] <= 'z';
-        upper[i] = (char)(is_lower ? bytes[i] - 'a' + 'A' : bytes[i]);
-    }
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (memcmp(upper, methods[i], sizeof(upper)) == 0) {
-            return text_write(out, methods[i], strlen(methods[i]));
-        }
+    const char *method = NULL;
+    uint64_t word = short_load(raw.data, raw.len);
+    if (method_find(word, &method) || method_find(upper_word(word), &method)) {
+        return text_write(out, method, raw.len);
     }
     return other_write(out);
 }

@@ -5,8 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <sluice/label.h>
+
+#include "base/assert.h"
 
 #define KEY_WORD_BYTES 8
 #define KEY_BYTES_MAX  4096
@@ -22,7 +25,7 @@ struct label_key {
     uint64_t hash;
     uint32_t present; /* a bit for each position */
     uint32_t word_count;
-    uint64_t words[KEY_WORDS_MAX];
+    uint64_t words[KEY_WORDS_MAX + 1]; /* the last one is never part of it */
 };
 
 /* One value of a key. */
@@ -49,11 +52,97 @@ static inline void key_begin(struct label_key *key)
     key->word_count = 0;
 }
 
+/* The value of `len` bytes that was written behind the key belongs to it. */
+static inline void key_take(struct label_key *key, uint32_t position, uint32_t len)
+{
+    key->words[key->word_count] = (uint64_t)position << 32 | len;
+    key->present |= UINT32_C(1) << position;
+    key->word_count += 1 + key_words_of(len);
+}
+
+#define KEY_EACH_BYTE(n) (UINT64_C(0x0101010101010101) * (n))
+
+static inline uint64_t word_load(const char *from)
+{
+    uint64_t word = 0;
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+/* The 1 to 7 bytes at `from`, filled up with zeros. */
+static inline uint64_t short_load(const char *from, size_t len)
+{
+    if (len >= 4) {
+        uint32_t low = 0;
+        uint32_t high = 0;
+        memcpy(&low, from, 4);
+        memcpy(&high, from + len - 4, 4);
+        return low | (uint64_t)high << (8 * (len - 4));
+    }
+    uint64_t word = (uint8_t)from[0];
+    word |= (uint64_t)(uint8_t)from[len / 2] << (8 * (len / 2));
+    return word | (uint64_t)(uint8_t)from[len - 1] << (8 * (len - 1));
+}
+
+/* Has its highest bit set in some byte if that is not ASCII, or zero. */
+static inline uint64_t word_oddities(uint64_t word)
+{
+    return (word - KEY_EACH_BYTE(1)) | word;
+}
+
+/*
+ * Copy text, above 0 bytes, in words of which the last is filled up.
+ *
+ * Returns  false if it is not ASCII or has a zero byte
+ */
+static inline bool ascii_copy(uint64_t *words, const char *from, size_t len)
+{
+    uint64_t odd = 0;
+    if (len < KEY_WORD_BYTES) {
+        *words = short_load(from, len);
+        odd = word_oddities(*words | KEY_EACH_BYTE(1) << (8 * len));
+        return (odd & KEY_EACH_BYTE(0x80)) == 0;
+    }
+    const char *last = from + len - KEY_WORD_BYTES;
+    for (; from <= last; from += KEY_WORD_BYTES) {
+        *words = word_load(from);
+        odd |= word_oddities(*words);
+        words++;
+    }
+    size_t seen = (size_t)(from - last); /* bytes of the last word that are copied, 1 to 8 */
+    if (seen < KEY_WORD_BYTES) {
+        uint64_t word = word_load(last);
+        odd |= word_oddities(word);
+        *words = word >> (8 * seen);
+    }
+    return (odd & KEY_EACH_BYTE(0x80)) == 0;
+}
+
+/* Normalise `raw`, and append it if anything remains. */
+void key_append_slowly(struct label_key *key, uint32_t position,
+                       const struct slu_label_rules *rules, enum slu_label_form form,
+                       struct slu_bytes raw, uint32_t value_bytes_max);
+
 /*
  * Normalise `raw` and append it. Positions ascend; what key_bytes_of allows fits.
+ *
+ * Inline for the most frequent value: text that is as it should be.
  */
-void key_append(struct label_key *key, uint32_t position, const struct slu_label_rules *rules,
-                enum slu_label_form form, struct slu_bytes raw, uint32_t value_bytes_max);
+static inline void key_append(struct label_key *key, uint32_t position,
+                              const struct slu_label_rules *rules, enum slu_label_form form,
+                              struct slu_bytes raw, uint32_t value_bytes_max)
+{
+    SLU_DEBUG_ASSERT(key->word_count + 1 + key_words_of(value_bytes_max) <= KEY_WORDS_MAX);
+    if (raw.len == 0) {
+        return;
+    }
+    if (form == SLU_LABEL_TEXT && raw.len <= value_bytes_max &&
+        ascii_copy(key->words + key->word_count + 1, raw.data, raw.len)) {
+        key_take(key, position, (uint32_t)raw.len);
+        return;
+    }
+    key_append_slowly(key, position, rules, form, raw, value_bytes_max);
+}
 
 /* Hash the key; another function for each seed. */
 void key_end(struct label_key *key, uint64_t seed);

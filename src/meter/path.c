@@ -17,11 +17,10 @@
 #define PIECE_MAX     (ESCAPE_BYTES > UTF8_BYTES_MAX ? ESCAPE_BYTES : UTF8_BYTES_MAX)
 #define SEGMENT_BYTES SLU_LABEL_SEGMENT_BYTES_MAX
 
+/* A segment that does not stand in the raw path as it should. */
 struct segment {
     char bytes[SEGMENT_BYTES + PIECE_MAX];
-    size_t len;
-    bool has_digit;
-    bool is_long;
+    size_t len; /* more than SEGMENT_BYTES if it is too long, and then not all is there */
 };
 
 struct path {
@@ -71,12 +70,6 @@ static void segment_put(struct segment *segment, const char *bytes, size_t len)
     }
 }
 
-static void segment_put_byte(struct segment *segment, char byte)
-{
-    segment_put(segment, &byte, 1);
-    segment->has_digit |= (byte_classes[(uint8_t)byte] & BYTE_DIGIT) != 0;
-}
-
 static void segment_put_escape(struct segment *segment, uint8_t byte)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -93,7 +86,7 @@ static size_t escape_read(struct segment *segment, const char *at, const char *e
     }
     uint8_t byte = (uint8_t)(hex_digit(at[1]) << 4 | hex_digit(at[2]));
     if (is_unreserved(byte)) {
-        segment_put_byte(segment, (char)byte);
+        segment_put(segment, (const char *)&byte, 1);
     } else {
         segment_put_escape(segment, byte);
     }
@@ -126,31 +119,35 @@ static bool ends_segment(char byte)
     return byte == '/' || byte == '?' || byte == '#' || byte == ';';
 }
 
-/* Read up to the end of a segment. Returns where it ends. */
+/* Read up to the end of a segment, what is special in it too. Returns where it ends. */
 static const char *segment_read(struct segment *segment, const char *at, const char *end)
 {
     segment->len = 0;
-    segment->has_digit = false;
     while (at < end && !ends_segment(*at)) {
-        uint8_t class = byte_classes[(uint8_t)*at];
-        if ((class & BYTE_SPECIAL) != 0) {
+        if ((byte_classes[(uint8_t)*at] & BYTE_SPECIAL) != 0) {
             at += special_read(segment, at, end);
-            continue;
+        } else {
+            segment_put(segment, at, 1);
+            at++;
         }
-        if (segment->len <= SEGMENT_BYTES) {
-            segment->bytes[segment->len++] = *at;
-        }
-        segment->has_digit |= (class & BYTE_DIGIT) != 0;
-        at++;
     }
-    segment->is_long = segment->len > SEGMENT_BYTES;
     return at;
 }
 
-static void segment_identify(struct segment *segment)
+/* The first special byte, which most often ends the segment, and the classes of those before. */
+static inline const char *plain_end(const char *at, const char *end, uint8_t *classes)
 {
-    memcpy(segment->bytes, IDENTIFIER_TEXT, IDENTIFIER_LEN);
-    segment->len = IDENTIFIER_LEN;
+    uint8_t any = 0;
+    while (at < end) {
+        uint8_t class = byte_classes[(uint8_t)*at];
+        if ((class & BYTE_SPECIAL) != 0) {
+            break;
+        }
+        any |= class;
+        at++;
+    }
+    *classes = any;
+    return at;
 }
 
 static void path_pop(struct path *path)
@@ -171,21 +168,20 @@ static bool path_push(struct path *path, const char *bytes, size_t len)
     return true;
 }
 
-static bool segment_append(struct path *path, struct segment *segment, bool identify)
+/* `classes` are of all bytes, and none if nothing is to be identified. */
+static bool segment_append(struct path *path, const char *bytes, size_t len, uint8_t classes)
 {
-    const char *bytes = segment->bytes;
-    if (segment->len == 0 || (segment->len == 1 && bytes[0] == '.')) {
+    if (len == 0 || (len == 1 && bytes[0] == '.')) {
         return true;
     }
-    if (segment->len == 2 && bytes[0] == '.' && bytes[1] == '.') {
+    if (len == 2 && bytes[0] == '.' && bytes[1] == '.') {
         path_pop(path);
         return true;
     }
-    if (segment->is_long ||
-        (identify && segment->has_digit && identifier_likely(bytes, segment->len))) {
-        segment_identify(segment);
+    if (len > SEGMENT_BYTES || identifier_likely(bytes, len, classes)) {
+        return path_push(path, IDENTIFIER_TEXT, IDENTIFIER_LEN);
     }
-    return path_push(path, segment->bytes, segment->len);
+    return path_push(path, bytes, len);
 }
 
 static size_t path_end(struct path *path)
@@ -202,18 +198,24 @@ size_t path_clean(struct slu_bytes raw, bool identify, char *out, size_t size_by
     const char *end = at + raw.len;
     struct path path = {.bytes = out, .size_bytes = size_bytes};
     struct segment segment;
-    at = authority_skip(at, end);
-    while (at < end && *at != '?' && *at != '#') {
+    bool fits = true;
+    for (at = authority_skip(at, end); fits && at < end && *at != '?' && *at != '#';) {
         if (*at == '/') {
             at++;
             continue;
         }
-        at = segment_read(&segment, at, end);
+        const char *start = at;
+        uint8_t classes = 0;
+        at = plain_end(at, end, &classes);
+        if (at == end || ends_segment(*at)) {
+            fits = segment_append(&path, start, (size_t)(at - start), identify ? classes : 0);
+        } else {
+            at = segment_read(&segment, start, end);
+            classes = identify ? bytes_classes(segment.bytes, segment.len) : 0;
+            fits = segment_append(&path, segment.bytes, segment.len, classes);
+        }
         while (at < end && *at != '/' && *at != '?' && *at != '#') {
             at++; /* the segment's parameters */
-        }
-        if (!segment_append(&path, &segment, identify)) {
-            break;
         }
     }
     return path_end(&path);
@@ -244,7 +246,8 @@ size_t path_identify(const struct path_templates *templates, struct slu_bytes cl
     }
     struct slu_bytes segment = {0};
     while (path_segment_next(clean, &at, &segment)) {
-        bool replaced = identifier_likely(segment.data, segment.len);
+        uint8_t classes = bytes_classes(segment.data, segment.len);
+        bool replaced = identifier_likely(segment.data, segment.len, classes);
         const char *bytes = replaced ? IDENTIFIER_TEXT : segment.data;
         if (!path_push(&path, bytes, replaced ? IDENTIFIER_LEN : segment.len)) {
             break;

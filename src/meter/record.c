@@ -281,7 +281,7 @@ static uint64_t series_admit(struct slu_meter *meter, uint32_t writer, uint32_t 
     bool certain = false;
     mutex_lock(&meter->lock);
     time_advance(meter, now_ns);
-    uint64_t handle = series_find(meter, metric, key, &certain);
+    uint64_t handle = series_find(meter, writer, metric, key, &certain);
     if (handle == 0) {
         explosion_note_locked(meter, metric, key, now_ns);
         handle = series_add(meter, metric, key);
@@ -305,7 +305,7 @@ static uint64_t key_resolve(struct slu_meter *meter, uint32_t writer, uint32_t m
                             const struct label_key *key, uint64_t now_ns)
 {
     bool certain = false;
-    uint64_t handle = series_find(meter, metric, key, &certain);
+    uint64_t handle = series_find(meter, writer, metric, key, &certain);
     if (handle == 0 && certain && is_closed(meter, metric, now_ns)) {
         explosion_note(meter, metric, key, now_ns);
         handle = meter->metrics[metric].overflow;

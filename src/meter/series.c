@@ -57,13 +57,14 @@ static _Atomic uint32_t *key_bucket(const struct slu_meter *meter, uint64_t hash
     return &meter->buckets[hash & meter->bucket_mask];
 }
 
-uint64_t series_find(const struct slu_meter *meter, uint32_t metric, const struct label_key *key,
-                     bool *certain)
+uint64_t series_find(const struct slu_meter *meter, uint32_t writer, uint32_t metric,
+                     const struct label_key *key, bool *certain)
 {
     uint64_t removal_count = load64(&meter->removal_count);
     uint32_t next = load32(key_bucket(meter, key->hash));
     for (uint32_t length = 0; next != 0 && length < SERIES_CHAIN_MAX; length++) {
         const struct record *record = meter_record(meter, next - 1);
+        __builtin_prefetch(meter_cell(meter, writer, next - 1), 1);
         uint64_t handle = load64(&record->handle);
         if (handle != 0 && record_matches(meter, record, metric, key) &&
             load64(&record->handle) == handle) {

@@ -7,13 +7,14 @@
 /*
  * Find the series of a key.
  *
+ * writer   whose cell is made ready
  * certain  false if the table changed so much meanwhile that it may be there although not found
  * Returns  its handle, or 0
  * Cost     at most SERIES_CHAIN_MAX series compared
  * Threads  any, at any time
  */
-uint64_t series_find(const struct slu_meter *meter, uint32_t metric, const struct label_key *key,
-                     bool *certain);
+uint64_t series_find(const struct slu_meter *meter, uint32_t writer, uint32_t metric,
+                     const struct label_key *key, bool *certain);
 
 /*
  * Add the series of a key that is not there, dropping idle ones if that makes room. Under the lock,

@@ -84,24 +84,22 @@ static inline bool strings_equal(const struct strings *strings, uint32_t string,
     if (atomic_load_explicit(&chunk->len, memory_order_acquire) != len) {
         return false;
     }
-    uint32_t left = (len + 7) / 8;
-    for (;;) {
-        uint32_t here = left < STRING_CHUNK_WORDS ? left : STRING_CHUNK_WORDS;
-        for (uint32_t i = 0; i < here; i++) {
-            if (atomic_load_explicit(&chunk->words[i], memory_order_acquire) != words[i]) {
-                return false;
-            }
-        }
-        left -= here;
-        if (left == 0) {
-            return true;
-        }
-        uint32_t next = atomic_load_explicit(&chunk->next, memory_order_acquire);
-        if (next >= strings->chunk_count) {
+    uint32_t word_count = (len + 7) / 8;
+    for (uint32_t at = 0;;) {
+        if (atomic_load_explicit(&chunk->words[at], memory_order_acquire) != *words++) {
             return false;
         }
-        chunk = &strings->chunks[next];
-        words += here;
+        if (--word_count == 0) {
+            return true;
+        }
+        if (++at == STRING_CHUNK_WORDS) {
+            uint32_t next = atomic_load_explicit(&chunk->next, memory_order_acquire);
+            if (next >= strings->chunk_count) {
+                return false;
+            }
+            chunk = &strings->chunks[next];
+            at = 0;
+        }
     }
 }
 
