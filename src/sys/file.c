@@ -1,0 +1,158 @@
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sluice/budget.h>
+
+#include "base/diag.h"
+
+#define FIRST_BLOCK_BYTES ((size_t)64 * 1024)
+#define TEMPORARY_ENDING  ".XXXXXX"
+
+static int block_grow(struct slu_budget *budget, struct file_bytes *bytes, size_t most_bytes)
+{
+    size_t wanted = bytes->block_bytes > most_bytes / 2 ? most_bytes : 2 * bytes->block_bytes;
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, wanted, &block);
+    if (err != 0) {
+        return err;
+    }
+    memcpy(block, bytes->data, bytes->len);
+    slu_budget_free(budget, bytes->data, bytes->block_bytes);
+    bytes->data = block;
+    bytes->block_bytes = wanted;
+    return 0;
+}
+
+/* A block has room for one byte more than may be read, so that what is too large is noticed. */
+static int block_fill(struct slu_budget *budget, int fd, size_t most_bytes,
+                      struct file_bytes *bytes)
+{
+    for (;;) {
+        if (bytes->len == bytes->block_bytes) {
+            int err = bytes->len == most_bytes ? -EFBIG : block_grow(budget, bytes, most_bytes);
+            if (err != 0) {
+                return err;
+            }
+        }
+        ssize_t got = read(fd, (char *)bytes->data + bytes->len, bytes->block_bytes - bytes->len);
+        if (got == 0) {
+            return 0;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -errno;
+        }
+        bytes->len += got > 0 ? (size_t)got : 0;
+    }
+}
+
+/* What the system says of the size is a first guess: the file may grow, or be none. */
+static size_t first_guess(int fd, size_t most_bytes)
+{
+    struct stat status;
+    size_t guess = FIRST_BLOCK_BYTES;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        guess = (uint64_t)status.st_size < most_bytes ? (size_t)status.st_size + 1 : most_bytes;
+    }
+    return guess < most_bytes ? guess : most_bytes;
+}
+
+static int read_open(struct slu_budget *budget, int fd, uint64_t bytes_max,
+                     struct file_bytes *bytes)
+{
+    size_t most_bytes = bytes_max < SIZE_MAX ? (size_t)bytes_max + 1 : SIZE_MAX;
+    struct file_bytes read = {.block_bytes = first_guess(fd, most_bytes)};
+    int err = slu_budget_alloc(budget, read.block_bytes, &read.data);
+    if (err != 0) {
+        return err;
+    }
+    err = block_fill(budget, fd, most_bytes, &read);
+    if (err != 0) {
+        file_bytes_free(budget, &read);
+        return err;
+    }
+    *bytes = read;
+    return 0;
+}
+
+int file_read_all(struct slu_budget *budget, const char *path, uint64_t bytes_max,
+                  struct file_bytes *bytes, struct slu_diag *diag)
+{
+    bool is_input = strcmp(path, "-") == 0;
+    int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int err = fd < 0 ? -errno : read_open(budget, fd, bytes_max, bytes);
+    if (!is_input && fd >= 0) {
+        close(fd);
+    }
+    switch (err) {
+    case 0:
+        return 0;
+    case -EFBIG:
+        return diag_fail(diag, err, "%.160s: larger than the %llu bytes that are read", path,
+                         (unsigned long long)bytes_max);
+    case -EDQUOT:
+        return diag_fail(diag, err, "%.160s: needs more memory than there is for it", path);
+    default:
+        return diag_fail(diag, err, "%.160s: %s", path, strerror(-err));
+    }
+}
+
+void file_bytes_free(struct slu_budget *budget, struct file_bytes *bytes)
+{
+    slu_budget_free(budget, bytes->data, bytes->block_bytes);
+    *bytes = (struct file_bytes){0};
+}
+
+/* mkostemp makes files for the owner alone; this is what open would have made. */
+static mode_t usual_mode(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+int file_replace_begin(struct file_replacement *file, const char *path)
+{
+    size_t len = strlen(path);
+    if (len + sizeof(TEMPORARY_ENDING) > sizeof(file->temporary)) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(file->path, path, len + 1);
+    memcpy(file->temporary, path, len);
+    memcpy(file->temporary + len, TEMPORARY_ENDING, sizeof(TEMPORARY_ENDING));
+    file->fd = mkostemp(file->temporary, O_CLOEXEC);
+    if (file->fd < 0) {
+        return -errno;
+    }
+    if (fchmod(file->fd, usual_mode()) != 0) {
+        int err = -errno;
+        file_replace_cancel(file);
+        return err;
+    }
+    return 0;
+}
+
+int file_replace_end(struct file_replacement *file)
+{
+    int err = close(file->fd) == 0 ? 0 : -errno;
+    if (err == 0 && rename(file->temporary, file->path) != 0) {
+        err = -errno;
+    }
+    if (err != 0) {
+        unlink(file->temporary);
+    }
+    return err;
+}
+
+void file_replace_cancel(struct file_replacement *file)
+{
+    close(file->fd);
+    unlink(file->temporary);
+}
