@@ -86,6 +86,9 @@ struct pprof_sample {
 /* Begin a profile; `sink` is borrowed while it is written. */
 void pprof_writer_init(struct pprof_writer *writer, struct sink *sink);
 
+/* Go on with a profile that has `string_count` strings already, which somebody else has written. */
+void pprof_writer_continue(struct pprof_writer *writer, struct sink *sink, uint64_t string_count);
+
 /* Add a string to the table. Returns its number; the empty one is always 0. */
 uint64_t pprof_write_string(struct pprof_writer *writer, struct slu_bytes text);
 
