@@ -49,7 +49,7 @@ enum operand_kind {
     OPERAND_FILE,
     OPERAND_CHOICE,  /* one of `choices` */
     OPERAND_COMMAND, /* the words of a subcommand */
-    OPERAND_PROGRAM, /* after --: a program and its arguments */
+    OPERAND_PROGRAM, /* a program and its arguments, all that follows; -- before it is usual */
 };
 
 struct operands {
@@ -75,7 +75,7 @@ struct option_value {
 struct invocation {
     const struct command *command;
     struct option_value values[COMMAND_OPTION_MAX];
-    char **operands;
+    char **operands; /* NULL behind the last, as the command line itself ends */
     size_t operand_count;
     bool help_wanted;
 };

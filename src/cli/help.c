@@ -8,6 +8,7 @@
 #include "draw/text.h"
 
 #define INDENT          2
+#define USAGE_INDENT    7 /* "Usage: " stands there already */
 #define GAP             2
 #define LABEL_WIDTH_MAX 26 /* a longer label has its text on the next line */
 
@@ -171,13 +172,17 @@ void help_write_command(struct sink *out, const struct command_table *table,
                         const struct command *command, uint32_t width)
 {
     width = wrap_width(width);
-    sink_format(out, "Usage: %s %s ", table->program, command->name);
+    char text[HELP_TEXT_MAX];
+    struct sink usage;
+    sink_init_fixed(&usage, text, sizeof(text));
+    sink_format(&usage, "Usage: %s %s ", table->program, command->name);
     if (command->run == NULL) {
-        sink_text(out, "COMMAND");
+        sink_text(&usage, "COMMAND");
     } else {
-        help_write_synopsis(out, command);
+        help_write_synopsis(&usage, command);
     }
-    sink_text(out, "\n\n");
+    draw_text_wrapped(out, text, USAGE_INDENT, width);
+    sink_char(out, '\n');
     draw_text_wrapped(out, command->description, 0, width);
     if (command->run == NULL) {
         sink_text(out, "\nCommands:\n");

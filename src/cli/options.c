@@ -247,6 +247,7 @@ static int read_words(struct reader *reader)
         char *word = reader->words[reader->at++];
         if (options_ended || word[0] != '-' || word[1] == '\0') {
             reader->words[out->operand_count++] = word;
+            options_ended |= reader->command->operands.kind == OPERAND_PROGRAM;
         } else if (strcmp(word, "--") == 0) {
             options_ended = true;
         } else if (word[1] == '-') {
@@ -254,6 +255,9 @@ static int read_words(struct reader *reader)
         } else {
             err = read_letters(reader, word + 1);
         }
+    }
+    if (out->operand_count < reader->word_count) {
+        reader->words[out->operand_count] = NULL;
     }
     return err;
 }
