@@ -184,7 +184,7 @@ static void append_csv(const struct bench *bench)
         fprintf(file, "%s,%s,\"%s\",\"%s\",%.9g,%s,", date, commit == NULL ? "" : commit,
                 machine == NULL ? "" : machine, line->name, line->value, line->unit);
         if (line->goal_kind != BENCH_NO_GOAL) {
-            fprintf(file, "%.9g", line->goal);
+            fprintf(file, "%s%.9g", line->goal_kind == BENCH_AT_MOST ? "<=" : ">=", line->goal);
         }
         fprintf(file, ",\"%s\",", line->peer == NULL ? "" : line->peer);
         if (line->peer != NULL) {
