@@ -111,6 +111,98 @@ SLU_API void slu_quantile_sketch_clear(struct slu_quantile_sketch *sketch);
 SLU_API void slu_quantile_sketch_stats(const struct slu_quantile_sketch *sketch,
                                        struct slu_quantile_sketch_stats *out);
 
+/*
+ * A window: quantiles of the values of the last span.
+ *
+ * The span is split into slots. A running total holds the closed slots; one that leaves the span is
+ * subtracted from it, so that a query is one pass over one sketch, whatever the number of slots.
+ * Time is any monotonic nanosecond count; an older time than the newest one recorded counts in the
+ * newest slot, and a jump over the whole span empties the window. Counts are exact.
+ *
+ * When the block does not hold all slots, in this order: a record is kept for several slots
+ * together, so that events leave up to that much later; the oldest slots leave early; buckets are
+ * joined, until the window has been empty. No event is refused, and stats tell each of the three.
+ */
+struct slu_quantile_window;
+
+#define SLU_QUANTILE_WINDOW_BYTES_MIN ((size_t)2048)
+#define SLU_QUANTILE_WINDOW_BYTES_MAX ((size_t)1 << 24)
+
+/* Meant for the stack. */
+struct slu_quantile_window_options {
+    uint64_t span_ns;      /* at least slot_count; a slot is span / slot_count, rounded up */
+    uint32_t slot_count;   /* 1 .. SLU_WINDOW_SLOTS_MAX (window.h) */
+    double relative_error; /* as for the sketch */
+    size_t size_bytes;     /* of the block, SLU_QUANTILE_WINDOW_BYTES_MIN .. _MAX */
+};
+
+struct slu_quantile_window_stats {
+    uint64_t count;
+    uint64_t covered_ns;   /* the time that the window stands for, at least one slot */
+    uint64_t slot_ns;      /* no event stays longer than this beyond the span */
+    uint64_t early_count;  /* events that left before their time, since the beginning */
+    double relative_error; /* in force: the option, or more after buckets were joined */
+    size_t size_bytes;
+    size_t used_bytes; /* of size_bytes */
+};
+
+/*
+ * Make a window. For 60 s in 240 slots at 1 %, 64 KiB are enough for 10,000 lognormal events a
+ * second (sigma 1), 2 KiB for one a second; for 60 slots, 16 KiB for 10,000 (docs/quantiles.md).
+ *
+ * diag     NULL, or filled when the options are refused
+ * Returns  0; -EINVAL for an option outside its range; -EDQUOT if the budget does not hold it;
+ *          -ENOMEM
+ * Owner    the caller, until slu_quantile_window_destroy; the budget must outlive it
+ * Cost     one allocation of size_bytes; none afterwards
+ */
+SLU_API SLU_MUST_USE int
+slu_quantile_window_create(struct slu_budget *budget,
+                           const struct slu_quantile_window_options *options, struct slu_diag *diag,
+                           struct slu_quantile_window **out);
+
+/* Destroy a window; NULL is accepted, and `*window` becomes NULL. */
+SLU_API void slu_quantile_window_destroy(struct slu_quantile_window **window);
+
+/*
+ * Record one value at `now_ns`.
+ *
+ * Returns  0; -EINVAL for NaN: nothing is recorded
+ * Cost     constant; O(pages of the slot) when one begins, and as much for each slot that leaves
+ *          then, at most O(size_bytes); as much when the layout changes
+ * Threads  one at a time; distinct windows are independent
+ */
+SLU_API SLU_MUST_USE int slu_quantile_window_add(struct slu_quantile_window *window,
+                                                 uint64_t now_ns, double value);
+
+/*
+ * The values at `quantile_count` quantiles of what is within the span at `now_ns`; see
+ * slu_quantile_sketch_get.
+ *
+ * now_ns   older than the newest event: that event's slot is taken
+ * Returns  0; -EINVAL for a quantile outside 0 to 1: no value is written
+ * Cost     one pass over one sketch, and O(pages) for each slot that leaves; allocates nothing
+ * Threads  as slu_quantile_window_add
+ */
+SLU_API SLU_MUST_USE int slu_quantile_window_get(struct slu_quantile_window *window,
+                                                 uint64_t now_ns, const double *quantiles,
+                                                 size_t quantile_count, double *values);
+
+/*
+ * Add what is within the span at `now_ns` to a sketch, e.g. to look at many windows as one.
+ *
+ * Returns  as slu_quantile_sketch_merge
+ * Cost     O(size_bytes of both)
+ * Threads  as slu_quantile_window_add, and one at a time for `into`
+ */
+SLU_API SLU_MUST_USE int slu_quantile_window_collect(struct slu_quantile_window *window,
+                                                     uint64_t now_ns,
+                                                     struct slu_quantile_sketch *into);
+
+/* Figures of what is within the span at `now_ns`; cost and threads as slu_quantile_window_get. */
+SLU_API void slu_quantile_window_stats(struct slu_quantile_window *window, uint64_t now_ns,
+                                       struct slu_quantile_window_stats *out);
+
 SLU_END_DECLS
 
 #endif

@@ -45,14 +45,17 @@ static unsigned fraction_segment(uint32_t fraction)
     return segment;
 }
 
-/* Where a bucket of level 0 begins; `index` is a positive ordinal less one. */
-static double index_start(uint64_t octave_buckets, uint32_t index)
+/* The smallest value of a positive ordinal of level 0. */
+static double ordinal_start(uint64_t octave_buckets, uint32_t ordinal)
 {
-    double position = ceil(index * (POSITION_UNIT * POSITION_UNIT / (double)octave_buckets));
+    double position = ceil(ordinal * (POSITION_UNIT * POSITION_UNIT / (double)octave_buckets));
     uint64_t whole = (uint64_t)position;
-    uint64_t exponent = (whole >> 32) + 1;
+    uint64_t exponent = whole >> 32;
     if (exponent >= 2047) {
         return DBL_MAX;
+    }
+    if (exponent == 0) {
+        return DBL_MIN;
     }
     const struct quantile_segment *segment = &quantile_segments[fraction_segment((uint32_t)whole)];
     double part = (double)((uint32_t)whole - segment->start) / segment->length;
@@ -74,14 +77,11 @@ double quantile_value(uint64_t octave_buckets, int32_t ordinal, unsigned level)
     if (ordinal == -QUANTILE_INFINITE >> level) {
         return -INFINITY;
     }
-    uint32_t first = ordinal > 0 ? (uint32_t)ordinal << level : ((uint32_t)-ordinal - 1) << level;
-    uint32_t end = first + (UINT32_C(1) << level);
-    if (ordinal > 0) {
-        first--;
-        end--;
-    }
-    double low = index_start(octave_buckets, first);
-    double value = low * (2 / (1 + low / index_start(octave_buckets, end)));
+    /* -8 .. -1 make a bucket as 0 .. 7 do: below zero it holds the magnitudes 1 .. 8. */
+    uint32_t width = UINT32_C(1) << level;
+    uint32_t first = ordinal > 0 ? (uint32_t)ordinal * width : (uint32_t)(-ordinal - 1) * width + 1;
+    double low = ordinal_start(octave_buckets, first);
+    double value = low * (2 / (1 + low / ordinal_start(octave_buckets, first + width)));
     return ordinal > 0 ? value : -value;
 }
 

@@ -12,6 +12,8 @@
 #ifndef WINDOW_QUANTILE_INDEX_H
 #define WINDOW_QUANTILE_INDEX_H
 
+#include <float.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -35,26 +37,40 @@ __extension__ typedef unsigned __int128 quantile_wide;
 /* The number of buckets in an octave that `relative_error` needs, in units of 2^-32. */
 uint64_t quantile_octave_buckets(double relative_error);
 
-/* The ordinal of any value but NaN, at level 0. */
-static inline int32_t quantile_ordinal(uint64_t octave_buckets, double value)
+/* True for values other than NaN, zero, the infinities and what counts as zero. */
+static inline bool quantile_is_ordinary(double value)
 {
     uint64_t bits = 0;
     memcpy(&bits, &value, sizeof(bits));
-    uint64_t magnitude = bits & (UINT64_MAX >> 1);
-    int32_t negative = (int32_t)(bits >> 63);
-    int32_t ordinal = 0;
-    uint64_t octave = (magnitude >> 52) - 1; /* wraps below the normal numbers */
-    if (__builtin_expect(octave < 2046, 1)) {
-        const struct quantile_segment *segment =
-            &quantile_segments[(magnitude >> (52 - QUANTILE_SEGMENTS_LOG2)) &
-                               ((1 << QUANTILE_SEGMENTS_LOG2) - 1)];
-        uint64_t part = (uint32_t)(magnitude >> (52 - QUANTILE_SEGMENTS_LOG2 - 32));
-        uint64_t position = (octave << 32) + segment->start + (part * segment->length >> 32);
-        ordinal = (int32_t)((quantile_wide)position * octave_buckets >> 64) + 1;
-    } else if (magnitude >> 52 == 2047) {
-        ordinal = QUANTILE_INFINITE;
+    return (((bits >> 52) + 1) & 2046) != 0;
+}
+
+/* The ordinal of an ordinary value at level 0. */
+static inline int32_t quantile_ordinary(uint64_t octave_buckets, double value)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof(bits));
+    const struct quantile_segment *segment =
+        &quantile_segments[bits >> (52 - QUANTILE_SEGMENTS_LOG2) &
+                           ((1 << QUANTILE_SEGMENTS_LOG2) - 1)];
+    uint64_t part = (uint32_t)(bits >> (52 - QUANTILE_SEGMENTS_LOG2 - 32));
+    uint64_t octave = bits >> 52 & 2047;
+    uint64_t position = (octave << 32) + segment->start + (part * segment->length >> 32);
+    int32_t ordinal = (int32_t)((quantile_wide)position * octave_buckets >> 64);
+    int32_t sign = (int32_t)((int64_t)bits >> 63);
+    return (ordinal ^ sign) - sign;
+}
+
+/* The ordinal of any value but NaN, at level 0. */
+static inline int32_t quantile_ordinal(uint64_t octave_buckets, double value)
+{
+    if (__builtin_expect(quantile_is_ordinary(value), 1)) {
+        return quantile_ordinary(octave_buckets, value);
     }
-    return (ordinal ^ -negative) + negative;
+    if (value > DBL_MAX) {
+        return QUANTILE_INFINITE;
+    }
+    return value < -DBL_MAX ? -QUANTILE_INFINITE : 0;
 }
 
 /*

@@ -99,8 +99,7 @@ static unsigned char *pages_enter(struct quantile_pages *pages, int32_t id)
 
 unsigned char *pages_insert(struct quantile_pages *pages, int32_t id)
 {
-    SLU_ASSERT(pages->page_count < pages->page_max);
-    SLU_ASSERT((pages->page_count + 1U) * pages->page_bytes <= pages->area_bytes);
+    SLU_ASSERT(pages_have_room(pages));
     return memset(pages_enter(pages, id), 0, pages->page_bytes);
 }
 
@@ -133,6 +132,25 @@ void pages_write(const struct quantile_pages *pages, unsigned char *page,
     plane_write(page + PAGE_BUCKETS * pages->open_bytes, pages->total_bytes, counts->total);
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t pages_total_max(const struct quantile_pages *pages)
+{
+    uint64_t highest = 0;
+    for (uint32_t n = 0; n < pages->page_count; n++) {
+        int32_t id = 0;
+        struct page_counts counts;
+        pages_read(pages, pages_at(pages, n, &id), &counts);
+        for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
+            highest = larger(highest, counts.total[at]);
+        }
+    }
+    return highest;
+}
+
 /* A walk over buckets in their order that joins those of one number. */
 struct need_walk {
     int32_t bucket;
@@ -143,11 +161,6 @@ struct need_walk {
     uint64_t open_max;
     uint64_t total_max;
 };
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 static void walk_bucket(struct need_walk *walk, int32_t bucket, uint64_t open, uint64_t total)
 {

@@ -62,7 +62,6 @@ size_t pages_table_bytes(uint32_t table_size);
  * Begin without pages.
  *
  * table      pages_table_bytes of zeroed memory, aligned to 4 bytes
- * area       aligned to 16 bytes
  * two_planes false: without `total`
  */
 void pages_init(struct quantile_pages *pages, double relative_error, void *table,
@@ -99,6 +98,16 @@ struct pages_need pages_need(const struct quantile_pages *pages, unsigned shift,
  * pages_need said for that shift.
  */
 void pages_rebuild(struct quantile_pages *pages, unsigned shift, const struct pages_need *need);
+
+/* The largest counter of the total. */
+uint64_t pages_total_max(const struct quantile_pages *pages);
+
+/* True if the table and the area hold another page. */
+static inline bool pages_have_room(const struct quantile_pages *pages)
+{
+    return pages->page_count < pages->page_max &&
+           (pages->page_count + 1U) * pages->page_bytes <= pages->area_bytes;
+}
 
 /* The number of events in both planes. */
 uint64_t pages_event_count(const struct quantile_pages *pages);
@@ -165,6 +174,17 @@ static inline uint64_t counter_max(unsigned width)
     return width == 0 ? 0 : UINT64_MAX >> (64 - 8 * width);
 }
 
+/* False if the counter cannot hold `events` more. */
+static inline bool counter_add(unsigned char *plane, unsigned width, unsigned at, uint64_t events)
+{
+    uint64_t before = counter_get(plane, width, at);
+    if (__builtin_expect(events > counter_max(width) - before, 0)) {
+        return false;
+    }
+    counter_set(plane, width, at, before + events);
+    return true;
+}
+
 /*
  * Count `events` in the open plane at `bucket` of the present level.
  *
@@ -181,14 +201,30 @@ static inline bool pages_add(struct quantile_pages *pages, int32_t bucket, uint6
             return false;
         }
     }
-    unsigned at = (uint32_t)bucket & (PAGE_BUCKETS - 1);
-    unsigned width = pages->open_bytes;
-    uint64_t before = counter_get(page, width, at);
-    if (__builtin_expect(events > counter_max(width) - before, 0)) {
+    return counter_add(page, pages->open_bytes, (uint32_t)bucket & (PAGE_BUCKETS - 1), events);
+}
+
+/*
+ * Count one event of `value` if that takes no thought.
+ *
+ * Returns  false, and nothing has changed, for a value that is not ordinary, for a page that is
+ *          missing or not where it is looked for first, for a counter that is full or wide
+ */
+static inline bool pages_add_quickly(struct quantile_pages *pages, double value)
+{
+    int32_t bucket = quantile_ordinary(pages->octave_buckets, value) >> pages->level;
+    uint32_t id = (uint32_t)(bucket >> PAGE_BUCKETS_LOG2);
+    uint32_t entry = pages->table[id & pages->table_mask];
+    if (__builtin_expect(!quantile_is_ordinary(value), 0) ||
+        __builtin_expect((entry ^ (id << 16 | PAGE_PRESENT)) >> 8 != 0, 0)) {
         return false;
     }
-    counter_set(page, width, at, before + events);
-    return true;
+    unsigned char *page = pages->bytes + (size_t)(entry & 0xff) * pages->page_bytes;
+    unsigned at = (uint32_t)bucket & (PAGE_BUCKETS - 1);
+    if (__builtin_expect(pages->open_bytes == 1, 1)) {
+        return counter_add(page, 1, at, 1);
+    }
+    return pages->open_bytes == 2 && counter_add(page, 2, at, 1);
 }
 
 #endif

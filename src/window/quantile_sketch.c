@@ -140,17 +140,29 @@ static void sketch_add(struct quantile_pages *pages, int32_t bucket, unsigned le
     }
 }
 
-int slu_quantile_sketch_add(struct slu_quantile_sketch *sketch, double value)
+/* Apart, so that the usual case needs no stack frame. */
+static __attribute__((noinline)) int sketch_add_slowly(struct slu_quantile_sketch *sketch,
+                                                       double value)
 {
-    if (__builtin_expect(isnan(value), 0)) {
+    if (isnan(value)) {
         return -EINVAL;
     }
-    if (__builtin_expect(sketch->count == UINT64_MAX, 0)) {
+    if (sketch->count == UINT64_MAX) {
         return -EOVERFLOW;
     }
     sketch_add(&sketch->pages, quantile_ordinal(sketch->pages.octave_buckets, value), 0, 1);
     sketch->count++;
     return 0;
+}
+
+int slu_quantile_sketch_add(struct slu_quantile_sketch *sketch, double value)
+{
+    if (__builtin_expect(sketch->count != UINT64_MAX, 1) &&
+        __builtin_expect(pages_add_quickly(&sketch->pages, value), 1)) {
+        sketch->count++;
+        return 0;
+    }
+    return sketch_add_slowly(sketch, value);
 }
 
 /* Rise to `level` at least, or as far beyond as it takes to fit. */
@@ -165,32 +177,37 @@ static void sketch_rise(struct quantile_pages *pages, unsigned level)
     pages_rebuild(pages, shift, &need);
 }
 
-int slu_quantile_sketch_merge(struct slu_quantile_sketch *into,
-                              const struct slu_quantile_sketch *from)
+int quantile_sketch_merge_pages(struct slu_quantile_sketch *into, const struct quantile_pages *from)
 {
     uint64_t count = 0;
-    if (into == from || into->pages.octave_buckets != from->pages.octave_buckets) {
+    if (into->pages.octave_buckets != from->octave_buckets) {
         return -EINVAL;
     }
-    if (__builtin_add_overflow(into->count, from->count, &count)) {
+    if (__builtin_add_overflow(into->count, pages_event_count(from), &count)) {
         return -EOVERFLOW;
     }
-    if (into->pages.level < from->pages.level) {
-        sketch_rise(&into->pages, from->pages.level);
+    if (into->pages.level < from->level) {
+        sketch_rise(&into->pages, from->level);
     }
-    for (uint32_t n = 0; n < from->pages.page_count; n++) {
+    for (uint32_t n = 0; n < from->page_count; n++) {
         int32_t id = 0;
         struct page_counts counts;
-        pages_read(&from->pages, pages_at(&from->pages, n, &id), &counts);
+        pages_read(from, pages_at(from, n, &id), &counts);
         for (int32_t at = 0; at < PAGE_BUCKETS; at++) {
-            if (counts.open[at] != 0) {
-                sketch_add(&into->pages, id * PAGE_BUCKETS + at, from->pages.level,
-                           counts.open[at]);
+            uint64_t events = counts.open[at] + counts.total[at];
+            if (events != 0) {
+                sketch_add(&into->pages, id * PAGE_BUCKETS + at, from->level, events);
             }
         }
     }
     into->count = count;
     return 0;
+}
+
+int slu_quantile_sketch_merge(struct slu_quantile_sketch *into,
+                              const struct slu_quantile_sketch *from)
+{
+    return into == from ? -EINVAL : quantile_sketch_merge_pages(into, &from->pages);
 }
 
 int slu_quantile_sketch_get(const struct slu_quantile_sketch *sketch, const double *quantiles,

@@ -91,7 +91,7 @@ static void answers_are_within_the_error_of_the_sorted_list(void **state)
     static double values[VALUES_MAX];
     struct test_random random = test_random_start(1);
     struct slu_budget *budget = budget_of(1 << 20);
-    for (uint64_t round = 0; round < test_rounds(200); round++) {
+    for (uint64_t round = 0; round < test_rounds(60); round++) {
         double error = round % 3 == 0 ? SLU_QUANTILE_ERROR_MIN : 0;
         struct slu_quantile_sketch *sketch = sketch_of(budget, error, sizes[round % 4]);
         uint64_t kind = test_random_below(&random, KIND_COUNT);
@@ -133,7 +133,7 @@ static void merging_equals_recording_everything(void **state)
     static const size_t sizes[] = {1024, 1300, 2000, 4096, 20000};
     struct test_random random = test_random_start(2);
     struct slu_budget *budget = budget_of(1 << 20);
-    for (uint64_t round = 0; round < test_rounds(300); round++) {
+    for (uint64_t round = 0; round < test_rounds(100); round++) {
         size_t bytes = sizes[round % 5];
         struct slu_quantile_sketch *all = sketch_of(budget, 0, bytes);
         struct slu_quantile_sketch *parts[3];
