@@ -179,7 +179,8 @@ SLU_API SLU_MUST_USE int slu_quantile_window_add(struct slu_quantile_window *win
  * The values at `quantile_count` quantiles of what is within the span at `now_ns`; see
  * slu_quantile_sketch_get.
  *
- * now_ns   older than the newest event: that event's slot is taken
+ * now_ns   older than the newest event: that event's slot is taken; what has left the span at a
+ *          time asked for does not come back for an older one
  * Returns  0; -EINVAL for a quantile outside 0 to 1: no value is written
  * Cost     one pass over one sketch, and O(pages) for each slot that leaves; allocates nothing
  * Threads  as slu_quantile_window_add

@@ -101,13 +101,15 @@ struct page_extremes {
 static void page_open_counts(const struct quantile_pages *pages, const unsigned char *page,
                              uint16_t *counts)
 {
+    uint8_t narrow[PAGE_BUCKETS]; /* a copy, so that the compiler may use vectors */
     switch (pages->open_bytes) {
-    case 1:
+    case sizeof(narrow[0]):
+        memcpy(narrow, page, sizeof(narrow));
         for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
-            counts[at] = page[at];
+            counts[at] = narrow[at];
         }
         break;
-    case 2:
+    case sizeof(counts[0]):
         memcpy(counts, page, PAGE_BUCKETS * sizeof(counts[0]));
         break;
     default:
@@ -195,15 +197,29 @@ struct quantile_record quantile_log_measure(const struct quantile_log *log,
     return record;
 }
 
+/* Four counts of at most 16 bits, `width` bits each. */
+static uint64_t four_pack(const uint16_t *counts, uint32_t base, unsigned width)
+{
+    uint64_t upper = (uint64_t)(counts[3] - base) << width | (counts[2] - base);
+    uint64_t lower = (uint64_t)(counts[1] - base) << width | (counts[0] - base);
+    return upper << 2 * width | lower;
+}
+
+static void four_unpack(uint64_t packed, uint32_t base, unsigned width, uint16_t *counts)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1;
+    for (unsigned i = 0; i < 4; i++) {
+        counts[i] = (uint16_t)((packed >> (i * width) & mask) + base);
+    }
+}
+
 /* Eight counts of `width` bits make `width` bytes. */
 static unsigned char *counts_pack(unsigned char *at, const uint16_t *counts, uint32_t base,
                                   unsigned width)
 {
     for (unsigned half = 0; half < 2; half++, counts += PAGE_BUCKETS / 2, at += width) {
-        quantile_wide packed = 0;
-        for (unsigned i = 0; i < PAGE_BUCKETS / 2; i++) {
-            packed |= (quantile_wide)(counts[i] - base) << (i * width);
-        }
+        quantile_wide packed = (quantile_wide)four_pack(counts + 4, base, width) << 4 * width |
+                               four_pack(counts, base, width);
         uint64_t words[2] = {htole64((uint64_t)packed), htole64((uint64_t)(packed >> 64))};
         memcpy(at, words, sizeof(words));
     }
@@ -213,14 +229,12 @@ static unsigned char *counts_pack(unsigned char *at, const uint16_t *counts, uin
 static const unsigned char *counts_unpack(const unsigned char *at, uint32_t base, unsigned width,
                                           uint16_t *counts)
 {
-    uint64_t mask = (UINT64_C(1) << width) - 1;
     for (unsigned half = 0; half < 2; half++, counts += PAGE_BUCKETS / 2, at += width) {
         uint64_t words[2];
         memcpy(words, at, sizeof(words));
         quantile_wide packed = (quantile_wide)le64toh(words[1]) << 64 | le64toh(words[0]);
-        for (unsigned i = 0; i < PAGE_BUCKETS / 2; i++) {
-            counts[i] = (uint16_t)(((uint64_t)(packed >> (i * width)) & mask) + base);
-        }
+        four_unpack((uint64_t)packed, base, width, counts);
+        four_unpack((uint64_t)(packed >> 4 * width), base, width, counts + 4);
     }
     return at;
 }
@@ -257,28 +271,58 @@ static unsigned char *page_write(unsigned char *at, const uint16_t *counts, bool
     return form.single ? single_write(at, counts) : counts_pack(at, counts, form.base, form.width);
 }
 
+/* With constant arguments this becomes a few vector additions. */
+static inline __attribute__((always_inline)) void
+plane_change(unsigned char *plane, unsigned width, const uint16_t *counts, bool subtract)
+{
+    unsigned char copy[PAGE_BUCKETS * sizeof(uint64_t)];
+    memcpy(copy, plane, PAGE_BUCKETS * width);
+    for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
+        uint64_t before = counter_get(copy, width, at);
+        uint64_t after = subtract ? before - counts[at] : before + counts[at];
+        SLU_DEBUG_ASSERT(subtract ? before >= counts[at] : after <= counter_max(width));
+        counter_set(copy, width, at, after);
+    }
+    memcpy(plane, copy, PAGE_BUCKETS * width);
+}
+
+static void plane_change_any(unsigned char *plane, unsigned width, const uint16_t *counts,
+                             bool subtract)
+{
+    switch (width) {
+    case 1:
+        plane_change(plane, 1, counts, subtract);
+        break;
+    case 2:
+        plane_change(plane, 2, counts, subtract);
+        break;
+    case 4:
+        plane_change(plane, 4, counts, subtract);
+        break;
+    default:
+        plane_change(plane, 8, counts, subtract);
+    }
+}
+
+static unsigned char *page_total(const struct quantile_pages *pages, unsigned char *page)
+{
+    return page + PAGE_BUCKETS * pages->open_bytes;
+}
+
 /* Move counts from the open plane to the total. */
 static void page_close(const struct quantile_pages *pages, unsigned char *page,
                        const uint16_t *counts)
 {
-    unsigned char *total = page + PAGE_BUCKETS * pages->open_bytes;
     if (pages->open_bytes <= sizeof(counts[0])) {
         memset(page, 0, PAGE_BUCKETS * pages->open_bytes);
     } else {
-        for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
-            uint64_t left = counter_get(page, pages->open_bytes, at) - counts[at];
-            counter_set(page, pages->open_bytes, at, left);
-        }
+        plane_change_any(page, pages->open_bytes, counts, true);
     }
-    for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
-        uint64_t sum = counter_get(total, pages->total_bytes, at) + counts[at];
-        SLU_DEBUG_ASSERT(sum <= counter_max(pages->total_bytes));
-        counter_set(total, pages->total_bytes, at, sum);
-    }
+    plane_change_any(page_total(pages, page), pages->total_bytes, counts, false);
 }
 
-void quantile_log_close(struct quantile_log *log, struct quantile_pages *pages, uint64_t epoch,
-                        const struct quantile_record *record)
+void quantile_log_close(struct quantile_log *log, const struct quantile_pages *pages,
+                        uint64_t epoch, const struct quantile_record *record)
 {
     if (log->capacity_bytes - log->head < record->size_bytes) {
         quantile_log_move(log, log->bytes, log->capacity_bytes);
@@ -313,13 +357,17 @@ void quantile_log_close(struct quantile_log *log, struct quantile_pages *pages, 
 }
 
 /* Take counts of a record's page out of the total, which may have risen to a higher level. */
-static void page_drop(struct quantile_pages *pages, int32_t id, unsigned level,
+static void page_drop(const struct quantile_pages *pages, int32_t id, unsigned level,
                       const uint16_t *counts)
 {
     unsigned shift = pages->level - level;
     unsigned char *page = pages_find(pages, id >> shift);
     SLU_ASSERT(page != NULL);
-    unsigned char *total = page + PAGE_BUCKETS * pages->open_bytes;
+    unsigned char *total = page_total(pages, page);
+    if (shift == 0) {
+        plane_change_any(total, pages->total_bytes, counts, true);
+        return;
+    }
     for (int32_t at = 0; at < PAGE_BUCKETS; at++) {
         unsigned here = (uint32_t)((id * PAGE_BUCKETS + at) >> shift) & (PAGE_BUCKETS - 1);
         uint64_t before = counter_get(total, pages->total_bytes, here);
@@ -357,7 +405,7 @@ static const unsigned char *page_read(const unsigned char *at, bool first, int32
 }
 
 /* Read the record at `at`; its events leave the total of `pages`, unless that is NULL. */
-static const unsigned char *record_read(const unsigned char *at, struct quantile_pages *pages,
+static const unsigned char *record_read(const unsigned char *at, const struct quantile_pages *pages,
                                         uint64_t *event_count)
 {
     uint64_t head = 0;
@@ -377,7 +425,7 @@ static const unsigned char *record_read(const unsigned char *at, struct quantile
     return at;
 }
 
-uint64_t quantile_log_drop(struct quantile_log *log, struct quantile_pages *pages)
+uint64_t quantile_log_drop(struct quantile_log *log, const struct quantile_pages *pages)
 {
     SLU_ASSERT(!quantile_log_is_empty(log));
     uint64_t event_count = 0;

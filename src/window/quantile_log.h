@@ -56,11 +56,11 @@ static inline bool quantile_log_is_empty(const struct quantile_log *log)
  *
  * record  as measured just now; its size must be free
  */
-void quantile_log_close(struct quantile_log *log, struct quantile_pages *pages, uint64_t epoch,
-                        const struct quantile_record *record);
+void quantile_log_close(struct quantile_log *log, const struct quantile_pages *pages,
+                        uint64_t epoch, const struct quantile_record *record);
 
 /* Take the oldest record out of the log and of the total. Returns the number of its events. */
-uint64_t quantile_log_drop(struct quantile_log *log, struct quantile_pages *pages);
+uint64_t quantile_log_drop(struct quantile_log *log, const struct quantile_pages *pages);
 
 /* The number of events in all records. */
 uint64_t quantile_log_event_count(const struct quantile_log *log);

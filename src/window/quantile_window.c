@@ -200,7 +200,7 @@ static struct quantile_record window_measure(struct slu_quantile_window *window)
 /*
  * Whether a record may be written now, or the slots that it stands for must first become more. Its
  * share of the log is that of the slots since the record before it, a little more while the log is
- * not full; small records may come at once while a third of the log is free for bursts.
+ * not full; small records may come at once while half of the log is free for bursts.
  */
 static bool window_affords(const struct slu_quantile_window *window,
                            const struct quantile_record *record)
@@ -213,7 +213,7 @@ static bool window_affords(const struct slu_quantile_window *window,
     uint64_t capacity = log->capacity_bytes;
     uint64_t used = quantile_log_used_bytes(log);
     uint64_t demand = (uint64_t)record->size_bytes * window->slot_count;
-    bool burst = (used + record->size_bytes) * 3 <= capacity * 2 && demand <= 4 * capacity;
+    bool burst = (used + record->size_bytes) * 2 <= capacity && demand <= 4 * capacity;
     return burst || demand * 8 <= slots * (9 * capacity - used);
 }
 
