@@ -121,7 +121,7 @@ SLU_API void slu_quantile_sketch_stats(const struct slu_quantile_sketch *sketch,
  *
  * When the block does not hold all slots, in this order: a record is kept for several slots
  * together, so that events leave up to that much later; the oldest slots leave early; buckets are
- * joined, until the window has been empty. No event is refused, and stats tell each of the three.
+ * joined, until there is room for them apart. No event is refused; stats tell each of the three.
  */
 struct slu_quantile_window;
 
@@ -169,7 +169,8 @@ SLU_API void slu_quantile_window_destroy(struct slu_quantile_window **window);
  *
  * Returns  0; -EINVAL for NaN: nothing is recorded
  * Cost     constant; O(pages of the slot) when one begins, and as much for each slot that leaves
- *          then, at most O(size_bytes); as much when the layout changes
+ *          then, at most O(size_bytes); as much when the layout changes, and four times a span
+ *          while buckets are joined
  * Threads  one at a time; distinct windows are independent
  */
 SLU_API SLU_MUST_USE int slu_quantile_window_add(struct slu_quantile_window *window,

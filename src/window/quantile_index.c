@@ -89,3 +89,9 @@ double quantile_level_error(double relative_error, unsigned level)
 {
     return tanh(ldexp(atanh(relative_error), (int)level));
 }
+
+/* Half a bucket of `level` to its edge, and at most half of that beyond its middle. */
+double quantile_parted_error(double relative_error, unsigned level)
+{
+    return expm1(1.5 * ldexp(atanh(relative_error), (int)level));
+}

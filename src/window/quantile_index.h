@@ -74,6 +74,28 @@ static inline int32_t quantile_ordinal(uint64_t octave_buckets, double value)
 }
 
 /*
+ * Where a bucket of level `from` is counted at level `to`. Downwards that is the middle one of
+ * those it may have come from, but zero and the infinities stay what they are.
+ */
+static inline int32_t quantile_relevel(int32_t bucket, unsigned from, unsigned to)
+{
+    if (from <= to) {
+        return bucket >> (to - from);
+    }
+    if (bucket == 0) {
+        return 0;
+    }
+    if (bucket == QUANTILE_INFINITE >> from) {
+        return QUANTILE_INFINITE >> to;
+    }
+    if (bucket == -QUANTILE_INFINITE >> from) {
+        return -QUANTILE_INFINITE >> to;
+    }
+    int32_t parts = INT32_C(1) << (from - to);
+    return bucket * parts + parts / 2;
+}
+
+/*
  * What the bucket `ordinal` of `level` reports: the value whose relative distance to both ends of
  * the bucket is the same.
  */
@@ -81,5 +103,8 @@ double quantile_value(uint64_t octave_buckets, int32_t ordinal, unsigned level);
 
 /* The relative error of level `level` when that of level 0 is `relative_error`. */
 double quantile_level_error(double relative_error, unsigned level);
+
+/* The same for what was recorded at `level` and is counted at a lower one by now. */
+double quantile_parted_error(double relative_error, unsigned level);
 
 #endif

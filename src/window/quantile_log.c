@@ -356,24 +356,49 @@ void quantile_log_close(struct quantile_log *log, const struct quantile_pages *p
     log->newest_epoch = epoch;
 }
 
-/* Take counts of a record's page out of the total, which may have risen to a higher level. */
+/* Take counts of a record's page out of the total, whose level may be another one by now. */
 static void page_drop(const struct quantile_pages *pages, int32_t id, unsigned level,
                       const uint16_t *counts)
 {
-    unsigned shift = pages->level - level;
-    unsigned char *page = pages_find(pages, id >> shift);
-    SLU_ASSERT(page != NULL);
-    unsigned char *total = page_total(pages, page);
-    if (shift == 0) {
-        plane_change_any(total, pages->total_bytes, counts, true);
+    if (level == pages->level) {
+        unsigned char *page = pages_find(pages, id);
+        SLU_ASSERT(page != NULL);
+        plane_change_any(page_total(pages, page), pages->total_bytes, counts, true);
         return;
     }
     for (int32_t at = 0; at < PAGE_BUCKETS; at++) {
-        unsigned here = (uint32_t)((id * PAGE_BUCKETS + at) >> shift) & (PAGE_BUCKETS - 1);
-        uint64_t before = counter_get(total, pages->total_bytes, here);
+        if (counts[at] == 0) {
+            continue;
+        }
+        int32_t bucket = quantile_relevel(id * PAGE_BUCKETS + at, level, pages->level);
+        unsigned char *page = pages_find(pages, bucket >> PAGE_BUCKETS_LOG2);
+        SLU_ASSERT(page != NULL);
+        unsigned here = (uint32_t)bucket & (PAGE_BUCKETS - 1);
+        uint64_t before = counter_get(page_total(pages, page), pages->total_bytes, here);
         SLU_DEBUG_ASSERT(before >= counts[at]);
-        counter_set(total, pages->total_bytes, here, before - counts[at]);
+        counter_set(page_total(pages, page), pages->total_bytes, here, before - counts[at]);
     }
+}
+
+/* Count a record's page in the total. Returns false when there is no room for a page. */
+static bool page_replay(struct quantile_pages *pages, int32_t id, unsigned level,
+                        const uint16_t *counts)
+{
+    for (int32_t at = 0; at < PAGE_BUCKETS; at++) {
+        if (counts[at] == 0) {
+            continue;
+        }
+        int32_t bucket = quantile_relevel(id * PAGE_BUCKETS + at, level, pages->level);
+        unsigned char *page = pages_find(pages, bucket >> PAGE_BUCKETS_LOG2);
+        if (page == NULL && !pages_have_room(pages)) {
+            return false;
+        }
+        page = page == NULL ? pages_insert(pages, bucket >> PAGE_BUCKETS_LOG2) : page;
+        bool added = counter_add(page_total(pages, page), pages->total_bytes,
+                                 (uint32_t)bucket & (PAGE_BUCKETS - 1), counts[at]);
+        SLU_ASSERT(added);
+    }
+    return true;
 }
 
 static const unsigned char *page_read(const unsigned char *at, bool first, int32_t *id,
@@ -404,40 +429,61 @@ static const unsigned char *page_read(const unsigned char *at, bool first, int32
     return counts_unpack(at, (uint32_t)base, width, counts);
 }
 
-/* Read the record at `at`; its events leave the total of `pages`, unless that is NULL. */
-static const unsigned char *record_read(const unsigned char *at, const struct quantile_pages *pages,
-                                        uint64_t *event_count)
+/* The head of a record. */
+struct record_start {
+    uint64_t passed; /* epochs since the record before */
+    uint64_t page_count;
+    unsigned level;
+};
+
+static const unsigned char *record_start_read(const unsigned char *at, struct record_start *start)
 {
     uint64_t head = 0;
-    uint64_t page_count = 0;
     at = varint_read(at, &head);
-    unsigned level = (head & LEVEL_FLAG) != 0 ? *at++ : 0;
-    at = varint_read(at, &page_count);
-    int32_t id = 0;
-    for (uint64_t n = 0; n < page_count; n++) {
-        uint16_t counts[PAGE_BUCKETS];
-        at = page_read(at, n == 0, &id, counts);
-        *event_count += counts_extremes(counts).sum;
-        if (pages != NULL) {
-            page_drop(pages, id, level, counts);
-        }
-    }
-    return at;
+    start->passed = head >> 1;
+    start->level = (head & LEVEL_FLAG) != 0 ? *at++ : 0;
+    return varint_read(at, &start->page_count);
 }
 
 uint64_t quantile_log_drop(struct quantile_log *log, const struct quantile_pages *pages)
 {
     SLU_ASSERT(!quantile_log_is_empty(log));
     uint64_t event_count = 0;
-    const unsigned char *at = record_read(log->bytes + log->tail, pages, &event_count);
+    int32_t id = 0;
+    struct record_start start;
+    const unsigned char *at = record_start_read(log->bytes + log->tail, &start);
+    for (uint64_t n = 0; n < start.page_count; n++) {
+        uint16_t counts[PAGE_BUCKETS];
+        at = page_read(at, n == 0, &id, counts);
+        page_drop(pages, id, start.level, counts);
+        event_count += counts_extremes(counts).sum;
+    }
     log->tail = (uint32_t)(at - log->bytes);
     SLU_ASSERT(log->tail <= log->head);
     if (!quantile_log_is_empty(log)) {
-        uint64_t head = 0;
-        (void)varint_read(at, &head);
-        log->oldest_epoch += head >> 1;
+        (void)record_start_read(at, &start);
+        log->oldest_epoch += start.passed;
     }
     return event_count;
+}
+
+bool quantile_log_replay(const struct quantile_log *log, struct quantile_pages *pages)
+{
+    const unsigned char *at = log->bytes + log->tail;
+    while (at < log->bytes + log->head) {
+        int32_t id = 0;
+        struct record_start start;
+        at = record_start_read(at, &start);
+        for (uint64_t n = 0; n < start.page_count; n++) {
+            uint16_t counts[PAGE_BUCKETS];
+            at = page_read(at, n == 0, &id, counts);
+            if (!page_replay(pages, id, start.level, counts)) {
+                return false;
+            }
+        }
+    }
+    SLU_ASSERT(at == log->bytes + log->head);
+    return true;
 }
 
 uint64_t quantile_log_event_count(const struct quantile_log *log)
@@ -445,7 +491,14 @@ uint64_t quantile_log_event_count(const struct quantile_log *log)
     uint64_t event_count = 0;
     const unsigned char *at = log->bytes + log->tail;
     while (at < log->bytes + log->head) {
-        at = record_read(at, NULL, &event_count);
+        int32_t id = 0;
+        struct record_start start;
+        at = record_start_read(at, &start);
+        for (uint64_t n = 0; n < start.page_count; n++) {
+            uint16_t counts[PAGE_BUCKETS];
+            at = page_read(at, n == 0, &id, counts);
+            event_count += counts_extremes(counts).sum;
+        }
     }
     SLU_ASSERT(at == log->bytes + log->head);
     return event_count;

@@ -62,6 +62,13 @@ void quantile_log_close(struct quantile_log *log, const struct quantile_pages *p
 /* Take the oldest record out of the log and of the total. Returns the number of its events. */
 uint64_t quantile_log_drop(struct quantile_log *log, const struct quantile_pages *pages);
 
+/*
+ * Count all records in the total of `pages`, which has no counts yet and the widths that it had.
+ *
+ * Returns  false when the area does not hold the pages that they need at this level
+ */
+bool quantile_log_replay(const struct quantile_log *log, struct quantile_pages *pages);
+
 /* The number of events in all records. */
 uint64_t quantile_log_event_count(const struct quantile_log *log);
 

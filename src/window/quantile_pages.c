@@ -37,11 +37,16 @@ void pages_init(struct quantile_pages *pages, double relative_error, void *table
     pages->page_bytes = (uint16_t)(PAGE_BUCKETS * (pages->open_bytes + pages->total_bytes));
 }
 
-void pages_clear(struct quantile_pages *pages)
+void pages_restart(struct quantile_pages *pages, unsigned level)
 {
     memset(pages->table, 0, (pages->table_mask + 1U) * sizeof(pages->table[0]));
     pages->page_count = 0;
-    pages->level = 0;
+    pages->level = (uint8_t)level;
+}
+
+void pages_clear(struct quantile_pages *pages)
+{
+    pages_restart(pages, 0);
     pages->open_bytes = 1;
     pages->total_bytes = pages->total_bytes != 0;
     pages->page_bytes = (uint16_t)(PAGE_BUCKETS * (pages->open_bytes + pages->total_bytes));
@@ -361,8 +366,7 @@ void pages_rebuild(struct quantile_pages *pages, unsigned shift, const struct pa
                       pages->bytes + (size_t)(group - 1) * pages->page_bytes);
     }
 
-    memset(pages->table, 0, (pages->table_mask + 1U) * sizeof(pages->table[0]));
-    pages->page_count = 0;
+    pages_restart(pages, pages->level);
     for (uint32_t group = 0; group < plan.group_count; group++) {
         (void)pages_enter(pages, plan.group_ids[group]);
     }

@@ -70,6 +70,9 @@ void pages_init(struct quantile_pages *pages, double relative_error, void *table
 /* Forget all counts and pages and the level. */
 void pages_clear(struct quantile_pages *pages);
 
+/* Forget all counts and pages, keep the widths, and begin anew at `level`. */
+void pages_restart(struct quantile_pages *pages, unsigned level);
+
 /* The page `id`, or NULL. */
 unsigned char *pages_find(const struct quantile_pages *pages, int32_t id);
 

@@ -17,14 +17,22 @@
 #include "window/quantile.h"
 #include "window/slot.h"
 
-GOLDEN_LAYOUT(struct slu_quantile_window, 184, 0, 0, slot_end_ns, pages, epoch, open_epoch, log,
-              slot_ns, begin_ns, early_count, total_bound, fitted_epoch, coarse_until, coarse_slots,
-              slot_count, relative_error, size_bytes, budget);
+GOLDEN_LAYOUT(struct quantile_shed, 32, 0, 0, early_count, coarse_until, joined_until, coarse_slots,
+              joined_level);
+GOLDEN_LAYOUT(struct slu_quantile_window, 208, 0, 0, slot_end_ns, pages, epoch, open_epoch, log,
+              slot_ns, begin_ns, total_bound, fitted_epoch, parted_epoch, shed, slot_count,
+              relative_error, size_bytes, budget);
 
 #define PAGE_ALIGN ((uint32_t)16)
 
 /* A window has pages for an eighth more than it needs, so that its layout rarely changes. */
 #define SPARE_SHARE 8
+
+/* How often in a span joined buckets may be parted. */
+#define PARTS_IN_SPAN 4
+
+/* Pages may become a fourth more after that, so that they are not joined at once again. */
+#define PART_SHARE 4
 
 int quantile_window_options_check(const struct slu_quantile_window_options *options,
                                   struct slu_diag *diag)
@@ -71,7 +79,7 @@ struct slu_quantile_window *quantile_window_init(void *block,
     window->size_bytes = options->size_bytes;
     window->slot_count = options->slot_count;
     window->begin_ns = WINDOW_UNBEGUN;
-    window->coarse_slots = 1;
+    window->shed.coarse_slots = 1;
     int err = slot_width(options->span_ns, options->slot_count, NULL, &window->slot_ns);
     SLU_ASSERT(err == 0);
     pages_init(&window->pages, window->relative_error, bytes + table_at, table_size, true);
@@ -118,6 +126,7 @@ static void window_empty(struct slu_quantile_window *window)
     window->log.tail = 0;
     window->log.head = 0;
     window->total_bound = 0;
+    window->shed.joined_until = 0;
 }
 
 /* Let the oldest record go before its time. */
@@ -125,7 +134,7 @@ static void window_drop_early(struct slu_quantile_window *window)
 {
     uint64_t end_ns = slot_end(window->log.oldest_epoch, window->slot_ns);
     window->begin_ns = end_ns > window->begin_ns ? end_ns : window->begin_ns;
-    window->early_count += quantile_log_drop(&window->log, &window->pages);
+    window->shed.early_count += quantile_log_drop(&window->log, &window->pages);
 }
 
 /* Move the border between pages and log so that the area has `area_bytes`. */
@@ -229,11 +238,11 @@ static void window_write(struct slu_quantile_window *window, const struct quanti
     if (slots == 1) {
         return;
     }
-    bool outdated = window->epoch > window->coarse_until;
-    if (outdated || slots > window->coarse_slots) {
-        window->coarse_slots = (uint32_t)slots;
+    bool outdated = window->epoch > window->shed.coarse_until;
+    if (outdated || slots > window->shed.coarse_slots) {
+        window->shed.coarse_slots = (uint32_t)slots;
     }
-    window->coarse_until = window->epoch + window->slot_count;
+    window->shed.coarse_until = window->epoch + window->slot_count;
 }
 
 /* Give the log what empty pages and wide counters take, if that was not tried just now. */
@@ -279,6 +288,42 @@ static void window_expire(struct slu_quantile_window *window, uint64_t epoch)
     }
 }
 
+/*
+ * Lower the level of joined buckets by one, if the pages then fit: the total is counted anew from
+ * the records. The open plane must be empty.
+ */
+static void window_part(struct slu_quantile_window *window)
+{
+    struct quantile_pages *pages = &window->pages;
+    unsigned level = pages->level;
+    uint32_t body_bytes = window_body_bytes(window);
+    uint32_t free_bytes = body_bytes - quantile_log_used_bytes(&window->log);
+    uint32_t area_bytes =
+        (body_bytes / 2 < free_bytes ? body_bytes / 2 : free_bytes) & ~(PAGE_ALIGN - 1);
+    window->parted_epoch = window->epoch + window->slot_count / PARTS_IN_SPAN + 1;
+    if (area_bytes > pages->area_bytes) {
+        window_divide(window, area_bytes);
+    }
+    pages_restart(pages, level - 1);
+    bool fits = quantile_log_replay(&window->log, pages);
+    struct pages_need need = {.page_bytes = pages->page_bytes};
+    need.page_count = pages->page_count + pages->page_count / PART_SHARE + 1U;
+    if (!fits || !need_fits(window, &need)) {
+        pages_restart(pages, level);
+        fits = quantile_log_replay(&window->log, pages);
+        SLU_ASSERT(fits);
+    } else {
+        bool outdated = window->epoch > window->shed.joined_until;
+        if (outdated || level > window->shed.joined_level) {
+            window->shed.joined_level = level;
+        }
+        window->shed.joined_until = window->epoch + window->slot_count;
+    }
+    need.page_count = pages->page_count;
+    window_divide(window, need_area(window, &need));
+    window->total_bound = pages_total_max(pages);
+}
+
 /* The first event in a slot, and later ones after another had its time. */
 static void window_roll(struct slu_quantile_window *window, uint64_t now_ns)
 {
@@ -290,6 +335,9 @@ static void window_roll(struct slu_quantile_window *window, uint64_t now_ns)
         window_expire(window, epoch);
         if (window_close(window, false)) {
             window->open_epoch = epoch;
+            if (window->pages.level != 0 && epoch >= window->parted_epoch) {
+                window_part(window);
+            }
         }
     }
     window->epoch = epoch;
@@ -381,15 +429,20 @@ void slu_quantile_window_stats(struct slu_quantile_window *window, uint64_t now_
         start_ns = start_ns > window->begin_ns ? start_ns : window->begin_ns;
         covered_ns = now_ns > start_ns ? now_ns - start_ns : 0;
     }
-    uint64_t coarse_slots = epoch <= window->coarse_until ? window->coarse_slots : 1;
+    uint64_t coarse_slots = epoch <= window->shed.coarse_until ? window->shed.coarse_slots : 1;
     uint64_t open_slots = window->epoch - window->open_epoch + 1;
     coarse_slots = coarse_slots > open_slots ? coarse_slots : open_slots;
+    double error = quantile_level_error(window->relative_error, window->pages.level);
+    if (epoch < window->shed.joined_until) {
+        double parted = quantile_parted_error(window->relative_error, window->shed.joined_level);
+        error = parted > error ? parted : error;
+    }
     *out = (struct slu_quantile_window_stats){
         .count = pages_event_count(&window->pages),
         .covered_ns = covered_ns > window->slot_ns ? covered_ns : window->slot_ns,
         .slot_ns = coarse_slots * window->slot_ns,
-        .early_count = window->early_count,
-        .relative_error = quantile_level_error(window->relative_error, window->pages.level),
+        .early_count = window->shed.early_count,
+        .relative_error = error,
         .size_bytes = window->size_bytes,
         .used_bytes = window->size_bytes - window_body_bytes(window) - QUANTILE_LOG_SLACK_BYTES +
                       (size_t)window->pages.page_count * window->pages.page_bytes +

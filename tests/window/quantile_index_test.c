@@ -101,6 +101,33 @@ static void ordinals_keep_the_order_of_values(void **state)
     }
 }
 
+/* A value joined up to a level and parted down to a lower one, as a window does. */
+static void parted_buckets_stay_within_their_error(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start(3);
+    for (uint64_t round = 0; round < test_rounds(20000); round++) {
+        double value = random_value(&random);
+        unsigned from = 1 + (unsigned)test_random_below(&random, 6);
+        unsigned to = (unsigned)test_random_below(&random, from);
+        uint64_t octave_buckets = quantile_octave_buckets(0.01);
+        int32_t ordinal = quantile_ordinal(octave_buckets, value);
+        int32_t bucket = quantile_relevel(ordinal, 0, from);
+        int32_t parted = quantile_relevel(bucket, from, to);
+        assert_int_equal(quantile_relevel(parted, to, from), bucket);
+        double reported = quantile_value(octave_buckets, parted, to);
+        assert_true(fabs(reported - value) <=
+                    quantile_parted_error(0.01, from) * fabs(value) + 1e-290);
+    }
+    static const double special[] = {0, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t octave_buckets = quantile_octave_buckets(0.01);
+        int32_t bucket = quantile_relevel(quantile_ordinal(octave_buckets, special[i]), 0, 5);
+        int32_t parted = quantile_relevel(bucket, 5, 2);
+        assert_true(quantile_value(octave_buckets, parted, 2) == special[i]);
+    }
+}
+
 static void zero_and_the_infinities_keep_to_themselves(void **state)
 {
     (void)state;
@@ -161,6 +188,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bucket_stands_for_its_values_within_the_error),
         cmocka_unit_test(the_error_holds_at_every_edge),
+        cmocka_unit_test(parted_buckets_stay_within_their_error),
         cmocka_unit_test(ordinals_keep_the_order_of_values),
         cmocka_unit_test(zero_and_the_infinities_keep_to_themselves),
         cmocka_unit_test(the_table_is_what_its_comment_says),

@@ -95,6 +95,20 @@ static bool is_within(double got, double exact, double error)
     return isinf(exact) ? got == exact : fabs(got - exact) <= error * fabs(exact) + 1e-290;
 }
 
+static void assert_within_error(struct slu_quantile_window *window, uint64_t now_ns,
+                                const double *values, size_t count, double error)
+{
+    double got[QUANTILE_COUNT];
+    assert_int_equal(slu_quantile_window_get(window, now_ns, quantiles, QUANTILE_COUNT, got), 0);
+    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
+        if (count == 0) {
+            assert_true(isnan(got[i]));
+        } else {
+            assert_true(is_within(got[i], values[rank_of(quantiles[i], count)], error));
+        }
+    }
+}
+
 /* A window that has shed nothing holds exactly the model's events. */
 static void assert_like_model(struct slu_quantile_window *window, const struct model *model,
                               uint64_t now_ns)
@@ -106,16 +120,7 @@ static void assert_like_model(struct slu_quantile_window *window, const struct m
     assert_int_equal(stats.count, count);
     assert_int_equal(stats.early_count, 0);
     assert_int_equal(stats.slot_ns, model->slot_ns);
-    double got[QUANTILE_COUNT];
-    assert_int_equal(slu_quantile_window_get(window, now_ns, quantiles, QUANTILE_COUNT, got), 0);
-    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
-        if (count == 0) {
-            assert_true(isnan(got[i]));
-        } else {
-            assert_true(
-                is_within(got[i], values[rank_of(quantiles[i], count)], stats.relative_error));
-        }
-    }
+    assert_within_error(window, now_ns, values, count, stats.relative_error);
 }
 
 static uint64_t random_time(struct test_random *random, uint64_t now_ns, uint64_t span_ns)
@@ -219,14 +224,8 @@ static void assert_promises(struct slu_quantile_window *window, const struct mod
     assert_true(stats.early_count >= early_before);
     assert_true(stats.used_bytes <= stats.size_bytes);
     if (stats.early_count == early_before && stats.slot_ns == model->slot_ns && early_before == 0) {
-        double got[QUANTILE_COUNT];
         assert_int_equal(stats.count, least);
-        assert_int_equal(slu_quantile_window_get(window, now_ns, quantiles, QUANTILE_COUNT, got),
-                         0);
-        for (size_t i = 0; i < QUANTILE_COUNT && least > 0; i++) {
-            assert_true(
-                is_within(got[i], values[rank_of(quantiles[i], least)], stats.relative_error));
-        }
+        assert_within_error(window, now_ns, values, least, stats.relative_error);
     }
 }
 
@@ -337,6 +336,43 @@ static void a_hot_key_in_a_small_block_keeps_the_span_with_coarser_slots(void **
     assert_true(stats.covered_ns >= 59 * SECOND);
     assert_true(stats.count >= 590000 && stats.count <= 660000);
     assert_true(fabs(stats.relative_error - 0.01) < 1e-12);
+}
+
+/* Steady traffic, and for a while values all over the range that make buckets join. */
+static void joined_buckets_part_again_while_events_keep_coming(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(1 << 20);
+    struct slu_quantile_window *window = window_of(budget, 60 * SECOND, 60, 4096);
+    struct test_random random = test_random_start(11);
+    static struct model model;
+    model = (struct model){.slot_ns = SECOND, .slot_count = 60};
+    struct slu_quantile_window_stats stats = {0};
+    double worst = 0;
+    for (uint64_t step = 0; step < 3000; step++) {
+        uint64_t now_ns = step * SECOND / 10;
+        double value = exp(test_random_unit(&random));
+        if (step >= 600 && step < 700) {
+            value = pow(10, 200 * (test_random_unit(&random) - 0.5));
+        }
+        assert_int_equal(slu_quantile_window_add(window, now_ns, value), 0);
+        model_add(&model, now_ns, value);
+        if (step % 10 == 0) {
+            static double values[MODEL_EVENTS_MAX];
+            slu_quantile_window_stats(window, now_ns, &stats);
+            worst = stats.relative_error > worst ? stats.relative_error : worst;
+            assert_int_equal(stats.early_count, 0);
+            if (stats.slot_ns == SECOND) {
+                size_t count = model_values(&model, now_ns, 0, values);
+                assert_within_error(window, now_ns, values, count, stats.relative_error);
+            }
+            quantile_window_validate(window);
+        }
+    }
+    assert_true(worst > 0.03);
+    assert_true(fabs(stats.relative_error - 0.01) < 1e-12);
+    slu_quantile_window_destroy(&window);
+    slu_budget_destroy(&budget);
 }
 
 static void more_than_a_record_counts_in_one_bucket_is_counted(void **state)
@@ -491,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_small_block_sheds_as_documented_and_never_breaks),
         cmocka_unit_test(the_documented_sizes_shed_nothing),
         cmocka_unit_test(a_hot_key_in_a_small_block_keeps_the_span_with_coarser_slots),
+        cmocka_unit_test(joined_buckets_part_again_while_events_keep_coming),
         cmocka_unit_test(more_than_a_record_counts_in_one_bucket_is_counted),
         cmocka_unit_test(the_edges_of_time_are_ordinary),
         cmocka_unit_test(a_jump_over_the_span_empties_the_window),
