@@ -1,5 +1,6 @@
 #include "preload/blocks.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #define BOOT_HEADER_BYTES  16 /* before each block: its size */
 #define LARGE_BYTES        ((size_t)256 << 30)
 #define HUGE_BYTES         ((size_t)1 << 40)
+#define SHIFT_MAX          6 /* 4 GiB and 16 GiB are the least that is of use */
 #define HUGE_GRANULE_SHIFT 21
 #define HUGE_BLOCK_MIN     ((size_t)32 << 20) /* rounding to 2 MiB wastes little from here on */
 #define WARM_PAGES_MAX     256
@@ -39,6 +41,8 @@ static struct {
 static char boot_static[BOOT_BYTES] __attribute__((aligned(16)));
 
 struct places {
+    uint32_t large_granules;
+    uint32_t huge_granules;
     size_t slots;
     size_t large;
     size_t huge;
@@ -50,24 +54,23 @@ struct places {
     size_t bytes;
 };
 
-#define LARGE_GRANULE_MAX ((uint32_t)(LARGE_BYTES >> RANGE_PAGE_SHIFT))
-#define HUGE_GRANULE_MAX  ((uint32_t)(HUGE_BYTES >> HUGE_GRANULE_SHIFT))
-
 /* A free run beside each one in use, and some that are being cleaned. */
 #define RECORDS_MAX (2 * BLOCKS_MAX + 1024)
 
-static struct places places_of(void)
+/* With the areas of larger blocks divided by 2^shift. */
+static struct places places_of(unsigned shift)
 {
-    struct places places;
+    struct places places = {.large_granules = (uint32_t)(LARGE_BYTES >> shift >> RANGE_PAGE_SHIFT),
+                            .huge_granules = (uint32_t)(HUGE_BYTES >> shift >> HUGE_GRANULE_SHIFT)};
     size_t huge_mask = ((size_t)1 << HUGE_GRANULE_SHIFT) - 1;
     places.slots = BOOT_BYTES;
     places.large = places.slots + ((size_t)BLOCKS_MAX << RANGE_PAGE_SHIFT);
-    places.huge = (places.large + LARGE_BYTES + huge_mask) & ~huge_mask;
-    places.end = places.huge + HUGE_BYTES;
+    places.huge = (places.large + (LARGE_BYTES >> shift) + huge_mask) & ~huge_mask;
+    places.end = places.huge + (HUGE_BYTES >> shift);
     places.slots_table = places.end;
     places.large_tags = places.slots_table + slots_table_bytes(BLOCKS_MAX);
-    places.huge_tags = places.large_tags + extents_tags_bytes(LARGE_GRANULE_MAX);
-    places.records = places.huge_tags + extents_tags_bytes(HUGE_GRANULE_MAX);
+    places.huge_tags = places.large_tags + extents_tags_bytes(places.large_granules);
+    places.records = places.huge_tags + extents_tags_bytes(places.huge_granules);
     places.bytes = places.records + extent_records_bytes(RECORDS_MAX);
     return places;
 }
@@ -78,12 +81,22 @@ static bool address_space_is_limited(void)
     return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
 }
 
+/* As much as there is: some environments (valgrind) have less than the processor. */
+static int places_reserve(struct places *places, char **base)
+{
+    int err = -ENOMEM;
+    for (unsigned shift = 0; err != 0 && shift <= SHIFT_MAX; shift += 3) {
+        *places = places_of(shift);
+        err = range_reserve(places->bytes, (size_t)1 << HUGE_GRANULE_SHIFT, base);
+    }
+    return err;
+}
+
 void blocks_init(struct blocks_range *range)
 {
-    struct places places = places_of();
+    struct places places;
     char *base = NULL;
-    if (address_space_is_limited() ||
-        range_reserve(places.bytes, (size_t)1 << HUGE_GRANULE_SHIFT, &base) != 0 ||
+    if (address_space_is_limited() || places_reserve(&places, &base) != 0 ||
         mprotect(base, BOOT_BYTES, PROT_READ | PROT_WRITE) != 0) {
         blocks.boot = boot_static;
         blocks.boot_bytes = sizeof(boot_static);
@@ -97,9 +110,9 @@ void blocks_init(struct blocks_range *range)
                WARM_PAGES_MAX);
     extent_records_init(&blocks.records, base + places.records, RECORDS_MAX);
     extents_init(&blocks.large, base + places.large, base + places.large_tags, RANGE_PAGE_SHIFT,
-                 LARGE_GRANULE_MAX, false, &blocks.records);
+                 places.large_granules, false, &blocks.records);
     extents_init(&blocks.huge, base + places.huge, base + places.huge_tags, HUGE_GRANULE_SHIFT,
-                 HUGE_GRANULE_MAX, true, &blocks.records);
+                 places.huge_granules, true, &blocks.records);
     blocks.ready = true;
     *range = (struct blocks_range){(uintptr_t)base, places.end};
 }

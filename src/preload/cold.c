@@ -92,28 +92,6 @@ int cold_posix_memalign(void **block, size_t align, size_t size)
     return err;
 }
 
-void *cold_valloc(size_t size)
-{
-    struct hook_sample sample = {.caller = unwind_caller(), .size = size};
-    if (!hook_is_due(&sample)) {
-        return next.valloc(size);
-    }
-    void *block = hook_place(&sample, RANGE_PAGE_BYTES, false);
-    return block != NULL ? block : hook_adopt(&sample, next.valloc(size));
-}
-
-void *cold_pvalloc(size_t size)
-{
-    struct hook_sample sample = {.caller = unwind_caller(), .size = size};
-    size_t padded = 0;
-    if (!hook_is_due(&sample) || __builtin_add_overflow(size, RANGE_PAGE_BYTES - 1, &padded)) {
-        return next.pvalloc(size);
-    }
-    sample.size = padded & -RANGE_PAGE_BYTES;
-    void *block = hook_place(&sample, RANGE_PAGE_BYTES, false);
-    return block != NULL ? block : hook_adopt(&sample, next.pvalloc(size));
-}
-
 void *cold_realloc(void *block, size_t size)
 {
     struct hook_sample sample = {.caller = unwind_caller(), .size = size};

@@ -15,8 +15,6 @@ COLD void *cold_calloc(size_t count, size_t size);
 COLD void *cold_memalign(size_t align, size_t size);
 COLD void *cold_aligned_alloc(size_t align, size_t size);
 COLD int cold_posix_memalign(void **block, size_t align, size_t size);
-COLD void *cold_valloc(size_t size);
-COLD void *cold_pvalloc(size_t size);
 
 /* The same for a block that is none of ours, or NULL. */
 COLD void *cold_realloc(void *block, size_t size);

@@ -13,6 +13,7 @@
 #include "preload/cold.h"
 #include "preload/hook.h"
 #include "preload/next.h"
+#include "preload/range.h"
 
 #define FAMILY __attribute__((visibility("default")))
 
@@ -32,13 +33,6 @@ FAMILY size_t malloc_usable_size(void *block);
 FAMILY void free_sized(void *block, size_t size);
 FAMILY void free_aligned_sized(void *block, size_t align, size_t size);
 
-/* True if the allocation is not just one of many. */
-static inline bool count_down(size_t size)
-{
-    return __builtin_expect(
-        __builtin_sub_overflow(hook_thread.countdown, size, &hook_thread.countdown), 0);
-}
-
 static inline bool is_block(const void *block)
 {
     return __builtin_expect(next_is_block(block), 0);
@@ -46,15 +40,15 @@ static inline bool is_block(const void *block)
 
 void *malloc(size_t size)
 {
-    return count_down(size) ? cold_malloc(size) : next.malloc(size);
+    return hook_count_down(size) ? cold_malloc(size) : next.malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
     size_t bytes = 0;
     bool overflow = __builtin_mul_overflow(count, size, &bytes);
-    return __builtin_expect(overflow, 0) || count_down(bytes) ? cold_calloc(count, size)
-                                                              : next.calloc(count, size);
+    return __builtin_expect(overflow, 0) || hook_count_down(bytes) ? cold_calloc(count, size)
+                                                                   : next.calloc(count, size);
 }
 
 void *realloc(void *block, size_t size)
@@ -62,7 +56,7 @@ void *realloc(void *block, size_t size)
     if (is_block(block)) {
         return cold_realloc_block(block, size);
     }
-    return count_down(size) ? cold_realloc(block, size) : next.realloc(block, size);
+    return hook_count_down(size) ? cold_realloc(block, size) : next.realloc(block, size);
 }
 
 void *reallocarray(void *block, size_t count, size_t size)
@@ -75,7 +69,7 @@ void *reallocarray(void *block, size_t count, size_t size)
     if (is_block(block)) {
         return cold_realloc_block(block, bytes);
     }
-    return count_down(bytes) ? cold_realloc(block, bytes) : next.realloc(block, bytes);
+    return hook_count_down(bytes) ? cold_realloc(block, bytes) : next.realloc(block, bytes);
 }
 
 void free(void *block)
@@ -116,28 +110,38 @@ void free_aligned_sized(void *block, size_t align, size_t size)
 
 void *memalign(size_t align, size_t size)
 {
-    return count_down(size) ? cold_memalign(align, size) : next.memalign(align, size);
+    return hook_count_down(size) ? cold_memalign(align, size) : next.memalign(align, size);
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-    return count_down(size) ? cold_aligned_alloc(align, size) : next.aligned_alloc(align, size);
+    return hook_count_down(size) ? cold_aligned_alloc(align, size)
+                                 : next.aligned_alloc(align, size);
 }
 
 int posix_memalign(void **block, size_t align, size_t size)
 {
-    return count_down(size) ? cold_posix_memalign(block, align, size)
-                            : next.posix_memalign(block, align, size);
+    return hook_count_down(size) ? cold_posix_memalign(block, align, size)
+                                 : next.posix_memalign(block, align, size);
 }
 
+/* By memalign: jemalloc has no pvalloc, and does not know the blocks of libc's. */
 void *valloc(size_t size)
 {
-    return count_down(size) ? cold_valloc(size) : next.valloc(size);
+    return hook_count_down(size) ? cold_memalign(RANGE_PAGE_BYTES, size)
+                                 : next.memalign(RANGE_PAGE_BYTES, size);
 }
 
 void *pvalloc(size_t size)
 {
-    return count_down(size) ? cold_pvalloc(size) : next.pvalloc(size);
+    size_t padded = 0;
+    if (__builtin_add_overflow(size, RANGE_PAGE_BYTES - 1, &padded)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    padded &= -RANGE_PAGE_BYTES;
+    return hook_count_down(padded) ? cold_memalign(RANGE_PAGE_BYTES, padded)
+                                   : next.memalign(RANGE_PAGE_BYTES, padded);
 }
 
 size_t malloc_usable_size(void *block)

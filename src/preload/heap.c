@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
@@ -13,15 +12,18 @@
 
 #include "base/layout.h"
 #include "preload/blocks.h"
+#include "preload/filter.h"
 #include "preload/heap.h"
 #include "preload/scribe.h"
 #include "preload/hook.h"
 #include "preload/modules.h"
 #include "preload/next.h"
 #include "preload/output.h"
+#include "preload/pages.h"
 #include "preload/said.h"
 #include "preload/settings.h"
 #include "preload/unwind.h"
+#include "preload/watch.h"
 #include "profile/profile.h"
 #include "sys/mutex.h"
 
@@ -42,13 +44,6 @@ static struct {
 static struct output *heap_output(void)
 {
     return atomic_load_explicit(&heap.output, memory_order_acquire);
-}
-
-/* Pages of our own, zero, never given back. */
-static void *pages_map(size_t bytes)
-{
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
 }
 
 static struct profile *profile_make(const struct settings *settings, uint64_t now_ns)
@@ -104,10 +99,14 @@ static int heap_make(void)
         return -ENOMEM;
     }
     blocks_set_cache(settings->cache_bytes_max);
+    bool has_ranges = blocks_ready() && settings->ranges != 0;
+    if (!has_ranges && watch_install((uint32_t)settings->samples_max) != 0) {
+        return -ENOMEM;
+    }
     struct output *output = output_init(block, settings, profile, heap.modules, now_ns);
     scribe_init(output, settings->period_ns, (int)settings->signal, now_ns);
-    hook_start(profile, atomic_load_explicit(&heap.tables, memory_order_relaxed),
-               seed_of(settings));
+    hook_start(profile, atomic_load_explicit(&heap.tables, memory_order_relaxed), seed_of(settings),
+               has_ranges);
     atomic_store_explicit(&heap.output, output, memory_order_release);
     return 0;
 }
@@ -122,7 +121,9 @@ int slu_heap_start(void)
     if (hook_is_on()) {
         err = -EALREADY;
     } else if (heap_output() == NULL) {
+        hook_thread.depth++;
         err = heap_make();
+        hook_thread.depth--;
     } else {
         hook_resume();
     }
@@ -183,12 +184,14 @@ static void before_fork(void)
     if (heap_output() != NULL) {
         modules_before_fork(heap.modules);
     }
+    filter_before_fork();
     blocks_before_fork();
 }
 
 static void after_fork_parent(void)
 {
     blocks_after_fork_parent();
+    filter_after_fork_parent();
     if (heap_output() != NULL) {
         modules_after_fork_parent(heap.modules);
     }
@@ -200,6 +203,7 @@ static void after_fork_child(void)
 {
     uint64_t now_ns = slu_clock_monotonic_ns();
     blocks_after_fork_child();
+    filter_after_fork_child();
     if (heap_output() != NULL) {
         modules_after_fork_child(heap.modules);
         output_after_fork_child(heap_output(), now_ns);

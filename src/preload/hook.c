@@ -9,6 +9,7 @@
 #include <sluice/clock.h>
 
 #include "preload/blocks.h"
+#include "preload/filter.h"
 #include "preload/scribe.h"
 #include "preload/said.h"
 #include "profile/profile.h"
@@ -32,13 +33,16 @@ static struct {
     _Atomic(struct profile *) profile; /* once set it stays, so that frees are seen */
     _Atomic(struct unwind_tables *) tables;
     _Atomic uint64_t seed;
+    _Atomic bool has_ranges;
     _Atomic uint64_t unplaced;
     _Atomic uint64_t lost;
     _Atomic uint32_t state; /* enum hook_state; released after what it announces */
 } hook;
 
-void hook_start(struct profile *profile, struct unwind_tables *tables, uint64_t seed)
+void hook_start(struct profile *profile, struct unwind_tables *tables, uint64_t seed,
+                bool has_ranges)
 {
+    atomic_store_explicit(&hook.has_ranges, has_ranges, memory_order_relaxed);
     atomic_store_explicit(&hook.profile, profile, memory_order_relaxed);
     atomic_store_explicit(&hook.tables, tables, memory_order_relaxed);
     atomic_store_explicit(&hook.seed, seed, memory_order_relaxed);
@@ -156,12 +160,20 @@ static bool block_record(struct hook_sample *sample, void *block)
     return true;
 }
 
+static bool has_ranges(void)
+{
+    return atomic_load_explicit(&hook.has_ranges, memory_order_relaxed);
+}
+
 void *hook_place(struct hook_sample *sample, size_t align, bool zero)
 {
     struct hook_thread *thread = &hook_thread;
+    if (!has_ranges() || sample->size > PTRDIFF_MAX) {
+        return NULL;
+    }
     int saved = errno;
     thread->depth++;
-    void *block = sample->size > PTRDIFF_MAX ? NULL : blocks_take(sample->size, align, zero);
+    void *block = blocks_take(sample->size, align, zero);
     uint32_t none = BLOCKS_NO_SAMPLE;
     if (block != NULL && !block_record(sample, block) && blocks_give(block, &none)) {
         block = NULL;
@@ -176,6 +188,14 @@ void hook_keep(struct hook_sample *sample, void *block)
     (void)block_record(sample, block); /* without an index it is a block as any other */
 }
 
+static bool block_watch(const void *block, uint32_t index)
+{
+    uint32_t old_index = BLOCKS_NO_SAMPLE;
+    int err = filter_add(block, index, &old_index);
+    hook_forget(old_index, block);
+    return err == 0;
+}
+
 void *hook_adopt(struct hook_sample *sample, void *block)
 {
     if (block == NULL || sample->is_recorded) {
@@ -184,10 +204,10 @@ void *hook_adopt(struct hook_sample *sample, void *block)
     int saved = errno;
     hook_thread.depth++;
     uint32_t index = 0;
-    if (sample_record(sample, block, &index) == 0) {
-        (void)profile_forget(hook_profile(), index, (uintptr_t)block); /* it is there: just made */
+    if (sample_record(sample, block, &index) == 0 && (has_ranges() || !block_watch(block, index))) {
+        hook_forget(index, block);
+        atomic_fetch_add_explicit(&hook.unplaced, 1, memory_order_relaxed);
     }
-    atomic_fetch_add_explicit(&hook.unplaced, 1, memory_order_relaxed);
     hook_thread.depth--;
     errno = saved;
     return block;
@@ -199,6 +219,22 @@ void hook_forget(uint32_t index, const void *address)
         profile_forget(hook_profile(), index, (uintptr_t)address) != 0) {
         atomic_fetch_add_explicit(&hook.lost, 1, memory_order_relaxed);
     }
+}
+
+void hook_forget_watched(const void *block)
+{
+    struct hook_thread *thread = &hook_thread;
+    uint32_t index = BLOCKS_NO_SAMPLE;
+    if (thread->depth > 0) {
+        return; /* this thread may hold the mutex; the address tells when it is given again */
+    }
+    int saved = errno;
+    thread->depth++;
+    if (filter_take(block, &index)) {
+        hook_forget(index, block);
+    }
+    thread->depth--;
+    errno = saved;
 }
 
 static void block_release(void *block)

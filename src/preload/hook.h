@@ -31,6 +31,13 @@ struct hook_thread {
 extern __thread struct hook_thread hook_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* Count an allocation. True if it is not just one of many: hook_is_due decides. */
+static inline bool hook_count_down(size_t size)
+{
+    return __builtin_expect(
+        __builtin_sub_overflow(hook_thread.countdown, size, &hook_thread.countdown), 0);
+}
+
 /* An allocation that has been counted. */
 struct hook_sample {
     struct unwind_frame caller;
@@ -42,9 +49,11 @@ struct hook_sample {
 /*
  * Profile into `profile` from now on, or, with NULL, no more.
  *
- * seed  what the threads' distances are drawn from
+ * seed        what the threads' distances are drawn from
+ * has_ranges  sampled blocks are placed in blocks.h; otherwise filter.h watches them where they are
  */
-void hook_start(struct profile *profile, struct unwind_tables *tables, uint64_t seed);
+void hook_start(struct profile *profile, struct unwind_tables *tables, uint64_t seed,
+                bool has_ranges);
 void hook_stop(void);
 void hook_resume(void);
 struct profile *hook_profile(void);
@@ -75,6 +84,9 @@ void hook_keep(struct hook_sample *sample, void *block);
 
 /* The sample of a block of ours is freed, which was at `address`. */
 void hook_forget(uint32_t index, const void *address);
+
+/* The block may be watched by the filter, and is freed now. */
+void hook_forget_watched(const void *block);
 
 /* Free a block of ours, and its sample. */
 void hook_free(void *block);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "preload/hook.h"
+#include "preload/operators.h"
 
 #define PROBE_COUNTDOWN ((uint64_t)1 << 40)
 #define PROBE_BYTES     24
@@ -86,18 +87,6 @@ static int boot_posix_memalign(void **block, size_t align, size_t size)
                                                       : ENOMEM;
 }
 
-static void *boot_valloc(size_t size)
-{
-    next_resolve();
-    return next.valloc != boot_valloc ? next.valloc(size) : NULL;
-}
-
-static void *boot_pvalloc(size_t size)
-{
-    next_resolve();
-    return next.pvalloc != boot_pvalloc ? next.pvalloc(size) : NULL;
-}
-
 static void boot_free_sized(void *block, size_t size)
 {
     next_resolve();
@@ -125,8 +114,6 @@ struct next_calls next __attribute__((aligned(64))) = {
     .memalign = boot_memalign,
     .aligned_alloc = boot_aligned_alloc,
     .posix_memalign = boot_posix_memalign,
-    .valloc = boot_valloc,
-    .pvalloc = boot_pvalloc,
     .free_sized = boot_free_sized,
     .free_aligned_sized = boot_free_aligned_sized,
 };
@@ -172,10 +159,10 @@ static void look_all_up(void)
     look_up(&found.memalign, "memalign");
     look_up(&found.aligned_alloc, "aligned_alloc");
     look_up(&found.posix_memalign, "posix_memalign");
-    look_up(&found.valloc, "valloc");
-    look_up(&found.pvalloc, "pvalloc");
     look_up(&found.free_sized, "free_sized");
     look_up(&found.free_aligned_sized, "free_aligned_sized");
+    operators_resolve((void *)(uintptr_t)found.malloc);
+    (void)dlerror(); /* what was not found is no error of the program's */
     below = found;
     next = found;
 }
@@ -187,8 +174,10 @@ void next_resolve(void)
         return; /* this thread within dlsym, or another one beside it: boot serves both */
     }
     int saved = errno;
+    hook_thread.depth++; /* what is mapped is not the program's */
     blocks_init(&next.range);
     look_all_up();
+    hook_thread.depth--;
     errno = saved;
 }
 

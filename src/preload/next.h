@@ -26,16 +26,14 @@ struct next_calls {
     void *(*memalign)(size_t align, size_t size);
     void *(*aligned_alloc)(size_t align, size_t size);
     int (*posix_memalign)(void **block, size_t align, size_t size);
-    void *(*valloc)(size_t size);
-    void *(*pvalloc)(size_t size);
     void (*free_sized)(void *block, size_t size);                       /* or free */
     void (*free_aligned_sized)(void *block, size_t align, size_t size); /* or free */
 };
 
-extern struct next_calls next;
+extern struct next_calls next __attribute__((visibility("hidden")));
 
 /* The same without what watches unsampled blocks where there are no ranges (filter.h). */
-extern struct next_calls below;
+extern struct next_calls below __attribute__((visibility("hidden")));
 
 static inline bool next_is_block(const void *address)
 {

@@ -40,20 +40,19 @@ int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *con
     }
     struct own_thread *own = &own_threads[at];
     *own = (struct own_thread){.name = name, .run = run, .context = context};
-    int err = thread_stack_map(thread_reserved_bytes(stack_bytes), &own->thread.stack);
-    if (err != 0) {
-        return err;
-    }
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all); /* only a bad pointer fails */
     hook_own_begin();
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = thread_start(&own->thread, own_thread_main, own);
+    int err = thread_stack_map(thread_reserved_bytes(stack_bytes), &own->thread.stack);
+    if (err == 0) {
+        err = thread_start(&own->thread, own_thread_main, own);
+        if (err != 0) {
+            thread_stack_unmap(&own->thread.stack);
+        }
+    }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     hook_own_end();
-    if (err != 0) {
-        thread_stack_unmap(&own->thread.stack);
-    }
     return err;
 }

@@ -7,7 +7,7 @@
 
 #define LINE_BYTES_MAX 400
 
-static void line_write(const char *format, va_list arguments)
+SLU_PRINTF(1, 0) static void line_write(const char *format, va_list arguments)
 {
     int saved = errno;
     char line[LINE_BYTES_MAX];
