@@ -18,15 +18,36 @@ static void put(struct protobuf_writer *writer, const void *bytes, size_t len)
     }
 }
 
-static void put_varint(struct protobuf_writer *writer, uint64_t value)
+/* Returns how many bytes it took. */
+static size_t encode_varint(char bytes[PROTOBUF_VARINT_BYTES_MAX], uint64_t value)
 {
-    char bytes[PROTOBUF_VARINT_BYTES_MAX];
     size_t len = 0;
     while (value >= 0x80) {
         bytes[len++] = (char)(value | 0x80);
         value >>= 7;
     }
     bytes[len++] = (char)value;
+    return len;
+}
+
+static void put_varint(struct protobuf_writer *writer, uint64_t value)
+{
+    char bytes[PROTOBUF_VARINT_BYTES_MAX];
+    put(writer, bytes, encode_varint(bytes, value));
+}
+
+/* Many at a time: a piece for the sink is worth more than a few bytes. */
+static void put_varints(struct protobuf_writer *writer, const uint64_t *values, size_t count)
+{
+    char bytes[16 * PROTOBUF_VARINT_BYTES_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += encode_varint(bytes + len, values[i]);
+        if (len > sizeof(bytes) - PROTOBUF_VARINT_BYTES_MAX) {
+            put(writer, bytes, len);
+            len = 0;
+        }
+    }
     put(writer, bytes, len);
 }
 
@@ -47,8 +68,10 @@ static void put_little_endian(struct protobuf_writer *writer, uint64_t value, si
 
 void protobuf_write_uint(struct protobuf_writer *writer, uint32_t field, uint64_t value)
 {
-    put_tag(writer, field, PROTOBUF_VARINT);
-    put_varint(writer, value);
+    char bytes[2 * PROTOBUF_VARINT_BYTES_MAX];
+    SLU_ASSERT(field > 0 && field <= PROTOBUF_FIELD_MAX);
+    size_t len = encode_varint(bytes, field << 3 | PROTOBUF_VARINT);
+    put(writer, bytes, len + encode_varint(bytes + len, value));
 }
 
 void protobuf_write_int(struct protobuf_writer *writer, uint32_t field, int64_t value)
@@ -109,9 +132,7 @@ void protobuf_write_packed_uints(struct protobuf_writer *writer, uint32_t field,
         writer->len_bytes += len;
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        put_varint(writer, values[i]);
-    }
+    put_varints(writer, values, count);
 }
 
 void protobuf_write_packed_ints(struct protobuf_writer *writer, uint32_t field,

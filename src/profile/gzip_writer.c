@@ -7,7 +7,7 @@
 
 #define CRC_POLYNOMIAL UINT32_C(0xedb88320)
 #define HASHED_BYTES   4  /* shorter matches are not looked for: they hardly pay */
-#define CANDIDATES_MAX 16 /* earlier positions that are compared with */
+#define CANDIDATES_MAX 4  /* earlier positions that are compared with */
 #define GOOD_LENGTH    64 /* a match that is taken without looking for a longer one */
 
 struct match {
@@ -72,10 +72,20 @@ static uint32_t word_at(const unsigned char *bytes)
     return word;
 }
 
-/* How many bytes are equal, up to `max`. */
+/* How many bytes are equal, up to `max`; both sides have as many. */
 static uint32_t equal_len(const unsigned char *left, const unsigned char *right, uint32_t max)
 {
     uint32_t len = 0;
+    while (len + sizeof(uint64_t) <= max) {
+        uint64_t left_word = 0;
+        uint64_t right_word = 0;
+        memcpy(&left_word, left + len, sizeof(left_word));
+        memcpy(&right_word, right + len, sizeof(right_word));
+        if (left_word != right_word) {
+            break; /* within these eight */
+        }
+        len += (uint32_t)sizeof(uint64_t);
+    }
     while (len < max && left[len] == right[len]) {
         len++;
     }

@@ -84,7 +84,6 @@ int live_table_add(struct live_table *table, const struct profile_sample *sample
     atomic_store_explicit(&record->thread_id, sample->thread_id, memory_order_relaxed);
     atomic_store_explicit(&record->stack, sample->stack, memory_order_relaxed);
     atomic_store_explicit(&record->state, state + 1, memory_order_release);
-    atomic_fetch_add_explicit(&table->live_count, 1, memory_order_relaxed);
     *index = taken;
     return 0;
 }
@@ -118,7 +117,6 @@ int live_table_remove(struct live_table *table, uint32_t index, uint64_t address
         return -ESTALE;
     }
     *sample = found;
-    atomic_fetch_sub_explicit(&table->live_count, 1, memory_order_relaxed);
     push_free(table, index);
     return 0;
 }
@@ -137,4 +135,15 @@ bool live_table_at(const struct live_table *table, uint32_t index, struct profil
     /* Members that belong to a later use make the second load see a later state. */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&record->state, memory_order_relaxed) == state;
+}
+
+uint32_t live_table_count(const struct live_table *table)
+{
+    uint32_t end = atomic_load_explicit(&table->end, memory_order_relaxed);
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < end; index++) {
+        count +=
+            atomic_load_explicit(&table->samples[index].state, memory_order_relaxed) & LIVE_BIT;
+    }
+    return count;
 }

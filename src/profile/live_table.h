@@ -38,7 +38,6 @@ struct live_table {
     _Atomic uint32_t end; /* records that were ever used */
     _Atomic uint64_t
         free_list; /* upper half: a count of changes; lower: the first record, plus one */
-    _Atomic uint32_t live_count;
 };
 
 /* Reserve the records. Returns their offset for live_table_init. */
@@ -61,5 +60,8 @@ int live_table_remove(struct live_table *table, uint32_t index, uint64_t address
 
 /* Copy a live record (but for the weight); false if it is free, or changes just now. */
 bool live_table_at(const struct live_table *table, uint32_t index, struct profile_sample *sample);
+
+/* How many are live. Cost: O(samples_max). */
+uint32_t live_table_count(const struct live_table *table);
 
 #endif

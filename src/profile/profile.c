@@ -141,10 +141,10 @@ int profile_record(struct profile *profile, const struct profile_allocation *all
     struct stack *stack = &profile->stacks.stacks[sample.stack];
     rate_ceiling_count(&profile->ceiling, now_ns);
     atomic_fetch_add_explicit(&profile->samples_recorded, 1, memory_order_relaxed);
-    stack_count_alloc(stack, weight, bytes);
+    stack_count_alloc(stack, stack_objects_of(weight), bytes);
     int err = live_table_add(&profile->live, &sample, index);
     if (err != 0) {
-        stack_count_free(stack, weight, bytes);
+        stack_count_free(stack, stack_objects_of(weight), bytes);
         atomic_fetch_add_explicit(&profile->samples_dropped, 1, memory_order_relaxed);
     }
     return err;
@@ -156,7 +156,7 @@ int profile_forget(struct profile *profile, uint32_t index, uint64_t address)
     int err = live_table_remove(&profile->live, index, address, &sample);
     if (err == 0) {
         uint64_t weight = sampling_weight(sample.size_bytes, sample.rate_bytes);
-        stack_count_free(&profile->stacks.stacks[sample.stack], weight,
+        stack_count_free(&profile->stacks.stacks[sample.stack], stack_objects_of(weight),
                          sampling_weighted_bytes(sample.size_bytes, weight));
     }
     return err;
@@ -218,16 +218,16 @@ void profile_stats(const struct profile *profile, struct profile_stats *stats)
         atomic_load_explicit(&profile->samples_recorded, memory_order_relaxed);
     stats->samples_dropped = atomic_load_explicit(&profile->samples_dropped, memory_order_relaxed);
     stats->stacks_dropped = atomic_load_explicit(&profile->stacks_dropped, memory_order_relaxed);
-    stats->samples_live = atomic_load_explicit(&profile->live.live_count, memory_order_relaxed);
+    stats->samples_live = live_table_count(&profile->live);
     stats->rate_bytes = profile_rate(profile);
     stats->block_bytes = profile->block_bytes;
     stats->used_bytes = used_bytes(profile);
 }
 
-/* Objects in units of 2^-16, to the nearest. */
+/* Counted objects to the nearest whole one. */
 static int64_t whole_objects(uint64_t objects)
 {
-    int64_t half = INT64_C(1) << (SAMPLING_WEIGHT_SHIFT - 1);
+    int64_t half = INT64_C(1) << (STACK_OBJECTS_SHIFT - 1);
     return ((int64_t)objects + half) / (2 * half) - (((int64_t)objects + half) % (2 * half) < 0);
 }
 
@@ -252,7 +252,8 @@ struct profile_values profile_stack_values(const struct profile *profile, uint32
                                            const struct profile_snapshot *since)
 {
     struct stack_counts counts = stack_counts_read(&profile->stacks.stacks[number]);
-    return profile_values_of(&counts, since == NULL ? NULL : &since->counts[number]);
+    bool is_newer = since == NULL || number >= since->stack_end;
+    return profile_values_of(&counts, is_newer ? NULL : &since->counts[number]);
 }
 
 size_t profile_snapshot_bytes(const struct profile *profile)
@@ -261,15 +262,13 @@ size_t profile_snapshot_bytes(const struct profile *profile)
            profile->stacks.stacks_max * sizeof(struct stack_counts);
 }
 
-struct profile_snapshot *profile_snapshot_take(const struct profile *profile, void *block,
-                                               uint64_t now_ns)
+struct profile_snapshot *profile_snapshot_take(const struct profile *profile, void *block)
 {
     struct profile_snapshot *snapshot = block;
-    snapshot->now_ns = now_ns;
-    snapshot->stack_count = profile->stacks.stacks_max;
+    snapshot->stack_end = atomic_load_explicit(&profile->stacks.stack_count, memory_order_relaxed);
     for (uint32_t slot = 0; slot < profile_slot_end(profile); slot++) {
         uint32_t number = profile_stack_in_slot(profile, slot);
-        if (number != PROFILE_NONE) {
+        if (number < snapshot->stack_end) { /* PROFILE_NONE is not */
             snapshot->counts[number] = stack_counts_read(&profile->stacks.stacks[number]);
         }
     }

@@ -261,7 +261,7 @@ static void put_ages(struct encoder *encoder, uint32_t number, struct pprof_samp
     for (uint32_t next = encoder->heads[number]; next != 0; next = encoder->nexts[next - 1]) {
         if (profile_sample_at(encoder->profile, next - 1, &live) && live.stack == number) {
             struct stack_counts *bucket = &buckets[age_bucket(encoder, live.birth_ns)];
-            bucket->alloc_objects += live.weight;
+            bucket->alloc_objects += stack_objects_of(live.weight);
             bucket->alloc_bytes += sampling_weighted_bytes(live.size_bytes, live.weight);
         }
     }

@@ -22,9 +22,9 @@ struct profile {
     size_t table_bytes; /* what is resident of the block before any sample */
 };
 
+/* By the stacks' numbers. */
 struct profile_snapshot {
-    uint64_t now_ns;
-    uint64_t stack_count; /* that have room below */
+    uint32_t stack_end; /* numbers from here on are of newer stacks */
     struct stack_counts counts[];
 };
 

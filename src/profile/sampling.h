@@ -27,7 +27,7 @@
  * random      the thread's own state, any value at first; distinct values for distinct threads
  * rate_bytes  1 to SAMPLING_RATE_MAX; 1 samples every allocation
  * Returns     at least 1, below 45 x SAMPLING_RATE_MAX
- * Cost        constant: about 2 ns
+ * Cost        constant: about 4 ns
  * Threads     any, each with its own state
  */
 uint64_t sampling_next(uint64_t *random, uint64_t rate_bytes);

@@ -15,10 +15,15 @@
 #include "base/golden.h"
 #include "base/layout.h"
 
+#include "profile/sampling.h"
+
 #define STACK_TABLE_FULL   0   /* the stack of samples whose own found no room */
 #define STACK_TABLE_PROBES 128 /* slots that a search looks at, at most */
 
-/* What passed through a stack: weighted, objects in units of 2^-16. */
+/* Objects are counted in units of 2^-12: of 2^64 that leaves 10^7 a second for 14 years. */
+#define STACK_OBJECTS_SHIFT 12
+
+/* What passed through a stack, weighted. */
 struct stack_counts {
     uint64_t alloc_objects;
     uint64_t alloc_bytes;
@@ -83,6 +88,13 @@ static inline uint32_t stack_table_in_slot(const struct stack_table *table, uint
 static inline const uint64_t *stack_table_pcs(const struct stack_table *table, uint32_t number)
 {
     return table->pcs + table->stacks[number].pcs_start;
+}
+
+/* What a sample's weight adds to the objects. */
+static inline uint64_t stack_objects_of(uint64_t weight)
+{
+    uint32_t cut = SAMPLING_WEIGHT_SHIFT - STACK_OBJECTS_SHIFT;
+    return (weight + (UINT64_C(1) << (cut - 1))) >> cut;
 }
 
 void stack_count_alloc(struct stack *stack, uint64_t objects, uint64_t bytes);

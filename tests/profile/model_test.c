@@ -58,14 +58,20 @@ static uint32_t model_path(struct model *model, uint32_t path)
     return path;
 }
 
+/* Counted in units of 2^-12. */
+static uint64_t objects_of(uint64_t weight)
+{
+    return (weight + 8) / 16;
+}
+
 static void count(struct model *model, uint32_t path, uint64_t size_bytes, bool is_kept)
 {
     uint64_t weight = sampling_weight(size_bytes, RATE);
     uint64_t bytes = sampling_weighted_bytes(size_bytes, weight);
-    model->paths[path].alloc_objects += weight;
+    model->paths[path].alloc_objects += objects_of(weight);
     model->paths[path].alloc_bytes += bytes;
     if (is_kept) {
-        model->paths[path].inuse_objects += weight;
+        model->paths[path].inuse_objects += objects_of(weight);
         model->paths[path].inuse_bytes += bytes;
     }
 }
@@ -108,13 +114,13 @@ static void forget(struct fixture *fixture, struct model *model, struct test_ran
     assert_int_equal(profile_forget(fixture->profile, gone.index, gone.address), -ESTALE);
     model->live[at] = model->live[--model->live_count];
     uint64_t weight = sampling_weight(gone.size_bytes, RATE);
-    model->paths[gone.path].inuse_objects -= weight;
+    model->paths[gone.path].inuse_objects -= objects_of(weight);
     model->paths[gone.path].inuse_bytes -= sampling_weighted_bytes(gone.size_bytes, weight);
 }
 
 static uint64_t whole(uint64_t objects)
 {
-    return (objects + (1 << (SAMPLING_WEIGHT_SHIFT - 1))) >> SAMPLING_WEIGHT_SHIFT;
+    return (objects + 2048) / 4096;
 }
 
 static void assert_totals(const struct fixture *fixture, const struct model *model)

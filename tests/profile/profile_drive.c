@@ -7,7 +7,7 @@
  *   f HANDLE ADDRESS                    forget it
  *   m START LIMIT OFFSET FILE BUILD-ID  a mapping; - for no name
  *   c COMMENT
- *   s NOW                               what follows is written as a difference from now
+ *   s                                   what follows is written as a difference from now
  *   w FORMAT TYPE AGES TIME DURATION NOW FILE
  */
 #include "profile/profile.h"
@@ -126,7 +126,7 @@ static void map(struct drive *drive)
 static void take_snapshot(struct drive *drive)
 {
     void *block = zeroed(profile_snapshot_bytes(drive->profile));
-    drive->options.since = profile_snapshot_take(drive->profile, block, number(drive));
+    drive->options.since = profile_snapshot_take(drive->profile, block);
 }
 
 static int write_out(void *context, const char *bytes, size_t len)

@@ -210,7 +210,7 @@ def ages_divide_what_is_in_use():
 def a_difference_has_only_what_changed():
     program = busy_program(11)
     before = program.truth()
-    program.steps.append("s 5")
+    program.steps.append("s")
     for handle in list(program.live)[:50]:
         program.free(handle)
     for _ in range(50):
@@ -241,7 +241,7 @@ def weights_are_kept_for_each_allocation():
             program.free(handle)
     for frames, values in by_frames(Profile(program.written())).items():
         for found, true in zip(values, expected[frames]):
-            assert math.isclose(found, true, rel_tol=1e-5, abs_tol=0.6), (found, true)
+            assert math.isclose(found, true, rel_tol=1e-4, abs_tol=0.6), (found, true)
 
 
 SAMPLE_LINE = re.compile(r"(-?\d+): (-?\d+) \[(\d+): (\d+)\] @((?: 0x[0-9a-f]+)*)")

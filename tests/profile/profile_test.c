@@ -274,8 +274,7 @@ static void a_difference_tells_what_changed_since(void **state)
     assert_int_equal(record_at(fixture.profile, 0x10, 100, 1, 0, &before), 0);
     assert_int_equal(record_at(fixture.profile, 0x20, 30, 2, 0, &other), 0);
     void *block = zeroed(profile_snapshot_bytes(fixture.profile));
-    struct profile_write_options options = {.since =
-                                                profile_snapshot_take(fixture.profile, block, 5)};
+    struct profile_write_options options = {.since = profile_snapshot_take(fixture.profile, block)};
     assert_non_null(strstr(text_of(&fixture, &options), "heap profile: 0: 0 [0: 0] @ heap/2\n\n"));
     assert_int_equal(profile_forget(fixture.profile, before, 0x10), 0);
     assert_int_equal(record_at(fixture.profile, 0x11, 40, 1, 0, &after), 0);
@@ -300,7 +299,7 @@ static void mappings_out_of_order_and_ages_of_a_difference_are_refused(void **st
     sink_init_fixed(&sink, fixture.text, TEXT_MAX);
     assert_int_equal(profile_write(fixture.profile, &options, fixture.scratch, &sink), -EINVAL);
     options = (struct profile_write_options){
-        .ages = true, .since = profile_snapshot_take(fixture.profile, block, 0)};
+        .ages = true, .since = profile_snapshot_take(fixture.profile, block)};
     assert_int_equal(profile_write(fixture.profile, &options, fixture.scratch, &sink), -EINVAL);
     assert_int_equal(sink.len, 0);
     free(block);

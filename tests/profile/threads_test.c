@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "fixture.h"
@@ -242,12 +243,54 @@ static void a_stack_that_all_add_at_once_is_there_once(void **state)
     fixture_end(&fixture);
 }
 
+static struct profile *interrupted;
+static _Atomic uint64_t handled;
+
+/* Whatever the thread was doing. */
+static void record_and_forget(int signal_number)
+{
+    (void)signal_number;
+    uint64_t address = UINT64_C(1) << 60 | atomic_fetch_add(&handled, 1);
+    uint32_t index = PROFILE_NONE;
+    if (record_at(interrupted, address, 3, address % PATH_COUNT, 0, &index) == 0) {
+        assert_int_equal(profile_forget(interrupted, index, address), 0);
+    }
+}
+
+static void a_signal_handler_may_record_in_the_midst(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_of(&roomy);
+    struct shared *shared = zeroed(sizeof(*shared));
+    struct worker worker = {.shared = shared, .random = test_random_start(9)};
+    struct sigaction action = {.sa_handler = record_and_forget};
+    interrupted = fixture.profile;
+    shared->profile = fixture.profile;
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    atomic_store(&shared->running, 1);
+    assert_int_equal(pthread_create(&worker.thread, NULL, work, &worker), 0);
+    while (atomic_load(&shared->running) > 0) {
+        assert_int_equal(pthread_kill(worker.thread, SIGUSR1), 0); /* not joined: still there */
+        write_once(&fixture, false);
+    }
+    assert_int_equal(pthread_join(worker.thread, NULL), 0);
+    struct profile_stats stats = stats_of(fixture.profile);
+    assert_int_equal(stats.alloc_bytes,
+                     atomic_load(&shared->alloc_bytes) + 3 * atomic_load(&handled));
+    free_the_rest(shared);
+    assert_int_equal(stats_of(fixture.profile).inuse_bytes, 0);
+    assert_int_equal(stats_of(fixture.profile).samples_live, 0);
+    free(shared);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_lost_between_threads),
         cmocka_unit_test(a_full_table_loses_nothing_between_threads),
         cmocka_unit_test(a_stack_that_all_add_at_once_is_there_once),
+        cmocka_unit_test(a_signal_handler_may_record_in_the_midst),
     };
     return TEST_RUN("profile threads", tests);
 }
