@@ -83,6 +83,21 @@ static void bytes_and_packed_numbers_have_their_length(void **state)
     ASSERT_WRITTEN(&document, "\x32\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01");
 }
 
+static void many_long_packed_numbers_are_written(void **state)
+{
+    (void)state;
+    struct document document;
+    uint64_t numbers[300];
+    memset(numbers, 0xff, sizeof(numbers));
+    protobuf_write_packed_uints(document_begin(&document), 1, numbers, 300);
+    assert_int_equal(sink_end(&document.sink), 0);
+    assert_int_equal(document.sink.len, 3 + 3000);
+    for (size_t i = 3; i < document.sink.len; i += PROTOBUF_VARINT_BYTES_MAX) {
+        assert_memory_equal(document.bytes + i, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+                            PROTOBUF_VARINT_BYTES_MAX);
+    }
+}
+
 struct tree {
     uint32_t depth;
 };
@@ -154,6 +169,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_as_specified),
         cmocka_unit_test(bytes_and_packed_numbers_have_their_length),
+        cmocka_unit_test(many_long_packed_numbers_are_written),
         cmocka_unit_test(messages_in_messages_have_their_lengths),
         cmocka_unit_test(a_writer_without_a_sink_counts),
         cmocka_unit_test(the_length_of_a_number_is_that_of_its_bits),

@@ -74,6 +74,11 @@ def matches_reach_as_far_as_the_window_and_no_farther():
         assert_reads_back(phrase + source.randbytes(distance - len(phrase)) + phrase)
 
 
+def matches_reach_over_the_ends_of_blocks():
+    phrase = random.Random(SEED).randbytes(20000)
+    assert assert_reads_back(phrase * 20) < 1.25 * len(phrase)
+
+
 def incompressible_input_grows_by_what_is_stated():
     source = random.Random(SEED)
     for blocks in (1, 3, 10):
@@ -115,6 +120,7 @@ sys.exit(tap.run([
     lengths_at_the_edges_of_blocks_and_windows_read_back,
     random_documents_read_back_in_any_pieces,
     matches_reach_as_far_as_the_window_and_no_farther,
+    matches_reach_over_the_ends_of_blocks,
     incompressible_input_grows_by_what_is_stated,
     skewed_symbols_need_codes_of_limited_length,
     large_input_reads_back,
