@@ -285,10 +285,24 @@ static void measure(struct bench *bench, struct load *load, struct measurement m
                                             .peer_value = peer_median});
 }
 
+/* Of the block: what has been touched. */
+static void report_memory(struct bench *bench, const struct load *load, const char *name,
+                          double goal)
+{
+    struct profile_stats stats;
+    profile_stats(load->profile, &stats);
+    bench_report(bench, (struct bench_line){.name = name,
+                                            .value = (double)stats.used_bytes / (1 << 20),
+                                            .unit = "MiB",
+                                            .goal_kind = BENCH_AT_MOST,
+                                            .goal = goal});
+}
+
 static void body(struct bench *bench)
 {
     static struct load load;
     load_init(&load, bench_scaled(bench, 1000000));
+    report_memory(bench, &load, "memory of an empty profile", 2);
     measure(bench, &load,
             (struct measurement){"distance to the next sample", "ns", next_round, "libm's log",
                                  next_peer_round});
@@ -311,6 +325,11 @@ static void body(struct bench *bench)
                                             .peer = "zlib, level 1",
                                             .peer_value = (double)load.encoded_len /
                                                           (double)zlib_compress(&load)});
+    for (uint64_t i = 0; i < 100000; i++) {
+        uint32_t index = 0;
+        (void)record_one(&load, i, &index);
+    }
+    report_memory(bench, &load, "memory of 100,000 live samples", 16);
 }
 
 int main(int argc, char **argv)

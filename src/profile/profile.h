@@ -8,9 +8,9 @@
  * else: a signal handler may allocate, and a child of fork goes on at once.
  *
  * Everything is in one zeroed block that the caller gives; its tables fill from their beginning, so
- * that of a block that was mapped only what is used becomes resident. When a table is full the
- * profile goes on: a stack too many counts in one that says so, a live sample too many counts as
- * allocated and not as in use, and both are told in the profile.
+ * that of a mapping (with MADV_NOHUGEPAGE) only what is used becomes resident. When a table is full
+ * the profile goes on: a stack too many counts in one that says so, a live sample too many counts
+ * as allocated and not as in use, and both are told in the profile.
  */
 #ifndef PROFILE_PROFILE_H
 #define PROFILE_PROFILE_H
@@ -42,7 +42,7 @@ struct profile_options {
     uint32_t pcs_max;                /* ... and 8 bytes for each frame of all of them */
 };
 
-/* 512 KiB; 1,000 samples a second; 131,072 live samples, 32,768 stacks of 24 frames: 14.5 MiB. */
+/* 512 KiB; 1,000 samples a second; 131,072 live samples, 32,768 stacks of 24 frames: 13.8 MiB. */
 void profile_options_default(struct profile_options *options);
 
 /*
