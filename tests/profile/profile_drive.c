@@ -30,6 +30,8 @@ struct drive {
     struct profile_write_options options;
     uint32_t indices[HANDLES_MAX];
     char *at; /* in the line */
+    char words[16384];
+    size_t words_len;
 };
 
 static void require(int holds, const char *what)
@@ -54,12 +56,15 @@ static uint64_t number(struct drive *drive)
     return strtoull(drive->at, &drive->at, 10);
 }
 
-static char *word(struct drive *drive)
+/* It stays until the end. */
+static const char *word(struct drive *drive)
 {
     drive->at += strspn(drive->at, " ");
     size_t len = strcspn(drive->at, " \n");
-    char *copy = strndup(drive->at, len);
-    require(copy != NULL, "no memory");
+    require(len < sizeof(drive->words) - drive->words_len, "words");
+    char *copy = drive->words + drive->words_len;
+    memcpy(copy, drive->at, len);
+    drive->words_len += len + 1;
     drive->at += len;
     return copy;
 }
