@@ -89,6 +89,23 @@ static __attribute__((noinline)) void walk_first(void *context)
     load->ns = (double)total_ns / (double)load->rounds;
 }
 
+/* The least that following frame pointers can cost: nothing is checked, nothing is looked up. */
+static __attribute__((noinline)) void walk_bare(void *context)
+{
+    struct load *load = context;
+    struct unwind_frame start = unwind_caller();
+    uint64_t start_ns = bench_cpu_ns();
+    for (uint64_t i = 0; i < load->rounds; i++) {
+        const uintptr_t *record = (const uintptr_t *)start.bp;
+        for (load->count = 0; load->count < FRAMES; load->count++) {
+            load->pcs[load->count] = record[1] - 1;
+            record = (const uintptr_t *)record[0];
+        }
+        bench_keep(load->pcs[0]);
+    }
+    load->ns = (double)(bench_cpu_ns() - start_ns) / (double)load->rounds;
+}
+
 static _Unwind_Reason_Code pc_add(struct _Unwind_Context *frame, void *context)
 {
     struct load *load = context;
@@ -139,6 +156,11 @@ static double first_round(void *context)
     return round_of(context, walk_first);
 }
 
+static double bare_round(void *context)
+{
+    return round_of(context, walk_bare);
+}
+
 static double gcc_round(void *context)
 {
     return round_of(context, walk_gcc);
@@ -173,22 +195,21 @@ static void body(struct bench *bench)
     const char *gcc_name = has_gcc ? "libgcc" : NULL;
     const char *libunwind_name = has_libunwind ? "libunwind" : NULL;
     load.chain = &chain_O2_bp;
-    measure(bench, &load, libunwind,
-            (struct bench_line){.name = "unwind: 25 frames with frame pointers",
-                                .goal_kind = BENCH_AT_MOST,
-                                .goal = 20,
-                                .peer = libunwind_name});
+    struct bench_line with = {.name = "unwind: 25 frames with frame pointers",
+                              .goal_kind = BENCH_AT_MOST,
+                              .goal = 20,
+                              .peer = "no checks"};
+    measure(bench, &load, bare_round, with);
+    with.peer = libunwind_name;
+    measure(bench, &load, libunwind, with);
     load.chain = &chain_O2_sp;
-    measure(bench, &load, libunwind,
-            (struct bench_line){.name = "unwind: 25 frames without frame pointers",
-                                .goal_kind = BENCH_AT_MOST,
-                                .goal = 250,
-                                .peer = libunwind_name});
-    measure(bench, &load, gcc,
-            (struct bench_line){.name = "unwind: 25 frames without frame pointers",
-                                .goal_kind = BENCH_AT_MOST,
-                                .goal = 250,
-                                .peer = gcc_name});
+    struct bench_line without = {.name = "unwind: 25 frames without frame pointers",
+                                 .goal_kind = BENCH_AT_MOST,
+                                 .goal = 250,
+                                 .peer = libunwind_name};
+    measure(bench, &load, libunwind, without);
+    without.peer = gcc_name;
+    measure(bench, &load, gcc, without);
     measure(bench, &load, gcc,
             (struct bench_line){.name = "unwind: 25 frames never seen before", .peer = gcc_name});
 }

@@ -6,6 +6,9 @@
 
 #define WORD_BYTES sizeof(uintptr_t)
 
+/* What an interrupted function may have below its sp, such as a register just popped. */
+#define RED_ZONE_BYTES 128
+
 /* The sanitizers keep marks between the variables of a stack, which a walk passes over. */
 #define UNCHECKED __attribute__((no_sanitize("address", "thread"), always_inline)) static inline
 
@@ -13,6 +16,7 @@ struct walk {
     uintptr_t at; /* the address that the frame's rule is looked up for */
     uintptr_t sp; /* a multiple of 8; grows with each step, so that a walk ends */
     uintptr_t bp;
+    uintptr_t low;
     uintptr_t high;
     bool guessed; /* a frame pointer was assumed somewhere: `at` may be any number */
 };
@@ -51,11 +55,12 @@ UNCHECKED bool step_to(struct walk *walk, uintptr_t cfa, unwind_rule rule)
     if (saved == RULE_BP_LOST) {
         walk->bp = 0;
     } else if (saved != 0) {
-        uintptr_t saved_bytes = saved * WORD_BYTES;
-        if (return_slot - walk->sp < saved_bytes) {
+        uintptr_t slot = return_slot - saved * WORD_BYTES;
+        bool is_far_below = slot < walk->sp && walk->sp - slot > RED_ZONE_BYTES;
+        if (slot > return_slot || slot < walk->low || is_far_below) {
             return false;
         }
-        walk->bp = stack_word(return_slot - saved_bytes);
+        walk->bp = stack_word(slot);
     }
     walk->at = stack_word(return_slot) - 1;
     walk->sp = cfa;
@@ -95,6 +100,8 @@ UNCHECKED bool step_special(struct walk *walk, unwind_rule rule)
 {
     uintptr_t words = 0;
     switch (rule_words(rule)) {
+    case RULE_INEXPRESSIBLE:
+        return false;
     case RULE_SIGNAL:
         return step_signal(walk);
     case RULE_PLT:
@@ -205,11 +212,12 @@ size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *s
         .at = start->pc - !start->interrupted,
         .sp = start->sp,
         .bp = start->bp,
+        .low = bounds->low,
         .high = bounds->high & ~(WORD_BYTES - 1),
     };
     if (walk.sp < bounds->low || walk.sp >= walk.high || walk.sp % WORD_BYTES != 0 ||
         walk.high < 2 * WORD_BYTES) {
-        walk.high = walk.sp = 2 * WORD_BYTES; /* nothing is ahead */
+        walk.low = walk.high = walk.sp = 2 * WORD_BYTES; /* nothing is ahead */
     }
     enum unwind_end why = UNWIND_END_TRUNCATED;
     size_t count = 0;

@@ -60,7 +60,7 @@ size_t unwind_tables_bytes(void);
  *
  * block    unwind_tables_bytes() zero bytes, aligned to 64, e.g. fresh pages
  * Returns  the tables, which need no end: the block's owner frees it when no walk can come
- * Cost     two system calls; call it from a constructor, before the program limits its stack
+ * Cost     a few system calls; best called from a constructor, before the program limits its stack
  */
 struct unwind_tables *unwind_tables_init(void *block);
 

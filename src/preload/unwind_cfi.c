@@ -545,8 +545,8 @@ static bool is_linkage(const struct cursor *expression, unwind_rule *rule)
 static unwind_rule rule_of_expression(const struct row *row, bool is_signal)
 {
     static const uint8_t deref[] = {OP_DEREF};
-    const unwind_rule unknown = RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN);
-    unwind_rule rule = unknown;
+    const unwind_rule other = RULE_MAKE(RULE_SPECIAL, 0, RULE_INEXPRESSIBLE);
+    unwind_rule rule = other;
     if (is_linkage(&row->cfa_expression, &rule)) {
         return rule;
     }
@@ -557,13 +557,13 @@ static unwind_rule rule_of_expression(const struct row *row, bool is_signal)
                         is_bytes(&rest, deref, sizeof(deref)) &&
                         is_place_at(&row->ra, REGISTER_SP, RULE_SIGNAL_PC_BYTES) &&
                         is_place_at(&row->bp, REGISTER_SP, RULE_SIGNAL_BP_BYTES);
-        return is_known ? RULE_MAKE(RULE_SPECIAL, 0, RULE_SIGNAL) : unknown;
+        return is_known ? RULE_MAKE(RULE_SPECIAL, 0, RULE_SIGNAL) : other;
     }
     bool is_slot = is_sum(&rest, REGISTER_BP, &offset) && offset <= 0 && offset % 8 == 0 &&
                    offset >= -8 * RULE_WORDS_MAX && is_bytes(&rest, deref, sizeof(deref)) &&
                    is_place_at(&row->bp, REGISTER_BP, 0) && row->ra.kind == PLACE_OFFSET &&
                    row->ra.offset == -8;
-    return is_slot ? RULE_MAKE(RULE_SLOT, 0, -offset / 8) : unknown;
+    return is_slot ? RULE_MAKE(RULE_SLOT, 0, -offset / 8) : other;
 }
 
 static uint32_t saved_of(const struct place *bp)
@@ -578,7 +578,6 @@ static uint32_t saved_of(const struct place *bp)
 
 static unwind_rule rule_of_row(const struct row *row, bool is_signal)
 {
-    const unwind_rule unknown = RULE_MAKE(RULE_SPECIAL, 0, RULE_UNKNOWN);
     if (row->ra.kind == PLACE_UNDEFINED) {
         return RULE_MAKE(RULE_SPECIAL, 0, RULE_OUTERMOST);
     }
@@ -589,7 +588,7 @@ static unwind_rule rule_of_row(const struct row *row, bool is_signal)
     if ((!is_sp && row->cfa_register != REGISTER_BP) || row->cfa_offset < 0 ||
         row->cfa_offset > 8 * RULE_WORDS_MAX || row->cfa_offset % 8 != 0 ||
         row->ra.kind != PLACE_OFFSET || row->ra.offset != -8) {
-        return unknown;
+        return RULE_MAKE(RULE_SPECIAL, 0, RULE_INEXPRESSIBLE);
     }
     return RULE_MAKE(is_sp ? RULE_SP : RULE_BP, saved_of(&row->bp), row->cfa_offset / 8);
 }

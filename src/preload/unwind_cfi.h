@@ -21,8 +21,8 @@ struct cfi_image {
  * The rule for a frame whose code is at `address`.
  *
  * index    the module's .eh_frame_hdr; anywhere outside the image finds nothing
- * Returns  a rule, RULE_UNKNOWN if there is none, or none that 22 bits can say, or the bytes are
- *          malformed; nothing outside the image is read, whatever it holds
+ * Returns  a rule; RULE_UNKNOWN if there is none or the bytes are malformed; nothing outside the
+ *          image is read, whatever it holds
  * Cost     O(log(functions)) and the function's instructions up to `address`; without the linker's
  *          sorted index O(functions)
  * Threads  any; within hooks and signal handlers

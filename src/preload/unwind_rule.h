@@ -29,11 +29,12 @@ enum rule_kind {
 };
 
 enum rule_special {
-    RULE_UNKNOWN,   /* a frame pointer is assumed */
-    RULE_OUTERMOST, /* there is no caller */
-    RULE_SIGNAL,    /* the return from a handler: the registers are in the kernel's signal frame */
-    RULE_PLT,       /* CFA = rsp + 8, or + 16 once pc % 16 reaches `saved` */
-    RULE_NO_CODE,   /* never stored: no program has code at that address */
+    RULE_UNKNOWN,       /* nothing is said of the address: a frame pointer is assumed */
+    RULE_INEXPRESSIBLE, /* what is said needs other registers or larger offsets: the walk ends */
+    RULE_OUTERMOST,     /* there is no caller */
+    RULE_SIGNAL,  /* the return from a handler: the registers are in the kernel's signal frame */
+    RULE_PLT,     /* CFA = rsp + 8, or + 16 once pc % 16 reaches `saved` */
+    RULE_NO_CODE, /* never stored: no program has code at that address */
 };
 
 typedef uint32_t unwind_rule;

@@ -32,9 +32,16 @@ bool unwind_page_is_readable(uintptr_t address)
     return readable;
 }
 
+/* A child that a thread has forked has that thread as its first, with the stack that it had. */
+static bool is_first_thread(const struct unwind_tables *tables, uintptr_t self)
+{
+    return tables->main_thread != 0 ? self == tables->main_thread : gettid() == getpid();
+}
+
 /*
  * libc keeps a thread's descriptor on top of its stack, whoever mapped it, and a guard page at its
- * lower end: if all between sp and the descriptor can be read, sp is on that stack.
+ * lower end: if all between sp and the descriptor can be read, sp is on that stack. Only the first
+ * thread's descriptor is elsewhere.
  */
 bool unwind_stack_grow(const struct unwind_tables *tables, uintptr_t sp, struct unwind_stack *stack)
 {
@@ -43,10 +50,12 @@ bool unwind_stack_grow(const struct unwind_tables *tables, uintptr_t sp, struct 
         return true;
     }
     uintptr_t high = (uintptr_t)pthread_self();
+    if (!tables->can_probe || is_first_thread(tables, high)) {
+        return false;
+    }
     uintptr_t known = stack->own.high == high ? stack->own.low : high;
     uintptr_t page = sp & ~(tables->page_bytes - 1);
-    if (!tables->can_probe || sp >= known || known - page > GROWTH_BYTES_MAX ||
-        holds(&stack->foreign, sp)) {
+    if (sp >= known || known - page > GROWTH_BYTES_MAX || holds(&stack->foreign, sp)) {
         return false;
     }
     for (uintptr_t at = page; at < known; at += tables->page_bytes) {

@@ -1,6 +1,8 @@
 #include "preload/unwind_tables.h"
 
 #include <link.h>
+#include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,11 +36,13 @@ struct unwind_tables *unwind_tables_init(void *block)
     struct unwind_tables *tables = block;
     tables->page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     tables->main_stack = main_stack_find();
+    tables->main_thread = gettid() == getpid() ? (uintptr_t)pthread_self() : 0;
     /* No program can read the last page; an emulator may not look. */
     tables->can_probe = !unwind_page_is_readable(UINTPTR_MAX - tables->page_bytes + 1);
     return tables;
 }
 
+/* The modules of the program's start, which are listed up to the dynamic loader itself at least. */
 static int permanent_add(struct dl_phdr_info *module, size_t info_bytes, void *context)
 {
     (void)info_bytes;
@@ -61,7 +65,7 @@ static int permanent_add(struct dl_phdr_info *module, size_t info_bytes, void *c
         tables->permanent[count] = bounds;
         atomic_store_explicit(&tables->permanent_count, count + 1, memory_order_release);
     }
-    return 0;
+    return module->dlpi_addr == getauxval(AT_BASE);
 }
 
 /* A word that stayed would come to life again when the generations have been used up. */
@@ -89,7 +93,7 @@ static int unloads_compare(struct dl_phdr_info *module, size_t info_bytes, void 
 void unwind_refresh(struct unwind_tables *tables)
 {
     if (atomic_load_explicit(&tables->permanent_count, memory_order_relaxed) == 0) {
-        (void)dl_iterate_phdr(permanent_add, tables); /* 1: there was no room for all */
+        (void)dl_iterate_phdr(permanent_add, tables); /* 1: no more are wanted */
     }
     (void)dl_iterate_phdr(unloads_compare, tables); /* 1, as the callback says */
 }

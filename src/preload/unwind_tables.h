@@ -35,6 +35,7 @@ struct unwind_tables {
     _Atomic uint64_t rules_compiled;
     _Atomic uint64_t pcs_unknown;
     struct stack_bounds main_stack;
+    uintptr_t main_thread; /* its pthread_self; 0 if the tables were made in another */
     uintptr_t page_bytes;
     bool can_probe;                   /* unwind_page_is_readable tells the truth here */
     _Atomic uint64_t permanent_count; /* released when the bounds below are there */

@@ -5,7 +5,7 @@
 #define NEVER_INLINED __attribute__((noinline))
 
 /* Something to do after a call, so that it is no jump. */
-static volatile long calls;
+static _Thread_local volatile unsigned long calls;
 
 struct ending {
     chain_end *end;
@@ -22,7 +22,7 @@ NEVER_INLINED static void deep(unsigned depth, chain_end *end, void *context)
     calls = calls + 1;
 }
 
-NEVER_INLINED static void hop_0(long seed, chain_end *end, void *context)
+NEVER_INLINED static void hop_0(unsigned long seed, chain_end *end, void *context)
 {
     end(context);
     calls = calls + seed;
@@ -30,9 +30,9 @@ NEVER_INLINED static void hop_0(long seed, chain_end *end, void *context)
 
 /* The further out, the larger the frame, and the more registers are saved. */
 #define HOP(number, inner)                                                                         \
-    NEVER_INLINED static void hop_##number(long seed, chain_end *end, void *context)               \
+    NEVER_INLINED static void hop_##number(unsigned long seed, chain_end *end, void *context)      \
     {                                                                                              \
-        volatile long room[1 + (number) % 7];                                                      \
+        volatile unsigned long room[1 + (number) % 7];                                             \
         room[0] = seed;                                                                            \
         inner(seed *(number), end, context);                                                       \
         calls = calls + room[0] + ((number) % 3 == 0 ? seed : 0);                                  \
@@ -173,7 +173,7 @@ NEVER_INLINED static void early(long which, chain_end *end, void *context)
         return;
     }
     for (long i = 0; i < which; i++) {
-        calls += busy(i, end, context) & which;
+        calls += (unsigned long)(busy(i, end, context) & which);
         sized(100 + (size_t)i, end, context);
     }
 }
