@@ -109,6 +109,18 @@ static void what_lies_beyond_a_guard_is_another_stack(void **state)
     free(tables);
 }
 
+/* It lies among the mappings, where a coroutine's stack may be just below it. */
+static void the_first_threads_descriptor_bounds_no_stack(void **state)
+{
+    (void)state;
+    struct unwind_tables *tables = tables_create();
+    struct unwind_stack known = {.own = {0, 0}};
+    assert_false(unwind_stack_find(tables, (uintptr_t)pthread_self() - 8, &known));
+    assert_true(unwind_stack_find(tables, (uintptr_t)__builtin_frame_address(0), &known));
+    assert_false(unwind_stack_find(tables, (uintptr_t)pthread_self() - 8, &known));
+    free(tables);
+}
+
 static const struct chain *module_open(size_t which, void **handle)
 {
     *handle = dlopen(module_paths[which], RTLD_NOW | RTLD_LOCAL);
@@ -191,6 +203,7 @@ static void walks_do_not_mind_that_modules_are_loaded_and_unloaded(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_threads_stack_is_found_as_it_grows),
     cmocka_unit_test(what_lies_beyond_a_guard_is_another_stack),
+    cmocka_unit_test(the_first_threads_descriptor_bounds_no_stack),
     cmocka_unit_test(a_module_in_the_place_of_another_has_its_own_rules),
     cmocka_unit_test(walks_do_not_mind_that_modules_are_loaded_and_unloaded),
 };
