@@ -43,6 +43,7 @@ struct load {
     struct slu_bytes (*values)[LABEL_COUNT]; /* of each series */
     char (*paths)[64];
     struct slu_series *series;
+    struct slu_series summary;
     _Atomic uint64_t *atomics;
     uint32_t *order;
     uint64_t records;
@@ -162,6 +163,8 @@ static void meter_init(struct load *load, uint32_t series_max)
         .idle_ns = 300 * SECOND,
         .seed = 42,
         .rules = load->rules,
+        .windows_max = 2,
+        .window = {.span_ns = 60 * SECOND, .slot_count = 60, .size_bytes = 16384},
     };
     struct slu_metric_options metric = {.name = "requests",
                                         .kind = SLU_METRIC_COUNTER,
@@ -170,6 +173,12 @@ static void meter_init(struct load *load, uint32_t series_max)
     if (slu_meter_create(load->budget, &options, NULL, &load->meter) != 0 ||
         slu_meter_register(load->meter, &metric, NULL, &load->metric) != 0) {
         fail("the meter");
+    }
+    struct slu_metric_options latency = {.name = "latency", .kind = SLU_METRIC_SUMMARY};
+    struct slu_meter_key latency_key = {0};
+    if (slu_meter_register(load->meter, &latency, NULL, &latency_key.metric) != 0 ||
+        slu_meter_resolve(load->meter, 0, &latency_key, 1, &load->summary) != 0) {
+        fail("the summary");
     }
     for (uint32_t i = 0; i < SERIES_COUNT; i++) {
         struct slu_meter_key key = key_of(load, i);
@@ -262,6 +271,20 @@ static double atomic_round(void *context)
     return (double)(bench_now_ns() - start_ns) / (double)load->records;
 }
 
+static double observe_round(void *context)
+{
+    struct load *load = context;
+    int err = 0;
+    uint64_t start_ns = bench_now_ns();
+    for (uint64_t i = 0; i < load->records; i++) {
+        err |= slu_meter_observe(load->meter, 0, load->summary, i * 1000,
+                                 1000 + load->order[i % ORDER_COUNT]);
+    }
+    uint64_t end_ns = bench_now_ns();
+    bench_keep((uint64_t)err);
+    return (double)(end_ns - start_ns) / (double)load->records;
+}
+
 static int discard(void *context, const char *bytes, size_t len)
 {
     (void)bytes;
@@ -287,7 +310,7 @@ static void measure_known(struct bench *bench)
     double naive_ns = 0;
     load_init(&load, &(struct slu_label_options){0});
     values_init(&load, false);
-    meter_init(&load, SERIES_COUNT);
+    meter_init(&load, SERIES_COUNT + 1);
     load.records = bench_scaled(bench, 2 * 1000 * 1000);
     (void)labels_round(&load);
     (void)naive_round(&load);
@@ -307,6 +330,9 @@ static void measure_known(struct bench *bench)
     load.writer = SLU_METER_ANY_THREAD;
     bench_measure(bench, handle_round, NULL, &load, &ns, NULL);
     bench_report(bench, (struct bench_line){"meter: count by handle without a writer", ns, "ns",
+                                            BENCH_NO_GOAL, 0, NULL, 0});
+    bench_measure(bench, observe_round, NULL, &load, &ns, NULL);
+    bench_report(bench, (struct bench_line){"meter: observe by handle, a quantile window", ns, "ns",
                                             BENCH_NO_GOAL, 0, NULL, 0});
     bench_measure(bench, expose_round, NULL, &load, &ns, NULL);
     bench_report(bench, (struct bench_line){"meter: exposition, each series", ns, "ns",

@@ -23,6 +23,7 @@
 #include <sluice/bytes.h>
 #include <sluice/diag.h>
 #include <sluice/label.h>
+#include <sluice/quantile.h>
 
 SLU_BEGIN_DECLS
 
@@ -36,6 +37,7 @@ struct slu_meter;
 #define SLU_METER_KEY_BYTES_MAX    4096 /* labels_max x (value_bytes_max, rounded up to 8, + 8) */
 #define SLU_METER_NAME_BYTES_MAX   255
 #define SLU_METER_HELP_BYTES_MAX   1024
+#define SLU_METRIC_QUANTILES_MAX   8
 
 /* The writer of threads that have none; any number of them at once. */
 #define SLU_METER_ANY_THREAD UINT32_MAX
@@ -56,12 +58,16 @@ struct slu_meter_options {
     uint64_t idle_ns;          /* a series without samples for so long may go; 0 keeps all */
     uint64_t seed;             /* random, and kept from those who choose the label values */
     const struct slu_label_rules *rules; /* may be NULL; must outlive the meter */
+    uint32_t windows_max; /* quantile windows: one for each series of a SLU_METRIC_SUMMARY, and one
+                             for its overflow; 0 to series_max + metrics_max */
+    struct slu_quantile_window_options window; /* of each of them; not looked at without any */
 };
 
 enum slu_metric_kind {
     SLU_METRIC_COUNTER = 1, /* a sum that only grows */
     SLU_METRIC_SUM,         /* a sum that also shrinks; a gauge in the exposition */
     SLU_METRIC_GAUGE,       /* the latest value */
+    SLU_METRIC_SUMMARY,     /* quantiles of the last span, and count and sum of all */
     SLU_METRIC_PRESENCE,    /* only that the series is there, for filters; not in the exposition */
 };
 
@@ -75,6 +81,8 @@ struct slu_metric_options {
     uint32_t label_count;      /* at most labels_max */
     bool open_labels;    /* more labels are added as they are met, up to labels_max of the meter */
     uint32_t series_max; /* of this metric; 0: as the meter */
+    const double *quantiles; /* of a SLU_METRIC_SUMMARY, from 0 to 1, ascending */
+    uint32_t quantile_count; /* at most SLU_METRIC_QUANTILES_MAX; 0: 0.5, 0.9, 0.99 */
 };
 
 /*
@@ -101,6 +109,7 @@ struct slu_series {
 struct slu_meter_stats {
     uint32_t metric_count;
     uint32_t series_count;
+    uint32_t windows_used_count;
     uint64_t values_used_bytes;
     uint64_t dropped_count; /* series that were idle */
 };
@@ -124,7 +133,8 @@ struct slu_meter_explosion {
 /*
  * Make a meter whose memory is one block of `budget`. A series takes 88 bytes, 152 if labels_max is
  * more than 8, and 32 for each writer and one more; a metric as much for its overflow series, and
- * 192 + 136 x labels_max; values_bytes_max is taken twice.
+ * 200 + 136 x labels_max; a quantile window 64 and its size_bytes; values_bytes_max is taken
+ * twice.
  *
  * diag     says which option was refused and why; may be NULL
  * Returns  0; -EINVAL for an option outside its range; -EOVERFLOW if the size passes size_t;
@@ -143,7 +153,8 @@ SLU_API void slu_meter_destroy(struct slu_meter **meter);
  * Register a metric; the options and what they point to are copied.
  *
  * Returns  0 with the metric's number, from 0 in order; -EINVAL for an option outside its range;
- *          -EEXIST if the name is in use; -EDQUOT if metrics_max or names_bytes_max is reached
+ *          -EEXIST if the name is in use; -EDQUOT if metrics_max, names_bytes_max or, for a
+ *          summary, windows_max is reached
  * Cost     O(metrics)
  * Threads  any, at any time
  */
@@ -202,6 +213,14 @@ SLU_API SLU_MUST_USE int slu_meter_shift(struct slu_meter *meter, uint32_t write
 /* Set a gauge; as slu_meter_count. Of several writers the one with the latest `now_ns` is shown. */
 SLU_API SLU_MUST_USE int slu_meter_set(struct slu_meter *meter, uint32_t writer,
                                        struct slu_series series, uint64_t now_ns, double value);
+
+/*
+ * Record a value in a series of a summary; as slu_meter_count, but -EINVAL also for NaN.
+ *
+ * Cost  a lock of the series, and slu_quantile_window_add
+ */
+SLU_API SLU_MUST_USE int slu_meter_observe(struct slu_meter *meter, uint32_t writer,
+                                           struct slu_series series, uint64_t now_ns, double value);
 
 /*
  * Drop series that have been idle for long enough, among the `examine_max` that follow those
@@ -293,6 +312,20 @@ SLU_MUST_USE static inline int slu_meter_set_key(struct slu_meter *meter, uint32
     for (int tries = 0; tries < 2 && err == -ESTALE; tries++) {
         err = slu_meter_resolve(meter, writer, key, now_ns, &series);
         err = err != 0 ? err : slu_meter_set(meter, writer, series, now_ns, value);
+    }
+    return err;
+}
+
+/* Resolve and observe, as slu_meter_count_key. */
+SLU_MUST_USE static inline int slu_meter_observe_key(struct slu_meter *meter, uint32_t writer,
+                                                     const struct slu_meter_key *key,
+                                                     uint64_t now_ns, double value)
+{
+    struct slu_series series;
+    int err = -ESTALE;
+    for (int tries = 0; tries < 2 && err == -ESTALE; tries++) {
+        err = slu_meter_resolve(meter, writer, key, now_ns, &series);
+        err = err != 0 ? err : slu_meter_observe(meter, writer, series, now_ns, value);
     }
     return err;
 }

@@ -21,6 +21,9 @@ struct view {
     uint64_t sum;                        /* of the cells' values */
     uint64_t latest;                     /* the value of the cell written last */
     uint64_t sample_count;
+    double total; /* of a summary */
+    uint64_t handle;
+    uint32_t summary;
     uint64_t words[KEY_WORDS_MAX]; /* the values, by position, each from a whole word on */
 };
 
@@ -28,6 +31,7 @@ struct exposition {
     struct slu_meter *meter;
     struct sink sink;
     enum slu_meter_format format;
+    uint64_t now_ns;
     struct view view;
     char staging[STAGING_BYTES];
 };
@@ -62,6 +66,10 @@ static void view_figures(struct view *view, const struct slu_meter *meter, uint3
                          uint64_t handle)
 {
     uint64_t latest_ns = 0;
+    const struct record *record = meter_record(meter, handle_slot(meter, handle));
+    view->handle = handle;
+    view->summary = atomic_load_explicit(&record->summary, memory_order_relaxed);
+    view->total = 0;
     view->sum = 0;
     view->latest = 0;
     view->sample_count = 0;
@@ -73,6 +81,9 @@ static void view_figures(struct view *view, const struct slu_meter *meter, uint3
         }
         uint64_t value = load(&cell->value);
         view->sum = kind == SLU_METRIC_COUNTER ? counter_add(view->sum, value) : view->sum + value;
+        double part = 0;
+        memcpy(&part, &value, sizeof(part));
+        view->total += kind == SLU_METRIC_SUMMARY ? part : 0;
         view->sample_count += sample_count;
         uint64_t at_ns = load(&cell->at_ns);
         if (at_ns >= latest_ns) {
@@ -119,7 +130,8 @@ static void write_head(struct exposition *exposition, const struct metric *metri
     sink_text(sink, "# TYPE ");
     write_bytes(sink, metric->name);
     sink_text(sink, suffix);
-    sink_text(sink, is_counter ? " counter\n" : " gauge\n");
+    const char *kind = metric->kind == SLU_METRIC_SUMMARY ? " summary\n" : " gauge\n";
+    sink_text(sink, is_counter ? " counter\n" : kind);
 }
 
 static void write_label(struct sink *sink, bool *first, struct slu_bytes name, const char *value,
@@ -133,7 +145,9 @@ static void write_label(struct sink *sink, bool *first, struct slu_bytes name, c
     sink_char(sink, '"');
 }
 
-static void write_labels(struct exposition *exposition, uint32_t metric, bool overflow)
+/* `quantile` is one of the labels, or NULL. */
+static void write_labels(struct exposition *exposition, uint32_t metric, bool overflow,
+                         const double *quantile)
 {
     const struct slu_meter *meter = exposition->meter;
     const struct metric_label *labels = metric_labels(meter, metric);
@@ -152,6 +166,12 @@ static void write_labels(struct exposition *exposition, uint32_t metric, bool ov
                         len);
             words += key_words_of(len);
         }
+    }
+    if (quantile != NULL) {
+        sink_text(sink, first ? "{quantile=\"" : ",quantile=\"");
+        sink_double(sink, *quantile);
+        sink_char(sink, '"');
+        first = false;
     }
     if (!first) {
         sink_char(sink, '}');
@@ -182,7 +202,9 @@ static void write_figure(struct exposition *exposition, const struct metric *met
     const struct view *view = &exposition->view;
     double gauge = 0;
     memcpy(&gauge, &view->latest, sizeof(gauge));
-    if (metric->kind == SLU_METRIC_GAUGE) {
+    if (metric->kind == SLU_METRIC_SUMMARY) {
+        write_number(sink, scaled(view->total, metric->scale));
+    } else if (metric->kind == SLU_METRIC_GAUGE) {
         write_number(sink, scaled(gauge, metric->scale));
     } else if (metric->scale != 1) {
         double sum =
@@ -195,18 +217,48 @@ static void write_figure(struct exposition *exposition, const struct metric *met
     }
 }
 
+static void write_name(struct exposition *exposition, uint32_t number, const char *suffix,
+                       bool overflow, const double *quantile)
+{
+    write_bytes(&exposition->sink, exposition->meter->metrics[number].name);
+    sink_text(&exposition->sink, suffix);
+    write_labels(exposition, number, overflow, quantile);
+    sink_char(&exposition->sink, ' ');
+}
+
+static void write_summary(struct exposition *exposition, uint32_t number, bool overflow)
+{
+    struct slu_meter *meter = exposition->meter;
+    const struct metric *metric = &meter->metrics[number];
+    const struct view *view = &exposition->view;
+    struct sink *sink = &exposition->sink;
+    double values[SLU_METRIC_QUANTILES_MAX];
+    summary_get(&meter->summaries, view->summary, view->handle, exposition->now_ns,
+                metric->quantiles, metric->quantile_count, values);
+    for (uint32_t i = 0; i < metric->quantile_count; i++) {
+        write_name(exposition, number, "", overflow, &metric->quantiles[i]);
+        write_number(sink, scaled(values[i], metric->scale));
+        sink_char(sink, '\n');
+    }
+    write_name(exposition, number, "_sum", overflow, NULL);
+    write_figure(exposition, metric);
+    sink_char(sink, '\n');
+    write_name(exposition, number, "_count", overflow, NULL);
+    sink_uint(sink, view->sample_count);
+    sink_char(sink, '\n');
+}
+
 static void write_series(struct exposition *exposition, uint32_t number, bool overflow)
 {
     const struct metric *metric = &exposition->meter->metrics[number];
-    struct sink *sink = &exposition->sink;
-    write_bytes(sink, metric->name);
-    if (metric->kind == SLU_METRIC_COUNTER) {
-        sink_text(sink, "_total");
+    if (metric->kind == SLU_METRIC_SUMMARY) {
+        write_summary(exposition, number, overflow);
+        return;
     }
-    write_labels(exposition, number, overflow);
-    sink_char(sink, ' ');
+    const char *suffix = metric->kind == SLU_METRIC_COUNTER ? "_total" : "";
+    write_name(exposition, number, suffix, overflow, NULL);
     write_figure(exposition, metric);
-    sink_char(sink, '\n');
+    sink_char(&exposition->sink, '\n');
 }
 
 /* The overflow series, if anything went there. */
@@ -273,7 +325,7 @@ static void walk_drop_idle(struct slu_meter *meter, const struct walk *walk, uin
     }
 }
 
-static void expose_metric(struct exposition *exposition, uint32_t number, uint64_t now_ns)
+static void expose_metric(struct exposition *exposition, uint32_t number)
 {
     struct slu_meter *meter = exposition->meter;
     const struct metric *metric = &meter->metrics[number];
@@ -283,10 +335,10 @@ static void expose_metric(struct exposition *exposition, uint32_t number, uint64
     write_head(exposition, metric);
     struct walk walk;
     walk_begin(meter, metric, &walk);
-    walk_drop_idle(meter, &walk, now_ns);
+    walk_drop_idle(meter, &walk, exposition->now_ns);
     while (exposition->sink.err == 0 && walk_view(exposition, metric->kind, &walk)) {
         write_series(exposition, number, false);
-        walk_drop_idle(meter, &walk, now_ns);
+        walk_drop_idle(meter, &walk, exposition->now_ns);
     }
     walk_end(meter, &walk);
     expose_overflow(exposition, number);
@@ -298,10 +350,11 @@ int slu_meter_expose(struct slu_meter *meter, uint64_t now_ns, enum slu_meter_fo
     struct exposition exposition;
     exposition.meter = meter;
     exposition.format = format;
+    exposition.now_ns = now_ns;
     sink_init(&exposition.sink, write, context, exposition.staging, sizeof(exposition.staging));
     uint32_t metric_count = atomic_load_explicit(&meter->metric_count, memory_order_acquire);
     for (uint32_t number = 0; number < metric_count && exposition.sink.err == 0; number++) {
-        expose_metric(&exposition, number, now_ns);
+        expose_metric(&exposition, number);
     }
     if (format == SLU_METER_OPENMETRICS) {
         sink_text(&exposition.sink, "# EOF\n");

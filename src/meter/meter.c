@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "base/layout.h"
 #include "meter/series.h"
+#include "window/quantile.h"
 
 #define RECORD_BYTES_NARROW 64 /* a line, with up to 8 labels */
 #define RECORD_BYTES_WIDE   128
@@ -33,6 +34,8 @@ static int options_check(const struct slu_meter_options *options, struct slu_dia
         {"writer_count", options->writer_count, 1, SLU_METER_WRITERS_MAX},
         {"values_bytes_max", options->values_bytes_max, options->value_bytes_max,
          SLU_METER_VALUES_BYTES_MAX},
+        {"windows_max", options->windows_max, 0,
+         (uint64_t)options->series_max + options->metrics_max},
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         if (ranges[i].value < ranges[i].min || ranges[i].value > ranges[i].max) {
@@ -45,7 +48,7 @@ static int options_check(const struct slu_meter_options *options, struct slu_dia
                          "each, must fit %d bytes",
                          options->labels_max, options->value_bytes_max, KEY_BYTES_MAX);
     }
-    return 0;
+    return options->windows_max == 0 ? 0 : quantile_window_options_check(&options->window, diag);
 }
 
 /* Where everything lies in the block, with the structure itself in front. */
@@ -65,6 +68,7 @@ struct plan {
     size_t labels_at;
     size_t distincts_at;
     size_t names_at;
+    size_t summaries_at;
 };
 
 static struct plan plan_of(const struct slu_meter_options *options)
@@ -95,6 +99,7 @@ static struct plan plan_of(const struct slu_meter_options *options)
     plan.pool = pool_plan(layout, &plan.pool_options);
     plan.strings = strings_plan(layout, plan.chunk_count);
     plan.names_at = layout_add(layout, options->names_bytes_max, 1, 8);
+    plan.summaries_at = summaries_plan(layout, options->windows_max, &options->window);
     return plan;
 }
 
@@ -134,6 +139,8 @@ static void meter_fill(struct slu_meter *meter, const struct slu_meter_options *
     mutex_init(&meter->lock);
     pool_init(&meter->pool, block, plan->pool, &plan->pool_options);
     strings_init(&meter->strings, block, plan->strings, plan->chunk_count, options->seed);
+    summaries_init(&meter->summaries, block + plan->summaries_at, options->windows_max,
+                   &options->window);
     meter->slot_mask = meter->pool.index_mask;
 }
 
@@ -173,6 +180,7 @@ void slu_meter_destroy(struct slu_meter **meter)
     mutex_deinit(&gone->lock);
     mutex_deinit(&gone->any_thread_lock);
     pool_deinit(&gone->pool);
+    summaries_deinit(&gone->summaries);
     slu_budget_free(gone->budget, gone, gone->block_bytes);
     *meter = NULL;
 }
@@ -192,6 +200,7 @@ void slu_meter_stats(struct slu_meter *meter, struct slu_meter_stats *out)
     *out = (struct slu_meter_stats){
         .metric_count = atomic_load_explicit(&meter->metric_count, memory_order_relaxed),
         .series_count = meter->series_count,
+        .windows_used_count = meter->summaries.used_count,
         .values_used_bytes = (uint64_t)meter->strings.chunk_used_count * STRING_CHUNK_BYTES,
         .dropped_count = meter->dropped_count,
     };

@@ -13,6 +13,7 @@
 #include "meter/distinct.h"
 #include "meter/label_key.h"
 #include "meter/strings.h"
+#include "meter/summary.h"
 #include "sys/mutex.h"
 
 #define SLOT_NONE UINT32_MAX
@@ -25,7 +26,7 @@
  */
 struct cell {
     _Atomic uint64_t series; /* a handle, or 0 */
-    _Atomic uint64_t value;  /* a sum, or the bits of a double */
+    _Atomic uint64_t value;  /* a sum, or the bits of a double: a gauge, or a summary's sum */
     _Atomic uint64_t at_ns;  /* of the latest sample */
     _Atomic uint64_t sample_count;
 };
@@ -40,8 +41,8 @@ struct record {
     _Atomic uint64_t hash;
     _Atomic uint32_t next; /* in the bucket */
     _Atomic uint32_t metric;
-    _Atomic uint32_t present; /* bits of the label positions that have values */
-    uint32_t reserved;
+    _Atomic uint32_t present;  /* bits of the label positions that have values */
+    _Atomic uint32_t summary;  /* the window of a summary, or SUMMARY_NONE */
     _Atomic uint32_t values[]; /* strings by label position, labels_max of them */
 };
 
@@ -86,6 +87,8 @@ struct metric {
     uint32_t oldest; /* SLOT_NONE in an empty list */
     uint32_t newest;
     bool open_labels;
+    uint32_t quantile_count;
+    double quantiles[SLU_METRIC_QUANTILES_MAX];
 };
 
 /* An exposition that stands at a series while others are dropped. */
@@ -119,7 +122,8 @@ struct slu_meter {
     struct mutex lock;            /* for all that follows, and for opening cells */
     struct slu_pool pool;         /* of neighbours; gives out slots and handles */
     struct strings strings;
-    struct rotation rotation; /* through all slots */
+    struct summaries summaries; /* taken and given under it; each has its own besides */
+    struct rotation rotation;   /* through all slots */
     struct walk *walks;
     uint64_t latest_ns;
     uint64_t dropped_count;

@@ -12,6 +12,7 @@
 #define TOTAL_SUFFIX   "_total"
 #define TOTAL_LEN      (sizeof(TOTAL_SUFFIX) - 1)
 #define RESERVED_START "__"
+#define QUANTILE_LABEL "quantile"
 
 static bool is_letter(char byte)
 {
@@ -58,6 +59,9 @@ static bool label_name_is_valid(struct slu_bytes name, uint32_t kind)
         return name_is_utf8(name);
     }
     bool reserved = name.len >= 2 && memcmp(name.data, RESERVED_START, 2) == 0;
+    if (kind == SLU_METRIC_SUMMARY && bytes_are(name, QUANTILE_LABEL)) {
+        return false;
+    }
     return !reserved && name_is_plain(name, false) && !bytes_are(name, SLU_METER_OVERFLOW_LABEL);
 }
 
@@ -105,6 +109,24 @@ static int labels_check(const struct slu_meter *meter, const struct slu_metric_o
     return 0;
 }
 
+static int quantiles_check(const struct slu_metric_options *options, struct slu_diag *diag)
+{
+    if (options->quantile_count > SLU_METRIC_QUANTILES_MAX) {
+        return diag_fail(diag, -EINVAL, "%s: quantile_count is %u; it must be at most %d",
+                         options->name, options->quantile_count, SLU_METRIC_QUANTILES_MAX);
+    }
+    double before = -1;
+    for (uint32_t i = 0; i < options->quantile_count; i++) {
+        double quantile = options->quantiles[i];
+        if (!(quantile > before && quantile >= 0 && quantile <= 1)) {
+            return diag_fail(diag, -EINVAL, "%s: quantile %u is %g; they must ascend, from 0 to 1",
+                             options->name, i, quantile);
+        }
+        before = quantile;
+    }
+    return 0;
+}
+
 static int options_check(const struct slu_meter *meter, const struct slu_metric_options *options,
                          struct slu_diag *diag)
 {
@@ -127,14 +149,19 @@ static int options_check(const struct slu_meter *meter, const struct slu_metric_
         return diag_fail(diag, -EINVAL, "%s: scale is %g; it must be above 0, or 0 for none",
                          options->name, options->scale);
     }
-    return labels_check(meter, options, diag);
+    int err = quantiles_check(options, diag);
+    return err != 0 ? err : labels_check(meter, options, diag);
 }
 
 /* What a kind of metric puts behind its name in the exposition; ends with NULL. */
 static const char *const *kind_suffixes(uint32_t kind)
 {
     static const char *const counter[] = {"", TOTAL_SUFFIX, NULL};
+    static const char *const summary[] = {"", "_sum", "_count", NULL};
     static const char *const plain[] = {"", NULL};
+    if (kind == SLU_METRIC_SUMMARY) {
+        return summary;
+    }
     return kind == SLU_METRIC_COUNTER ? counter : plain;
 }
 
@@ -238,6 +265,11 @@ static int room_check(const struct slu_meter *meter, const struct slu_metric_opt
         return diag_fail(diag, -EDQUOT, "%s: the meter has metrics_max metrics, %u", options->name,
                          count);
     }
+    if (options->kind == SLU_METRIC_SUMMARY &&
+        meter->summaries.used_count == meter->summaries.count) {
+        return diag_fail(diag, -EDQUOT, "%s: all of the meter's windows_max windows are in use, %u",
+                         options->name, meter->summaries.count);
+    }
     size_t bytes = options_bytes(options);
     if (bytes > meter->names_bytes_max - meter->names_used_bytes) {
         return diag_fail(diag, -EDQUOT,
@@ -248,25 +280,42 @@ static int room_check(const struct slu_meter *meter, const struct slu_metric_opt
     return 0;
 }
 
+/* A summary cannot have more series than there are windows, one being its overflow's. */
+static uint32_t metric_series_max(const struct slu_meter *meter,
+                                  const struct slu_metric_options *options)
+{
+    uint32_t max = meter->series_max;
+    if (options->kind == SLU_METRIC_SUMMARY && max > meter->summaries.count - 1) {
+        max = meter->summaries.count - 1;
+    }
+    return options->series_max != 0 && options->series_max < max ? options->series_max : max;
+}
+
+static const double default_quantiles[] = {0.5, 0.9, 0.99};
+#define DEFAULT_QUANTILE_COUNT (sizeof(default_quantiles) / sizeof(default_quantiles[0]))
+
 static void metric_fill(struct slu_meter *meter, const struct slu_metric_options *options,
                         uint32_t number)
 {
     struct metric *metric = &meter->metrics[number];
-    bool capped = options->series_max != 0 && options->series_max < meter->series_max;
+    bool given = options->quantile_count > 0;
     *metric = (struct metric){
         .name = names_put(meter, family_name(option_name(options->name), options->kind)),
         .help = names_put(meter, text_of(options->help, SLU_METER_HELP_BYTES_MAX)),
         .scale = options->scale == 0 ? 1 : options->scale,
         .seed = meter->seed + number * UINT64_C(0x9e3779b97f4a7c15),
-        .overflow = series_add_overflow(meter, number),
+        .overflow = series_add_overflow(meter, number, options->kind),
         .rotation = {.next = SLOT_NONE, .oldest_ns = UINT64_MAX},
         .kind = options->kind,
         .label_count = options->label_count,
-        .series_max = capped ? options->series_max : meter->series_max,
+        .series_max = metric_series_max(meter, options),
         .oldest = SLOT_NONE,
         .newest = SLOT_NONE,
         .open_labels = options->open_labels,
+        .quantile_count = given ? options->quantile_count : DEFAULT_QUANTILE_COUNT,
     };
+    memcpy(metric->quantiles, given ? options->quantiles : default_quantiles,
+           metric->quantile_count * sizeof(metric->quantiles[0]));
     for (uint32_t i = 0; i < options->label_count; i++) {
         label_put(meter, &metric_labels(meter, number)[i], option_name(options->labels[i]));
     }

@@ -177,6 +177,40 @@ int slu_meter_set(struct slu_meter *meter, uint32_t writer, struct slu_series se
     return err;
 }
 
+/* The window first: what it refuses is not in the sum either. */
+static int observe_in(struct slu_meter *meter, uint32_t writer, uint64_t handle, uint64_t now_ns,
+                      double value)
+{
+    struct cell *cell = NULL;
+    int err = cell_of(meter, writer, handle, now_ns, &cell);
+    if (err != 0) {
+        return err;
+    }
+    const struct record *record = meter_record(meter, handle_slot(meter, handle));
+    uint32_t summary = atomic_load_explicit(&record->summary, memory_order_acquire);
+    err = summary_add(&meter->summaries, summary, handle, now_ns, value);
+    if (err == 0) {
+        uint64_t bits = load(&cell->value);
+        double sum = 0;
+        memcpy(&sum, &bits, sizeof(sum));
+        sum += value;
+        memcpy(&bits, &sum, sizeof(bits));
+        cell_record(cell, now_ns, bits);
+    }
+    return err;
+}
+
+int slu_meter_observe(struct slu_meter *meter, uint32_t writer, struct slu_series series,
+                      uint64_t now_ns, double value)
+{
+    int err = series.kind == SLU_METRIC_SUMMARY ? writer_enter(meter, &writer) : -EINVAL;
+    if (err == 0) {
+        err = observe_in(meter, writer, series.id, now_ns, value);
+        writer_leave(meter, writer);
+    }
+    return err;
+}
+
 /* The values in the order of the metric's labels. */
 static int key_by_position(const struct slu_meter *meter, const struct slu_meter_key *from,
                            struct label_key *key)

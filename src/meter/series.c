@@ -189,6 +189,9 @@ static void series_drop(struct slu_meter *meter, uint32_t slot, uint64_t handle)
     bucket_remove(meter, record, slot);
     list_remove(meter, metric, slot);
     values_release(meter, record);
+    if (load32(&record->summary) != SUMMARY_NONE) {
+        summary_give(&meter->summaries, load32(&record->summary));
+    }
     for (uint32_t writer = 0; writer <= meter->writer_count; writer++) {
         store64(&meter_cell(meter, writer, slot)->series, 0);
     }
@@ -342,6 +345,21 @@ static bool chain_has_room(const struct slu_meter *meter, const struct label_key
     return length < SERIES_CHAIN_MAX;
 }
 
+/* A summary's series needs a window. */
+static bool summary_make_room(struct slu_meter *meter, const struct metric *metric)
+{
+    const struct summaries *summaries = &meter->summaries;
+    if (metric->kind == SLU_METRIC_SUMMARY && summaries->used_count == summaries->count) {
+        (void)series_expire(meter, EXAMINED_IF_FULL);
+    }
+    return metric->kind != SLU_METRIC_SUMMARY || summaries->used_count < summaries->count;
+}
+
+static uint32_t summary_of_kind(struct slu_meter *meter, uint32_t kind, uint64_t handle)
+{
+    return kind == SLU_METRIC_SUMMARY ? summary_take(&meter->summaries, handle) : SUMMARY_NONE;
+}
+
 static uint64_t slot_take(struct slu_meter *meter, uint32_t *slot)
 {
     slu_pool_handle handle = 0;
@@ -357,7 +375,7 @@ uint64_t series_add(struct slu_meter *meter, uint32_t metric_number, const struc
     struct metric *metric = &meter->metrics[metric_number];
     uint32_t strings[KEY_VALUES_MAX];
     if (!room_make(meter, metric) || !chain_has_room(meter, key) ||
-        !values_make_room(meter, key, strings)) {
+        !summary_make_room(meter, metric) || !values_make_room(meter, key, strings)) {
         return 0;
     }
     uint32_t slot = 0;
@@ -367,6 +385,7 @@ uint64_t series_add(struct slu_meter *meter, uint32_t metric_number, const struc
     store64(&record->hash, key->hash);
     store32(&record->metric, metric_number);
     store32(&record->present, key->present);
+    store32(&record->summary, summary_of_kind(meter, metric->kind, handle));
     struct key_value value;
     uint32_t count = 0;
     for (uint32_t at = 0; key_next(key, &at, &value);) {
@@ -381,12 +400,13 @@ uint64_t series_add(struct slu_meter *meter, uint32_t metric_number, const struc
     return handle;
 }
 
-uint64_t series_add_overflow(struct slu_meter *meter, uint32_t metric)
+uint64_t series_add_overflow(struct slu_meter *meter, uint32_t metric, uint32_t kind)
 {
     uint32_t slot = 0;
     uint64_t handle = slot_take(meter, &slot);
     struct record *record = meter_record(meter, slot);
     store32(&record->metric, metric);
+    store32(&record->summary, summary_of_kind(meter, kind, handle));
     store64(&record->handle, handle);
     return handle;
 }

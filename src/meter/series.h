@@ -24,8 +24,11 @@ uint64_t series_find(const struct slu_meter *meter, uint32_t writer, uint32_t me
  */
 uint64_t series_add(struct slu_meter *meter, uint32_t metric, const struct label_key *key);
 
-/* A series that is in no bucket and is never dropped. Under the lock. Returns its handle. */
-uint64_t series_add_overflow(struct slu_meter *meter, uint32_t metric);
+/*
+ * A series that is in no bucket and is never dropped; a summary's has a window if there is one.
+ * Under the lock. Returns its handle.
+ */
+uint64_t series_add_overflow(struct slu_meter *meter, uint32_t metric, uint32_t kind);
 
 /* Drop the series of a slot if it is idle. Under the lock, after time_advance. */
 bool series_drop_idle(struct slu_meter *meter, uint32_t slot);

@@ -4,6 +4,7 @@
  *   c HEX N      count N in the counter's series whose label has the bytes HEX
  *   s HEX N      shift the sum's
  *   g HEX BITS   set the gauge's to the double of these bits, in hexadecimal
+ *   q HEX BITS   record it in the summary's
  */
 #include <sluice/meter.h>
 
@@ -22,6 +23,7 @@ static const struct slu_metric_options metrics[] = {
      .series_max = 1000},
     {.name = "drive_shifted", .kind = SLU_METRIC_SUM, .label_count = 1},
     {.name = "drive_set", .help = "A gauge.", .kind = SLU_METRIC_GAUGE, .label_count = 1},
+    {.name = "drive_observed", .help = "", .kind = SLU_METRIC_SUMMARY, .label_count = 1},
 };
 
 static int print(void *context, const char *bytes, size_t len)
@@ -49,11 +51,12 @@ static int record(struct slu_meter *meter, char kind, struct slu_bytes value, co
         key.metric = 1;
         return slu_meter_shift_key(meter, 0, &key, 1, strtoll(number, NULL, 10));
     }
-    key.metric = 2;
+    key.metric = kind == 'g' ? 2 : 3;
     uint64_t bits = strtoull(number, NULL, 16);
     double gauge = 0;
     memcpy(&gauge, &bits, sizeof(gauge));
-    return slu_meter_set_key(meter, 0, &key, 1, gauge);
+    return kind == 'g' ? slu_meter_set_key(meter, 0, &key, 1, gauge)
+                       : slu_meter_observe_key(meter, 0, &key, 1, gauge);
 }
 
 static int drive(struct slu_meter *meter, enum slu_meter_format format)
@@ -87,6 +90,8 @@ int main(int argc, char **argv)
         .names_bytes_max = 1024,
         .writer_count = 1,
         .values_bytes_max = 1 << 20,
+        .windows_max = 64,
+        .window = {.span_ns = 1000, .slot_count = 10, .size_bytes = 4096},
     };
     struct slu_budget *budget = NULL;
     struct slu_meter *meter = NULL;

@@ -58,12 +58,13 @@ def make_samples(source):
     counted = collections.OrderedDict()
     shifted = collections.Counter()
     gauges = {}
+    observed = {}
     for _ in range(SAMPLE_COUNT):
         data = (source.choice(HOSTILE) if source.random() < 0.3
                 else source.randbytes(source.randrange(1, 4)))
         label = label_of(data)
         text = data.hex() or "-"
-        kind = source.choice("csg")
+        kind = source.choice("csgq")
         if kind == "c":
             number = source.randrange(1000)
             place = label
@@ -73,13 +74,19 @@ def make_samples(source):
         elif kind == "s":
             number = source.randrange(-1000, 1000)
             shifted[label] += number
+        elif kind == "q":
+            label = label_of(bytes([ord("a") + source.randrange(20)]) + b'"\n')
+            text = label.encode().hex()
+            value = source.uniform(1, 1000)
+            number = struct.pack(">d", value).hex()
+            observed.setdefault(label, []).append(value)
         else:
             value = source.choice(DOUBLES) if source.random() < 0.3 else source.uniform(-1e6, 1e6)
             number = struct.pack(">d", value).hex()
             gauges[label] = value
         lines.append(f"{kind} {text} {number}\n")
     return "".join(lines), {"drive_counted": counted, "drive_shifted": shifted,
-                            "drive_set": gauges}
+                            "drive_set": gauges, "drive_observed": observed}
 
 
 def expose(lines, text_format):
@@ -101,10 +108,29 @@ def series_of(family):
     return found
 
 
+def check_summary(family, wanted):
+    assert family.type == "summary"
+    read = collections.defaultdict(dict)
+    for sample in family.samples:
+        part = sample.labels.get("quantile", sample.name.removeprefix("drive_observed"))
+        assert part not in read[sample.labels["key"]], f"{sample} twice"
+        read[sample.labels["key"]][part] = sample.value
+    assert set(read) == set(wanted)
+    for label, values in wanted.items():
+        values.sort()
+        assert read[label]["_count"] == len(values)
+        assert math.isclose(read[label]["_sum"], sum(values), rel_tol=1e-9)
+        for quantile in ("0.5", "0.9", "0.99"):
+            exact = values[max(0, math.ceil(float(quantile) * len(values)) - 1)]
+            assert math.isclose(read[label][quantile], exact, rel_tol=0.0101), (label, quantile)
+
+
 def check_families(families, wanted):
     families = {re.sub("_total$", "", family.name): family for family in families}
     assert set(families) == set(wanted)
-    for name, series in wanted.items():
+    check_summary(families["drive_observed"], wanted["drive_observed"])
+    for name in ("drive_counted", "drive_shifted", "drive_set"):
+        series = wanted[name]
         read = series_of(families[name])
         assert set(read) == set(series), set(read) ^ set(series)
         for label, value in series.items():
@@ -149,10 +175,11 @@ def lines_are_as_promtool_wants_them():
         else:
             match = sample.fullmatch(line)
             assert match, line
-            assert match[1] in kinds
+            assert re.sub("_(sum|count)$", "", match[1]) in kinds
             if not order or order[-1] != match[1]:
                 order.append(match[1])
-    assert len(order) == len(set(order)) == 3
+    assert len(set(order)) == 6
+    assert sum(name.startswith("drive_observed") for name in order[3:]) == len(order) - 3
 
 
 if __name__ == "__main__":

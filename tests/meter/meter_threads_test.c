@@ -5,6 +5,7 @@
 #include <sluice/meter.h>
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct shared {
     struct slu_meter *meter;
     uint32_t counter;
     uint32_t gauge;
+    uint32_t summary;
     _Atomic uint64_t now_ns;
     _Atomic uint64_t counted; /* amounts taken, to be found again where nothing is dropped */
     _Atomic uint64_t stale_count;
@@ -70,6 +72,9 @@ static void record(const struct worker *worker, uint32_t name, struct slu_series
     struct slu_series gauge = named_series(worker, shared->gauge, name, now_ns);
     err = slu_meter_set(shared->meter, writer, gauge, now_ns, name);
     assert_true(err == 0 || err == -ESTALE);
+    struct slu_series summary = named_series(worker, shared->summary, name % 8, now_ns);
+    err = slu_meter_observe(shared->meter, writer, summary, now_ns, name % 8);
+    assert_true(err == 0 || err == -ESTALE);
 }
 
 /* A page's lines `c_total{key="... N"} V`: V is a multiple of N + 1; `g{key="... N"} N`. */
@@ -79,6 +84,7 @@ static uint64_t page_check(const char *text)
     for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
         unsigned name = 0;
         unsigned long long value = 0;
+        double quantile = 0;
         if (sscanf(line, "c_total{key=\"a name of some length %u\"} %llu", &name, &value) == 2) {
             assert_int_equal(value % (name + 1), 0);
             sum += value;
@@ -86,6 +92,9 @@ static uint64_t page_check(const char *text)
             sum += value;
         } else if (sscanf(line, "g{key=\"a name of some length %u\"} %llu", &name, &value) == 2) {
             assert_true(value == name || value == 0);
+        } else if (sscanf(line, "s{key=\"a name of some length %u\",quantile=\"%*f\"} %lf", &name,
+                          &quantile) == 2) {
+            assert_true(isnan(quantile) || fabs(quantile - name) <= name * 0.02);
         }
     }
     return sum;
@@ -133,12 +142,19 @@ static void run(struct shared *shared, uint64_t idle_ns, uint32_t series_max)
     options.writer_count = THREAD_COUNT - 1;
     options.series_max = series_max;
     options.idle_ns = idle_ns;
+    options.windows_max = 6;
+    options.window =
+        (struct slu_quantile_window_options){.span_ns = 1000, .slot_count = 10, .size_bytes = 4096};
     shared->meter = meter_of(budget, &options);
     shared->counter = counter_of(shared->meter, "c");
     shared->gauge =
         metric_of(shared->meter,
                   &(struct slu_metric_options){
                       .name = "g", .kind = SLU_METRIC_GAUGE, .labels = labels, .label_count = 1});
+    shared->summary =
+        metric_of(shared->meter,
+                  &(struct slu_metric_options){
+                      .name = "s", .kind = SLU_METRIC_SUMMARY, .labels = labels, .label_count = 1});
     pthread_t threads[THREAD_COUNT];
     struct worker workers[THREAD_COUNT];
     for (uint32_t i = 0; i < THREAD_COUNT; i++) {
