@@ -192,6 +192,17 @@ static size_t path_end(struct path *path)
     return path->len;
 }
 
+/* Behind a segment's parameters, `;...`. */
+static const char *parameters_skip(const char *at, const char *end)
+{
+    if (at < end && *at == ';') {
+        while (at < end && *at != '/' && *at != '?' && *at != '#') {
+            at++;
+        }
+    }
+    return at;
+}
+
 size_t path_clean(struct slu_bytes raw, bool identify, char *out, size_t size_bytes)
 {
     const char *at = raw.data;
@@ -199,10 +210,13 @@ size_t path_clean(struct slu_bytes raw, bool identify, char *out, size_t size_by
     struct path path = {.bytes = out, .size_bytes = size_bytes};
     struct segment segment;
     bool fits = true;
-    for (at = authority_skip(at, end); fits && at < end && *at != '?' && *at != '#';) {
-        if (*at == '/') {
+    at = authority_skip(at, end);
+    while (fits) {
+        while (at < end && *at == '/') {
             at++;
-            continue;
+        }
+        if (at == end || *at == '?' || *at == '#') {
+            break;
         }
         const char *start = at;
         uint8_t classes = 0;
@@ -214,9 +228,7 @@ size_t path_clean(struct slu_bytes raw, bool identify, char *out, size_t size_by
             classes = identify ? bytes_classes(segment.bytes, segment.len) : 0;
             fits = segment_append(&path, segment.bytes, segment.len, classes);
         }
-        while (at < end && *at != '/' && *at != '?' && *at != '#') {
-            at++; /* the segment's parameters */
-        }
+        at = parameters_skip(at, end);
     }
     return path_end(&path);
 }

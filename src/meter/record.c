@@ -211,22 +211,15 @@ int slu_meter_observe(struct slu_meter *meter, uint32_t writer, struct slu_serie
     return err;
 }
 
-/* The values in the order of the metric's labels. */
-static int key_by_position(const struct slu_meter *meter, const struct slu_meter_key *from,
-                           struct label_key *key)
+/* Normalise values that are in the order of the metric's labels; what is absent is empty. */
+static void key_values(const struct slu_meter *meter, uint32_t metric,
+                       const struct slu_bytes *values, uint32_t count, struct label_key *key)
 {
-    const struct metric *metric = &meter->metrics[from->metric];
-    const struct metric_label *labels = metric_labels(meter, from->metric);
-    uint32_t label_count = atomic_load_explicit(&metric->label_count, memory_order_acquire);
-    if (from->label_count > label_count ||
-        (from->label_count < label_count && !metric->open_labels)) {
-        return -EINVAL;
-    }
-    for (uint32_t i = 0; i < from->label_count; i++) {
-        key_append(key, i, meter->rules, (enum slu_label_form)labels[i].form, from->values[i],
+    const struct metric_label *labels = metric_labels(meter, metric);
+    for (uint32_t i = 0; i < count; i++) {
+        key_append(key, i, meter->rules, (enum slu_label_form)labels[i].form, values[i],
                    meter->value_bytes_max);
     }
-    return 0;
 }
 
 /* Where a label stands; most often the n-th name given is the n-th of the metric. */
@@ -265,12 +258,14 @@ static int label_position(struct slu_meter *meter, const struct slu_meter_key *f
     return err;
 }
 
-/* The values by the names of their labels. -EDQUOT if there is no room for a new name. */
-static int key_by_name(struct slu_meter *meter, const struct slu_meter_key *from,
-                       struct label_key *key)
+/*
+ * Bring values into the order of the metric's labels. -EDQUOT if there is no room for a new name.
+ *
+ * values  SLU_METER_LABELS_MAX empty ones
+ */
+static int values_by_name(struct slu_meter *meter, const struct slu_meter_key *from,
+                          struct slu_bytes *values, uint32_t *count)
 {
-    const struct metric_label *labels = metric_labels(meter, from->metric);
-    struct slu_bytes values[SLU_METER_LABELS_MAX];
     uint32_t given = 0;
     for (uint32_t i = 0; i < from->label_count; i++) {
         uint32_t position = 0;
@@ -283,14 +278,17 @@ static int key_by_name(struct slu_meter *meter, const struct slu_meter_key *from
         }
         given |= UINT32_C(1) << position;
         values[position] = from->values[i];
-    }
-    for (uint32_t position = 0; given >> position != 0; position++) {
-        if ((given >> position & 1) != 0) {
-            key_append(key, position, meter->rules, (enum slu_label_form)labels[position].form,
-                       values[position], meter->value_bytes_max);
-        }
+        *count = position >= *count ? position + 1 : *count;
     }
     return 0;
+}
+
+static bool label_count_fits(const struct slu_meter *meter, const struct slu_meter_key *from)
+{
+    const struct metric *metric = &meter->metrics[from->metric];
+    uint32_t label_count = atomic_load_explicit(&metric->label_count, memory_order_acquire);
+    return from->label_count == label_count ||
+           (from->label_count < label_count && metric->open_labels);
 }
 
 static int key_fill(struct slu_meter *meter, const struct slu_meter_key *from,
@@ -299,13 +297,24 @@ static int key_fill(struct slu_meter *meter, const struct slu_meter_key *from,
     if (from->metric >= atomic_load_explicit(&meter->metric_count, memory_order_acquire)) {
         return -EINVAL;
     }
-    key_begin(key);
-    int err =
-        from->names == NULL ? key_by_position(meter, from, key) : key_by_name(meter, from, key);
-    if (err == 0) {
-        key_end(key, meter->metrics[from->metric].seed);
+    struct slu_bytes named[SLU_METER_LABELS_MAX];
+    const struct slu_bytes *values = from->values;
+    uint32_t count = from->label_count;
+    if (from->names != NULL) {
+        memset(named, 0, sizeof(named));
+        count = 0;
+        int err = values_by_name(meter, from, named, &count);
+        if (err != 0) {
+            return err;
+        }
+        values = named;
+    } else if (!label_count_fits(meter, from)) {
+        return -EINVAL;
     }
-    return err;
+    key_begin(key);
+    key_values(meter, from->metric, values, count, key);
+    key_end(key, meter->metrics[from->metric].seed);
+    return 0;
 }
 
 /* Find or add under the lock; the overflow series when there is no room. */
