@@ -34,18 +34,27 @@ struct naive {
     size_t used;
 };
 
+/* A series by its labels, which lie in the cache, as those of a request just read do. */
+struct pick {
+    uint8_t method;
+    uint8_t code;
+    uint16_t path;
+};
+
 struct load {
     struct slu_budget *budget;
     struct slu_label_rules *rules;
     struct slu_meter *meter;
     uint32_t metric;
     struct naive naive;
-    struct slu_bytes (*values)[LABEL_COUNT]; /* of each series */
-    char (*paths)[64];
+    struct slu_bytes methods[METHOD_COUNT];
+    struct slu_bytes paths[PATH_COUNT];
+    struct slu_bytes codes[CODE_COUNT];
+    char path_texts[PATH_COUNT][64];
     struct slu_series *series;
     struct slu_series summary;
     _Atomic uint64_t *atomics;
-    uint32_t *order;
+    struct pick *order;
     uint64_t records;
     uint32_t writer;
 };
@@ -124,29 +133,48 @@ static void naive_deinit(struct naive *naive)
     *naive = (struct naive){.lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
+static struct slu_bytes bytes_of(const char *text)
+{
+    return (struct slu_bytes){text, strlen(text)};
+}
+
 static void values_init(struct load *load, bool with_query)
 {
     static const char *const methods[METHOD_COUNT] = {"GET", "POST", "PUT", "DELETE", "PATCH"};
     static const char *const codes[CODE_COUNT] = {"200", "201", "304", "404", "500"};
-    for (uint32_t i = 0; i < SERIES_COUNT; i++) {
-        uint32_t path = i / METHOD_COUNT % PATH_COUNT;
-        int len = with_query ? snprintf(load->paths[i], sizeof(load->paths[i]),
-                                        "/api/v1/part%c%c/%u?id=%u", 'a' + path % 26,
-                                        'a' + path / 26, i, i)
-                             : snprintf(load->paths[i], sizeof(load->paths[i]),
-                                        "/api/v1/part%c%c/items", 'a' + path % 26, 'a' + path / 26);
-        const char *method = methods[i % METHOD_COUNT];
-        const char *code = codes[i / METHOD_COUNT / PATH_COUNT];
-        load->values[i][0] = (struct slu_bytes){method, strlen(method)};
-        load->values[i][1] = (struct slu_bytes){load->paths[i], (size_t)len};
-        load->values[i][2] = (struct slu_bytes){code, strlen(code)};
+    for (uint32_t i = 0; i < METHOD_COUNT; i++) {
+        load->methods[i] = bytes_of(methods[i]);
+    }
+    for (uint32_t i = 0; i < CODE_COUNT; i++) {
+        load->codes[i] = bytes_of(codes[i]);
+    }
+    for (uint32_t i = 0; i < PATH_COUNT; i++) {
+        (void)snprintf(load->path_texts[i], sizeof(load->path_texts[i]),
+                       with_query ? "/api/v1/part%c%c/%u?id=%u" : "/api/v1/part%c%c/items",
+                       'a' + i % 26, 'a' + i / 26, 1000 + i, i);
+        load->paths[i] = bytes_of(load->path_texts[i]);
     }
 }
 
-static struct slu_meter_key key_of(const struct load *load, uint32_t at)
+static uint32_t pick_number(struct pick pick)
 {
-    return (struct slu_meter_key){
-        .metric = load->metric, .label_count = LABEL_COUNT, .values = load->values[at]};
+    uint32_t pair = (uint32_t)pick.path * METHOD_COUNT + pick.method;
+    return pair * CODE_COUNT + pick.code;
+}
+
+static struct pick pick_of(uint32_t number)
+{
+    return (struct pick){.code = (uint8_t)(number % CODE_COUNT),
+                         .method = (uint8_t)(number / CODE_COUNT % METHOD_COUNT),
+                         .path = (uint16_t)(number / CODE_COUNT / METHOD_COUNT)};
+}
+
+static void pick_values(const struct load *load, struct pick pick,
+                        struct slu_bytes values[LABEL_COUNT])
+{
+    values[0] = load->methods[pick.method];
+    values[1] = load->paths[pick.path];
+    values[2] = load->codes[pick.code];
 }
 
 static void meter_init(struct load *load, uint32_t series_max)
@@ -181,7 +209,9 @@ static void meter_init(struct load *load, uint32_t series_max)
         fail("the summary");
     }
     for (uint32_t i = 0; i < SERIES_COUNT; i++) {
-        struct slu_meter_key key = key_of(load, i);
+        struct slu_bytes values[LABEL_COUNT];
+        pick_values(load, pick_of(i), values);
+        struct slu_meter_key key = {load->metric, LABEL_COUNT, NULL, values};
         if (slu_meter_resolve(load->meter, 0, &key, 1, &load->series[i]) != 0) {
             fail("a series");
         }
@@ -191,13 +221,10 @@ static void meter_init(struct load *load, uint32_t series_max)
 static void load_init(struct load *load, const struct slu_label_options *rules)
 {
     *load = (struct load){.naive.lock = PTHREAD_MUTEX_INITIALIZER};
-    load->values = calloc(SERIES_COUNT, sizeof(load->values[0]));
-    load->paths = calloc(SERIES_COUNT, sizeof(load->paths[0]));
     load->series = calloc(SERIES_COUNT, sizeof(load->series[0]));
     load->atomics = calloc(SERIES_COUNT, sizeof(load->atomics[0]));
     load->order = calloc(ORDER_COUNT, sizeof(load->order[0]));
-    if (load->values == NULL || load->paths == NULL || load->series == NULL ||
-        load->atomics == NULL || load->order == NULL ||
+    if (load->series == NULL || load->atomics == NULL || load->order == NULL ||
         slu_budget_create(NULL, "bench", 64 << 20, &load->budget) != 0 ||
         slu_label_rules_create(load->budget, rules, NULL, &load->rules) != 0) {
         fail("the load");
@@ -205,7 +232,7 @@ static void load_init(struct load *load, const struct slu_label_options *rules)
     uint64_t random = 42;
     for (uint32_t i = 0; i < ORDER_COUNT; i++) {
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        load->order[i] = (uint32_t)((random >> 33) % SERIES_COUNT);
+        load->order[i] = pick_of((uint32_t)((random >> 33) % SERIES_COUNT));
     }
 }
 
@@ -215,8 +242,6 @@ static void load_deinit(struct load *load)
     slu_label_rules_destroy(&load->rules);
     slu_budget_destroy(&load->budget);
     naive_deinit(&load->naive);
-    free(load->values);
-    free(load->paths);
     free(load->series);
     free(load->atomics);
     free(load->order);
@@ -228,7 +253,9 @@ static double labels_round(void *context)
     int err = 0;
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < load->records; i++) {
-        struct slu_meter_key key = key_of(load, load->order[i % ORDER_COUNT]);
+        struct slu_bytes values[LABEL_COUNT];
+        pick_values(load, load->order[i % ORDER_COUNT], values);
+        struct slu_meter_key key = {load->metric, LABEL_COUNT, NULL, values};
         err |= slu_meter_count_key(load->meter, load->writer, &key, i, 1);
     }
     uint64_t end_ns = bench_now_ns();
@@ -241,7 +268,9 @@ static double naive_round(void *context)
     struct load *load = context;
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < load->records; i++) {
-        naive_count(&load->naive, load->values[load->order[i % ORDER_COUNT]], 1);
+        struct slu_bytes values[LABEL_COUNT];
+        pick_values(load, load->order[i % ORDER_COUNT], values);
+        naive_count(&load->naive, values, 1);
     }
     return (double)(bench_now_ns() - start_ns) / (double)load->records;
 }
@@ -253,7 +282,7 @@ static double handle_round(void *context)
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < load->records; i++) {
         err |= slu_meter_count(load->meter, load->writer,
-                               load->series[load->order[i % ORDER_COUNT]], i, 1);
+                               load->series[pick_number(load->order[i % ORDER_COUNT])], i, 1);
     }
     uint64_t end_ns = bench_now_ns();
     bench_keep((uint64_t)err);
@@ -265,7 +294,7 @@ static double atomic_round(void *context)
     struct load *load = context;
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < load->records; i++) {
-        atomic_fetch_add_explicit(&load->atomics[load->order[i % ORDER_COUNT]], 1,
+        atomic_fetch_add_explicit(&load->atomics[pick_number(load->order[i % ORDER_COUNT])], 1,
                                   memory_order_relaxed);
     }
     return (double)(bench_now_ns() - start_ns) / (double)load->records;
@@ -278,7 +307,7 @@ static double observe_round(void *context)
     uint64_t start_ns = bench_now_ns();
     for (uint64_t i = 0; i < load->records; i++) {
         err |= slu_meter_observe(load->meter, 0, load->summary, i * 1000,
-                                 1000 + load->order[i % ORDER_COUNT]);
+                                 1000 + (double)load->order[i % ORDER_COUNT].path);
     }
     uint64_t end_ns = bench_now_ns();
     bench_keep((uint64_t)err);
