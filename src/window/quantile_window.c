@@ -208,22 +208,25 @@ static struct quantile_record window_measure(struct slu_quantile_window *window)
 
 /*
  * Whether a record may be written now, or the slots that it stands for must first become more. Its
- * share of the log is that of the slots since the record before it, a little more while the log is
- * not full; small records may come at once while half of the log is free for bursts.
+ * share of the log is that of the slots since the record before it, and a sixteenth of it stays
+ * free. A fourth above the share is chance while there is room for two such; small records may come
+ * at once while half of the log is free for bursts. After a whole span the log is empty.
  */
 static bool window_affords(const struct slu_quantile_window *window,
                            const struct quantile_record *record)
 {
     const struct quantile_log *log = &window->log;
-    uint64_t slots = window->slot_count;
-    if (!quantile_log_is_empty(log) && window->epoch - log->newest_epoch < slots) {
-        slots = window->epoch - log->newest_epoch;
+    uint64_t passed = window->epoch - log->newest_epoch;
+    if (quantile_log_is_empty(log) || passed >= window->slot_count) {
+        return true;
     }
     uint64_t capacity = log->capacity_bytes;
-    uint64_t used = quantile_log_used_bytes(log);
+    uint64_t used = quantile_log_used_bytes(log) + record->size_bytes;
     uint64_t demand = (uint64_t)record->size_bytes * window->slot_count;
-    bool burst = (used + record->size_bytes) * 2 <= capacity && demand <= 4 * capacity;
-    return burst || demand * 8 <= slots * (9 * capacity - used);
+    uint64_t share = (passed == 0 ? 1 : passed) * capacity; /* 0: another record of the same slot */
+    bool burst = used * 2 <= capacity && demand <= 4 * capacity;
+    bool chance = used + record->size_bytes <= capacity && demand <= share + share / 4;
+    return burst || chance || demand + demand / 16 <= share;
 }
 
 static void window_write(struct slu_quantile_window *window, const struct quantile_record *record)

@@ -7,6 +7,7 @@
 
 #include "budget.h"
 #include "harness.h"
+#include "random_clock.h"
 #include "window/quantile.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -123,20 +124,6 @@ static void assert_like_model(struct slu_quantile_window *window, const struct m
     assert_within_error(window, now_ns, values, count, stats.relative_error);
 }
 
-static uint64_t random_time(struct test_random *random, uint64_t now_ns, uint64_t span_ns)
-{
-    switch (test_random_below(random, 30)) {
-    case 0: /* far ahead, over the whole span */
-        return now_ns + span_ns + test_random_below(random, 3 * span_ns);
-    case 1: /* backwards */
-        return now_ns - test_random_below(random, now_ns < 2 * span_ns ? now_ns + 1 : 2 * span_ns);
-    case 2: /* exactly on a likely boundary */
-        return now_ns - now_ns % span_ns + span_ns;
-    default:
-        return now_ns + test_random_below(random, span_ns / 64 + 2);
-    }
-}
-
 static double random_value(struct test_random *random, uint64_t kind)
 {
     double unit = test_random_unit(random);
@@ -181,7 +168,7 @@ static void a_window_equals_the_list_of_its_events(void **state)
         uint64_t now_ns = test_random_below(&random, 1000000);
         uint64_t allocations = alloc_count();
         for (int step = 0; step < 400; step++) {
-            now_ns = random_time(&random, now_ns, span_ns);
+            now_ns = random_clock_next(&random, now_ns, span_ns, span_ns / 64 + 2);
             for (uint64_t n = test_random_below(&random, 6); n > 0; n--) {
                 double value = random_value(&random, round % KIND_COUNT);
                 assert_int_equal(slu_quantile_window_add(window, now_ns, value), 0);
@@ -189,7 +176,9 @@ static void a_window_equals_the_list_of_its_events(void **state)
             }
             if (step % 4 == 0) {
                 /* A question from the future lets events go; the clock is then not set back. */
-                now_ns = step % 16 == 0 ? random_time(&random, now_ns, span_ns) : now_ns;
+                now_ns = step % 16 == 0
+                             ? random_clock_next(&random, now_ns, span_ns, span_ns / 64 + 2)
+                             : now_ns;
                 assert_like_model(window, &model, now_ns);
                 quantile_window_validate(window);
                 now_ns = now_ns > model.newest_epoch * model.slot_ns
@@ -394,6 +383,33 @@ static void more_than_a_record_counts_in_one_bucket_is_counted(void **state)
     slu_budget_destroy(&budget);
 }
 
+/* Two buckets that are nearly full become one while their slot is open. */
+static void an_open_slot_keeps_its_time_when_buckets_are_joined(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(1 << 20);
+    struct slu_quantile_window *window = window_of(budget, 4 * SECOND, 4, 2048);
+    struct slu_quantile_window_stats stats;
+    for (int bucket = 0; bucket < 8; bucket++) {
+        for (int i = 0; i < 60000; i++) {
+            double value = pow(1.02, bucket);
+            assert_int_equal(slu_quantile_window_add(window, 0, value), 0);
+        }
+    }
+    for (int decade = -20; decade < 20; decade++) {
+        assert_int_equal(slu_quantile_window_add(window, 0, pow(10, decade)), 0);
+    }
+    for (uint64_t second = 1; second <= 4; second++) {
+        assert_int_equal(slu_quantile_window_add(window, second * SECOND, 1), 0);
+        slu_quantile_window_stats(window, second * SECOND, &stats);
+        quantile_window_validate(window);
+        assert_int_equal(stats.count, second < 4 ? 480040 + second : 4);
+    }
+    assert_int_equal(stats.slot_ns, SECOND);
+    slu_quantile_window_destroy(&window);
+    slu_budget_destroy(&budget);
+}
+
 static void the_edges_of_time_are_ordinary(void **state)
 {
     (void)state;
@@ -529,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_hot_key_in_a_small_block_keeps_the_span_with_coarser_slots),
         cmocka_unit_test(joined_buckets_part_again_while_events_keep_coming),
         cmocka_unit_test(more_than_a_record_counts_in_one_bucket_is_counted),
+        cmocka_unit_test(an_open_slot_keeps_its_time_when_buckets_are_joined),
         cmocka_unit_test(the_edges_of_time_are_ordinary),
         cmocka_unit_test(a_jump_over_the_span_empties_the_window),
         cmocka_unit_test(windows_collect_into_one_sketch),

@@ -7,6 +7,7 @@
 
 #include "budget.h"
 #include "harness.h"
+#include "random_clock.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -129,20 +130,6 @@ static void assert_like_model(const struct slu_window *window, const struct mode
     assert_true(seen.rate == (double)count * 1e9 / (double)covered_ns);
 }
 
-static uint64_t random_time(struct test_random *random, uint64_t now_ns, uint64_t span_ns)
-{
-    switch (test_random_below(random, 20)) {
-    case 0: /* far ahead, over the whole span */
-        return now_ns + span_ns + test_random_below(random, 3 * span_ns);
-    case 1: /* backwards */
-        return now_ns - test_random_below(random, now_ns < 2 * span_ns ? now_ns + 1 : 2 * span_ns);
-    case 2: /* exactly on a likely boundary */
-        return now_ns - now_ns % span_ns + span_ns;
-    default:
-        return now_ns + test_random_below(random, span_ns / 8 + 2);
-    }
-}
-
 static void behave_like_the_model(uint64_t stream, uint64_t span_ns, uint32_t slots, bool rescale)
 {
     struct test_random random = test_random_start(stream);
@@ -153,7 +140,8 @@ static void behave_like_the_model(uint64_t stream, uint64_t span_ns, uint32_t sl
     uint64_t now_ns = test_random_below(&random, 4) == 0 ? 0 : test_random_below(&random, 1000000);
     uint64_t allocations = alloc_count();
     for (int step = 0; step < 1500; step++) {
-        now_ns = random_time(&random, now_ns, slu_window_span_ns(window));
+        now_ns = random_clock_next(&random, now_ns, slu_window_span_ns(window),
+                                   slu_window_span_ns(window) / 8 + 2);
         if (rescale && test_random_below(&random, 30) == 0) {
             uint64_t span = slots + test_random_below(&random, 8 * span_ns);
             assert_int_equal(slu_window_rescale(window, now_ns, span, NULL), 0);
@@ -164,7 +152,8 @@ static void behave_like_the_model(uint64_t stream, uint64_t span_ns, uint32_t sl
             model_add(&model, now_ns, value);
         }
         assert_like_model(window, &model, now_ns);
-        assert_like_model(window, &model, random_time(&random, now_ns, span_ns));
+        assert_like_model(window, &model,
+                          random_clock_next(&random, now_ns, span_ns, span_ns / 8 + 2));
     }
     assert_int_equal(alloc_count(), allocations);
     slu_window_destroy(&window);
