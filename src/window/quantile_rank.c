@@ -5,36 +5,53 @@
 
 #include "window/quantile_pages.h"
 
-/* With a constant width, the compiler makes a few vector additions of this. */
-static inline uint64_t plane_sum(const unsigned char *plane, unsigned width)
+static uint64_t word_at(const unsigned char *plane, unsigned n)
 {
+    uint64_t word = 0;
+    memcpy(&word, plane + n * sizeof(word), sizeof(word));
+    return word;
+}
+
+/* The counters of a word are added in lanes twice as wide, in which no sum can overflow. */
+static uint64_t bytes_sum(const unsigned char *plane)
+{
+    const uint64_t even = UINT64_C(0x00ff00ff00ff00ff);
+    uint64_t first = word_at(plane, 0);
+    uint64_t second = word_at(plane, 1);
+    uint64_t lanes = (first & even) + (first >> 8 & even) + (second & even) + (second >> 8 & even);
+    return lanes * UINT64_C(0x0001000100010001) >> 48;
+}
+
+static uint64_t halves_sum(const unsigned char *plane)
+{
+    const uint64_t even = UINT64_C(0x0000ffff0000ffff);
+    uint64_t lanes = 0;
+    for (unsigned n = 0; n < PAGE_BUCKETS * sizeof(uint16_t) / sizeof(uint64_t); n++) {
+        uint64_t word = word_at(plane, n);
+        lanes += (word & even) + (word >> 16 & even);
+    }
+    return (lanes & UINT32_MAX) + (lanes >> 32);
+}
+
+static uint64_t plane_sum(const unsigned char *plane, unsigned width)
+{
+    if (width == sizeof(uint8_t)) {
+        return bytes_sum(plane);
+    }
+    if (width == sizeof(uint16_t)) {
+        return halves_sum(plane);
+    }
     uint64_t sum = 0;
-    for (unsigned at = 0; at < PAGE_BUCKETS; at++) {
+    for (unsigned at = 0; width != 0 && at < PAGE_BUCKETS; at++) {
         sum += counter_get(plane, width, at);
     }
     return sum;
 }
 
-static uint64_t plane_sum_any(const unsigned char *plane, unsigned width)
-{
-    switch (width) {
-    case 1:
-        return plane_sum(plane, 1);
-    case 2:
-        return plane_sum(plane, 2);
-    case 4:
-        return plane_sum(plane, 4);
-    case 8:
-        return plane_sum(plane, 8);
-    default:
-        return 0;
-    }
-}
-
 static uint64_t page_sum(const struct quantile_pages *pages, const unsigned char *page)
 {
-    return plane_sum_any(page, pages->open_bytes) +
-           plane_sum_any(page + PAGE_BUCKETS * pages->open_bytes, pages->total_bytes);
+    return plane_sum(page, pages->open_bytes) +
+           plane_sum(page + PAGE_BUCKETS * pages->open_bytes, pages->total_bytes);
 }
 
 uint64_t pages_event_count(const struct quantile_pages *pages)
