@@ -26,6 +26,8 @@ struct run {
     struct slu_meter *meter;
     uint32_t counter;
     uint32_t gauge;
+    uint32_t summary;
+    uint32_t presence;
     uint64_t now_ns;
     uint64_t counted; /* in all, dropped series too */
     char page[PAGE_BYTES_MAX];
@@ -107,6 +109,18 @@ static void utf8_check(const char *bytes, size_t len)
     }
 }
 
+/* No earlier line of the page has the same name and labels. */
+static void sample_check_new(const char *page, const char *line, const char *line_end)
+{
+    const char *blank = memrchr(line, ' ', (size_t)(line_end - line));
+    SLU_ASSERT(blank != NULL);
+    size_t len = (size_t)(blank + 1 - line);
+    for (const char *at = page; at < line;
+         at = (const char *)memchr(at, '\n', (size_t)(line - at)) + 1) {
+        SLU_ASSERT((size_t)(line - at) < len || memcmp(at, line, len) != 0);
+    }
+}
+
 static void page_check(struct run *run, enum slu_meter_format format)
 {
     run->page_len = 0;
@@ -121,7 +135,10 @@ static void page_check(struct run *run, enum slu_meter_format format)
     for (const char *at = run->page; at < end;) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         SLU_ASSERT(line_end != NULL && line_end > at);
-        sum += *at == '#' ? 0 : sample_read(at, line_end);
+        if (*at != '#') {
+            sample_check_new(run->page, at, line_end);
+            sum += sample_read(at, line_end);
+        }
         at = line_end + 1;
     }
     struct slu_meter_stats stats;
@@ -129,10 +146,22 @@ static void page_check(struct run *run, enum slu_meter_format format)
     SLU_ASSERT(sum <= run->counted && (sum == run->counted || stats.dropped_count > 0));
 }
 
+/* Labels that are met as they come, by names from the value. */
+static void resolve_open(struct run *run, uint32_t writer, struct slu_bytes value)
+{
+    struct slu_bytes names[] = {{value.data, value.len % 3}, {"other", 5}};
+    struct slu_bytes values[] = {value, value};
+    struct slu_meter_key key = {run->presence, 2, names, values};
+    struct slu_series series = {0};
+    int err = slu_meter_resolve(run->meter, writer, &key, run->now_ns, &series);
+    SLU_ASSERT(err == 0 || err == -EINVAL);
+}
+
 static void operate(struct run *run, const uint8_t *operation, struct slu_bytes value)
 {
     uint32_t writer = operation[2] % 3 == 2 ? SLU_METER_ANY_THREAD : operation[2] % 3;
-    uint32_t metric = operation[0] % 2 == 0 ? run->counter : run->gauge;
+    uint32_t metrics[] = {run->counter, run->gauge, run->summary, run->presence};
+    uint32_t metric = metrics[operation[0] % 4];
     struct slu_bytes values[] = {value, {value.data, value.len / 2}};
     struct slu_meter_key key = {.metric = metric, .label_count = 2, .values = values};
     int err = 0;
@@ -144,6 +173,10 @@ static void operate(struct run *run, const uint8_t *operation, struct slu_bytes 
     } else if (metric == run->counter) {
         err = slu_meter_count_key(run->meter, writer, &key, run->now_ns, operation[2]);
         run->counted += operation[2];
+    } else if (metric == run->presence) {
+        resolve_open(run, writer, value);
+    } else if (metric == run->summary) {
+        err = slu_meter_observe_key(run->meter, writer, &key, run->now_ns, operation[2] - 100.0);
     } else {
         double gauge = operation[3] == 0 ? 1.0 / 0.0 : operation[2] / 3.0;
         err = slu_meter_set_key(run->meter, writer, &key, run->now_ns, gauge);
@@ -159,15 +192,17 @@ static void run_start(struct run *run, struct slu_budget *budget)
     int err = slu_label_rules_create(budget, &rule_options, NULL, &run->rules);
     SLU_ASSERT(err == 0);
     struct slu_meter_options options = {
-        .metrics_max = 2,
+        .metrics_max = 4,
         .series_max = 12,
         .labels_max = 2,
         .value_bytes_max = SLU_LABEL_BYTES_MIN,
-        .names_bytes_max = 64,
+        .names_bytes_max = 48,
         .writer_count = 2,
         .values_bytes_max = 600,
         .idle_ns = IDLE_NS,
         .rules = run->rules,
+        .windows_max = 3,
+        .window = {.span_ns = 100, .slot_count = 5, .size_bytes = 2048},
     };
     err = slu_meter_create(budget, &options, NULL, &run->meter);
     SLU_ASSERT(err == 0);
@@ -178,6 +213,14 @@ static void run_start(struct run *run, struct slu_budget *budget)
     metric = (struct slu_metric_options){
         .name = "g", .kind = SLU_METRIC_GAUGE, .labels = labels, .label_count = 2, .series_max = 4};
     err = slu_meter_register(run->meter, &metric, NULL, &run->gauge);
+    SLU_ASSERT(err == 0);
+    metric = (struct slu_metric_options){
+        .name = "s", .kind = SLU_METRIC_SUMMARY, .labels = labels, .label_count = 2};
+    err = slu_meter_register(run->meter, &metric, NULL, &run->summary);
+    SLU_ASSERT(err == 0);
+    metric =
+        (struct slu_metric_options){.name = "p", .kind = SLU_METRIC_PRESENCE, .open_labels = true};
+    err = slu_meter_register(run->meter, &metric, NULL, &run->presence);
     SLU_ASSERT(err == 0);
 }
 

@@ -181,7 +181,7 @@ SLU_API SLU_MUST_USE int slu_meter_find(struct slu_meter *meter, struct slu_byte
  *          number of labels than registered
  * Owner    nothing to give back: a series that went for idleness is told by -ESTALE
  * Cost     normalising and hashing the values, expected constant otherwise, at most 64 series
- *          compared; for a new series, and at the first use by a writer, a lock and at most 66
+ *          compared; for a new series, and at the first use by a writer, a lock and at most 130
  *          series examined for idleness; allocates nothing
  * Threads  any number, each with its writer
  */
@@ -262,7 +262,7 @@ typedef int (*slu_meter_write)(void *context, const char *bytes, size_t len);
  * Write all metrics in the order of their registration, each with its series in the order of theirs
  * and its overflow last if there was one. Series that have been idle for too long are dropped.
  *
- * write    gets pieces of at most 4 KiB, but for single longer lines; no lock is held meanwhile
+ * write    gets pieces of at most 4 KiB; no lock is held meanwhile
  * Returns  0; what `write` returned
  * Cost     O(metrics + series x writer_count), the lock that new series take for each series by
  *          itself; 16 KiB of stack; allocates nothing

@@ -35,6 +35,8 @@ static uint32_t validate_record(const struct slu_meter *meter, uint32_t slot, ui
     SLU_ASSERT(load32(&record->metric) == metric);
     validate_bucket(meter, slot);
     uint32_t present = load32(&record->present);
+    bool is_summary = meter->metrics[metric].kind == SLU_METRIC_SUMMARY;
+    SLU_ASSERT(is_summary == (load32(&record->summary) != SUMMARY_NONE));
     SLU_ASSERT(present >> load32(&meter->metrics[metric].label_count) == 0);
     for (uint32_t position = 0; present >> position != 0; position++) {
         if ((present >> position & 1) != 0) {
@@ -80,11 +82,15 @@ void meter_validate(struct slu_meter *meter)
     strings_validate(&meter->strings);
     uint32_t metric_count = load32(&meter->metric_count);
     uint32_t series_count = 0;
+    uint32_t summary_count = 0;
     uint64_t ref_count = 0;
     for (uint32_t number = 0; number < metric_count; number++) {
+        const struct metric *metric = &meter->metrics[number];
         ref_count += validate_metric(meter, number);
-        series_count += meter->metrics[number].series_count;
+        series_count += metric->series_count;
+        summary_count += metric->kind == SLU_METRIC_SUMMARY ? metric->series_count + 1 : 0;
     }
+    SLU_ASSERT(summary_count == meter->summaries.used_count);
     for (uint32_t string = 0; string < meter->strings.chunk_fresh; string++) {
         ref_count -= meter->strings.ref_counts[string];
     }
