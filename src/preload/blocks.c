@@ -10,22 +10,27 @@
 #include "preload/slots.h"
 #include "sys/mutex.h"
 
-#define BOOT_BYTES         ((size_t)64 << 10)
-#define BOOT_HEADER_BYTES  16 /* before each block: its size */
-#define LARGE_BYTES        ((size_t)256 << 30)
-#define HUGE_BYTES         ((size_t)1 << 40)
-#define SHIFT_MAX          6 /* 4 GiB and 16 GiB are the least that is of use */
-#define HUGE_GRANULE_SHIFT 21
-#define HUGE_BLOCK_MIN     ((size_t)32 << 20) /* rounding to 2 MiB wastes little from here on */
-#define WARM_PAGES_MAX     256
-#define CACHE_BYTES_MAX    ((uint64_t)32 << 20)
-#define MOVE_BYTES_MIN     ((size_t)256 << 10) /* from here on moving pages is cheaper than bytes */
-#define MOVES_MAX          4096                /* each is up to two more mappings of the process */
-#define GROWTH_PART        8 /* a block that had to move gets an eighth of its size to grow into */
+#define BOOT_BYTES           ((size_t)64 << 10)
+#define BOOT_HEADER_BYTES    16 /* before each block: its size */
+#define MEDIUM_BYTES         ((size_t)64 << 30)
+#define LARGE_BYTES          ((size_t)256 << 30)
+#define HUGE_BYTES           ((size_t)1 << 40)
+#define SHIFT_MAX            6 /* 4 GiB and 16 GiB are the least that is of use */
+#define MEDIUM_GRANULE_SHIFT 8
+#define MEDIUM_BLOCK_MAX     ((size_t)64 << 10) /* from here on rounding to pages wastes little */
+#define MEDIUM_CACHE_PART    8
+#define HUGE_GRANULE_SHIFT   21
+#define HUGE_BLOCK_MIN       ((size_t)32 << 20) /* rounding to 2 MiB wastes little from here on */
+#define WARM_PAGES_MAX       256
+#define CACHE_BYTES_MAX      ((uint64_t)32 << 20)
+#define MOVE_BYTES_MIN       ((size_t)256 << 10) /* from here on moving pages is cheaper than bytes */
+#define MOVES_MAX            4096 /* each is up to two more mappings of the process */
+#define GROWTH_PART          8 /* a block that had to move gets an eighth of its size to grow into */
 
 static struct {
     struct mutex mutex;
     struct slots slots;
+    struct extents medium;
     struct extents large;
     struct extents huge;
     struct extent_records records;
@@ -41,13 +46,16 @@ static struct {
 static char boot_static[BOOT_BYTES] __attribute__((aligned(16)));
 
 struct places {
+    uint32_t medium_granules;
     uint32_t large_granules;
     uint32_t huge_granules;
     size_t slots;
+    size_t medium;
     size_t large;
     size_t huge;
     size_t end; /* of what blocks_range covers */
     size_t slots_table;
+    size_t medium_tags;
     size_t large_tags;
     size_t huge_tags;
     size_t records;
@@ -60,15 +68,19 @@ struct places {
 /* With the areas of larger blocks divided by 2^shift. */
 static struct places places_of(unsigned shift)
 {
-    struct places places = {.large_granules = (uint32_t)(LARGE_BYTES >> shift >> RANGE_PAGE_SHIFT),
+    struct places places = {.medium_granules =
+                                (uint32_t)(MEDIUM_BYTES >> shift >> MEDIUM_GRANULE_SHIFT),
+                            .large_granules = (uint32_t)(LARGE_BYTES >> shift >> RANGE_PAGE_SHIFT),
                             .huge_granules = (uint32_t)(HUGE_BYTES >> shift >> HUGE_GRANULE_SHIFT)};
     size_t huge_mask = ((size_t)1 << HUGE_GRANULE_SHIFT) - 1;
     places.slots = BOOT_BYTES;
-    places.large = places.slots + ((size_t)BLOCKS_MAX << RANGE_PAGE_SHIFT);
+    places.medium = places.slots + ((size_t)BLOCKS_MAX << RANGE_PAGE_SHIFT);
+    places.large = places.medium + (MEDIUM_BYTES >> shift);
     places.huge = (places.large + (LARGE_BYTES >> shift) + huge_mask) & ~huge_mask;
     places.end = places.huge + (HUGE_BYTES >> shift);
     places.slots_table = places.end;
-    places.large_tags = places.slots_table + slots_table_bytes(BLOCKS_MAX);
+    places.medium_tags = places.slots_table + slots_table_bytes(BLOCKS_MAX);
+    places.large_tags = places.medium_tags + extents_tags_bytes(places.medium_granules);
     places.huge_tags = places.large_tags + extents_tags_bytes(places.large_granules);
     places.records = places.huge_tags + extents_tags_bytes(places.huge_granules);
     places.bytes = places.records + extent_records_bytes(RECORDS_MAX);
@@ -109,6 +121,8 @@ void blocks_init(struct blocks_range *range)
     slots_init(&blocks.slots, base + places.slots, base + places.slots_table, BLOCKS_MAX,
                WARM_PAGES_MAX);
     extent_records_init(&blocks.records, base + places.records, RECORDS_MAX);
+    extents_init(&blocks.medium, base + places.medium, base + places.medium_tags,
+                 MEDIUM_GRANULE_SHIFT, places.medium_granules, false, &blocks.records);
     extents_init(&blocks.large, base + places.large, base + places.large_tags, RANGE_PAGE_SHIFT,
                  places.large_granules, false, &blocks.records);
     extents_init(&blocks.huge, base + places.huge, base + places.huge_tags, HUGE_GRANULE_SHIFT,
@@ -175,13 +189,19 @@ static uint64_t cache_shrink(struct extents *extents, uint64_t bytes_max)
     return cleaned_bytes;
 }
 
-static struct extents *extents_for(size_t size)
+static struct extents *extents_for(size_t size, size_t align)
 {
+    if (size <= MEDIUM_BLOCK_MAX && align <= RANGE_PAGE_BYTES) {
+        return &blocks.medium;
+    }
     return size < HUGE_BLOCK_MIN ? &blocks.large : &blocks.huge;
 }
 
 static struct extents *extents_of(const void *block)
 {
+    if (within(&blocks.medium.memory, block)) {
+        return &blocks.medium;
+    }
     return within(&blocks.large.memory, block) ? &blocks.large : &blocks.huge;
 }
 
@@ -196,7 +216,7 @@ void *blocks_take(size_t size, size_t align, bool zero)
     if (slots_fit(size, align)) {
         block = slots_take(&blocks.slots, size, align);
     } else {
-        block = extents_take(extents_for(size), size, align, &is_zero);
+        block = extents_take(extents_for(size, align), size, align, &is_zero);
     }
     mutex_unlock(&blocks.mutex);
     if (block != NULL && zero && !is_zero) {
@@ -236,7 +256,12 @@ void blocks_set_sample(void *block, uint32_t sample)
 /* Huge blocks are not kept: each would be the whole cache, and its user pays for pages anyway. */
 static void cache_bound(struct extents *extents)
 {
-    (void)cache_shrink(extents, extents == &blocks.huge ? 0 : blocks.cache_bytes_max);
+    uint64_t medium_max = blocks.cache_bytes_max / MEDIUM_CACHE_PART;
+    uint64_t bytes_max = blocks.cache_bytes_max - medium_max;
+    if (extents != &blocks.large) {
+        bytes_max = extents == &blocks.medium ? medium_max : 0;
+    }
+    (void)cache_shrink(extents, bytes_max);
 }
 
 static void extent_give(const void *block, bool clean)
@@ -327,7 +352,7 @@ static bool pages_move(void *from, size_t bytes, void *to)
 static void *extent_relocate(void *block, size_t old_bytes, size_t size, uint32_t *sample)
 {
     size_t room = size + size / GROWTH_PART;
-    struct extents *extents = extents_for(size);
+    struct extents *extents = extents_for(size, 1);
     bool zero = false;
     void *moved = extents->moves >= MOVES_MAX ? NULL : extents_take(extents, room, 1, &zero);
     if (moved == NULL) {
@@ -355,7 +380,7 @@ static void *extent_resize(void *block, size_t size, uint32_t *sample)
     if (place == NULL) {
         return NULL;
     }
-    bool same_area = extents == extents_for(size);
+    bool same_area = extents == extents_for(size, 1);
     if (same_area && extents_resize(extents, extents_find(extents, block), size)) {
         *sample = *place;
         *place = BLOCKS_NO_SAMPLE;
@@ -403,6 +428,7 @@ uint64_t blocks_trim(void)
     uint64_t trimmed = (uint64_t)blocks.slots.warm_count << RANGE_PAGE_SHIFT;
     slots_trim(&blocks.slots);
     trimmed -= (uint64_t)blocks.slots.warm_count << RANGE_PAGE_SHIFT;
+    trimmed += cache_shrink(&blocks.medium, 0);
     trimmed += cache_shrink(&blocks.large, 0);
     trimmed += cache_shrink(&blocks.huge, 0);
     mutex_unlock(&blocks.mutex);
@@ -421,12 +447,15 @@ void blocks_stats(struct blocks_stats *stats)
     *stats = (struct blocks_stats){
         .reserved_bytes = blocks.reserved_bytes,
         .table_bytes = slots->table.open_bytes + blocks.records.table.open_bytes +
-                       blocks.large.tags.open_bytes + blocks.huge.tags.open_bytes,
+                       blocks.medium.tags.open_bytes + blocks.large.tags.open_bytes +
+                       blocks.huge.tags.open_bytes,
         .small_page_bytes = (uint64_t)slots->used_pages << RANGE_PAGE_SHIFT,
         .used_bytes = slots->block_bytes +
+                      granule_bytes(&blocks.medium, blocks.medium.live_granules) +
                       granule_bytes(&blocks.large, blocks.large.live_granules) +
                       granule_bytes(&blocks.huge, blocks.huge.live_granules),
         .cached_bytes = ((uint64_t)slots->warm_count << RANGE_PAGE_SHIFT) +
+                        granule_bytes(&blocks.medium, blocks.medium.dirty_granules) +
                         granule_bytes(&blocks.large, blocks.large.dirty_granules) +
                         granule_bytes(&blocks.huge, blocks.huge.dirty_granules),
     };

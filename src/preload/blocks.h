@@ -2,8 +2,8 @@
  * The memory of sampled blocks: one reservation of address space, so that free() tells a sampled
  * block from all others by one comparison, and where its sample is kept by arithmetic.
  *
- *   | boot | small blocks | large blocks | huge blocks |   blocks_range
- *   | their tables                                     |
+ *   | boot | small blocks | medium blocks | large blocks | huge blocks |   blocks_range
+ *   | their tables                                                     |
  *
  * boot serves what is allocated before the functions below ours are known; it is never freed.
  */

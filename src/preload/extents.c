@@ -1,5 +1,7 @@
 #include "preload/extents.h"
 
+#include <string.h>
+
 #include "base/golden.h"
 
 GOLDEN_LAYOUT(struct extent, 28, 0, 0, first, count, next, previous, sample, newer, state,
@@ -446,13 +448,31 @@ uint32_t extents_to_clean(struct extents *extents, uint64_t bytes_max)
     return id;
 }
 
+/* Whole pages go back to the system; what shares a page with other runs is filled with zeros. */
+static bool bytes_clean(char *start, size_t bytes)
+{
+    char *end = start + bytes;
+    char *pages = start + (-(uintptr_t)start & (RANGE_PAGE_BYTES - 1));
+    char *pages_end = end - ((uintptr_t)end & (RANGE_PAGE_BYTES - 1));
+    if (pages >= pages_end) {
+        memset(start, 0, bytes);
+        return true;
+    }
+    if (range_clean(pages, (size_t)(pages_end - pages)) != 0) {
+        return false;
+    }
+    memset(start, 0, (size_t)(pages - start));
+    memset(pages_end, 0, (size_t)(end - pages_end));
+    return true;
+}
+
 bool extents_clean(const struct extents *extents, uint32_t id)
 {
     const struct extent *extent = extents_at(extents, id);
     char *start = extent_memory(extents, extent);
     size_t bytes = extent_bytes(extents, extent);
     if (extent->moves == 0) {
-        return range_clean(start, bytes) == 0;
+        return bytes_clean(start, bytes);
     }
     return range_renew(&extents->memory, start, bytes) == 0;
 }
@@ -467,7 +487,8 @@ static void extents_close_end(struct extents *extents)
     bin_remove(extents, last);
     extents->granule_end = extents_at(extents, last)->first;
     record_give(extents->records, last);
-    range_close(&extents->memory, (size_t)extents->granule_end << extents->granule_shift);
+    range_close(&extents->memory,
+                whole_pages((size_t)extents->granule_end << extents->granule_shift));
 }
 
 void extents_cleaned(struct extents *extents, uint32_t id, bool clean)

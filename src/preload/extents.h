@@ -1,7 +1,7 @@
 /*
- * Large sampled blocks: runs of granules (pages, or 2 MiB where the system's huge pages are wanted)
- * in one range. Each run, in use or free, has a record, which the numbers of its first and last
- * granule lead to.
+ * Large sampled blocks: runs of granules (a part of a page, a page, or 2 MiB where the system's
+ * huge pages are wanted) in one range. Each run, in use or free, has a record, which the numbers of
+ * its first and last granule lead to.
  *
  * Free runs are dirty (still resident) or clean (given back, zero). Dirty ones are used first, so
  * that a program which frees and allocates buffers pays no page faults; beyond a bound the oldest
