@@ -17,15 +17,15 @@
 #define HUGE_BYTES           ((size_t)1 << 40)
 #define SHIFT_MAX            6 /* 4 GiB and 16 GiB are the least that is of use */
 #define MEDIUM_GRANULE_SHIFT 8
-#define MEDIUM_BLOCK_MAX     ((size_t)64 << 10) /* from here on rounding to pages wastes little */
+#define MEDIUM_BLOCK_MAX     ((size_t)64 << 10) /* above, rounding to pages wastes little */
 #define MEDIUM_CACHE_PART    8
 #define HUGE_GRANULE_SHIFT   21
-#define HUGE_BLOCK_MIN       ((size_t)32 << 20) /* rounding to 2 MiB wastes little from here on */
+#define HUGE_BLOCK_MIN       ((size_t)32 << 20) /* from here on, 2 MiB are a small part */
 #define WARM_PAGES_MAX       256
 #define CACHE_BYTES_MAX      ((uint64_t)32 << 20)
-#define MOVE_BYTES_MIN       ((size_t)256 << 10) /* from here on moving pages is cheaper than bytes */
+#define MOVE_BYTES_MIN       ((size_t)256 << 10) /* from here on pages are moved, not bytes */
 #define MOVES_MAX            4096 /* each is up to two more mappings of the process */
-#define GROWTH_PART          8 /* a block that had to move gets an eighth of its size to grow into */
+#define GROWTH_PART          8    /* what had to move gets an eighth to grow into */
 
 static struct {
     struct mutex mutex;
