@@ -529,6 +529,7 @@ static void body(struct bench *bench)
     }
     measure_churn(bench, &sizes[0], 1, "gate, 10 k keys: churn at a full budget");
     measure_churn(bench, &sizes[1], 1, "gate, 1 M keys: churn at a full budget");
+    measure_churn(bench, &sizes[2], 1, "gate, 10 M keys: churn at a full budget");
     measure_churn(bench, &sizes[1], 10, "gate, 1 M keys: churn at ten times the budget");
 }
 

@@ -2,7 +2,7 @@
  * Asking the gate. The usual case, a key that has a place in its home line, is one line long in
  * every sense; all else is out of the way.
  *
- * Two lines are locked in the order of their numbers, and any further one is only tried, so nobody
+ * Who holds a line waits only for one of a higher number, and merely tries all others, so nobody
  * waits in a circle. A key is looked for in its other line with both locked, and moved with both
  * locked, so it is never missed on its way and never entered twice.
  */
@@ -166,23 +166,26 @@ static void count(_Atomic uint64_t *counter)
 }
 
 /*
- * As pair_make_room. While a part of the gate is so full that this was in vain BARREN_MAX times on
- * end, only one in BARREN_TRY goes to the trouble.
+ * As pair_make_room. While fewer than a fifth of the tries in this part of the gate make room, one
+ * in BARREN_TRY is enough: the gate is full, and who floods it should not cost ten lines each time.
  */
 static struct held_line *pair_try_room(const struct ask *ask, struct held_line *home,
                                        struct held_line *other, uint32_t *way)
 {
     struct gate_stripe *stripe = ask_stripe(ask);
-    uint64_t barren = atomic_load_explicit(&stripe->barren_count, memory_order_relaxed);
-    struct held_line *place = NULL;
-    if (barren < BARREN_MAX || barren % BARREN_TRY == 0) {
-        place = pair_make_room(ask, home, other, way);
+    uint64_t barren = atomic_load_explicit(&stripe->barren_level, memory_order_relaxed);
+    if (barren == BARREN_MAX && (ask->tag >> 16) % BARREN_TRY != 0) {
+        return NULL;
     }
+    struct held_line *place = pair_make_room(ask, home, other, way);
     if (place != NULL) {
         count(&stripe->moved_count);
+        barren = barren > 4 ? barren - 4 : 0;
+    } else {
+        barren = barren < BARREN_MAX ? barren + 1 : BARREN_MAX;
     }
-    atomic_store_explicit(&stripe->barren_count, place != NULL ? 0 : barren + 1,
-                          memory_order_relaxed);
+    /* A level that another thread changed meanwhile is as good as this one. */
+    atomic_store_explicit(&stripe->barren_level, barren, memory_order_relaxed);
     return place;
 }
 

@@ -35,11 +35,11 @@ struct gate_stripe {
     _Atomic uint64_t full_count;
     _Atomic uint64_t full_refused_count;
     _Atomic uint64_t moved_count;
-    _Atomic uint64_t barren_count; /* since room was last made */
+    _Atomic uint64_t barren_level; /* how seldom room could be made of late */
     uint64_t apart[4];
 };
 GOLDEN_LAYOUT(struct gate_stripe, 64, 0, 0, full_count, full_refused_count, moved_count,
-              barren_count, apart);
+              barren_level, apart);
 
 struct slu_gate {
     struct gate_line *lines;
