@@ -21,7 +21,8 @@
  * as seeded fingerprints, so one that was never missing is taken for another with probability 5e-14
  * or missing_max x 2^-62, whichever is greater. The window is four Bloom filters that take turns,
  * a quarter of the span each; it holds more keys in the same memory and gives false positives at
- * `window_rate`. Both hold a key for three quarters of the span at least and for the span at most.
+ * `window_rate`. Both hold a key for the span at most, and for three quarters of it at least unless
+ * too many come.
  *
  * Time is any monotonic nanosecond count, slu_clock_monotonic_ns where callers wait. A time older
  * than the newest one seen is taken as that one; a jump over the span empties the memory.
@@ -63,7 +64,7 @@ struct slu_guard_options {
     uint64_t span_ns;     /* how long a key is missing at most, SLU_GUARD_SPAN_MIN_NS or more */
     uint64_t lease_ns;    /* how long a leader has to answer before another caller takes its
                               place, above 0; SLU_GUARD_LEASE_NEVER: for ever */
-    uint32_t missing_max; /* known-missing keys, 1 to SLU_GUARD_KEYS_MAX; 11.4 bytes each */
+    uint32_t missing_max; /* known-missing keys, 1 to SLU_GUARD_KEYS_MAX; 12.2 bytes each */
     uint32_t flight_max;  /* keys asked for at the same time, 1 to SLU_GUARD_FLIGHT_MAX */
     uint32_t waiter_max;  /* callers blocked at the same time, up to SLU_GUARD_WAITER_MAX */
     enum slu_guard_full full;
@@ -135,9 +136,9 @@ SLU_API void slu_guard_destroy(struct slu_guard **guard);
  * Begin to look for a key, as shown above.
  *
  * ticket   written with SLU_GUARD_LEADER and SLU_GUARD_FOLLOWER
- * Cost     MISSING: one hash of the key, two cache lines, no lock. LIKELY_MISSING: four or eight
- *          lines more. Otherwise a lock as well, and constant work. 64 times in a span, a lock and
- *          the emptying of a filter at worst
+ * Cost     MISSING: one hash of the key and one or two cache lines, no lock. LIKELY_MISSING: four
+ *          to eight lines more. Otherwise a lock as well, and constant work. The first call in each
+ *          64th of the span takes the lock in any case
  * Threads  any
  */
 SLU_API SLU_MUST_USE enum slu_guard_answer slu_guard_begin(struct slu_guard *guard, uint64_t now_ns,
@@ -147,7 +148,7 @@ SLU_API SLU_MUST_USE enum slu_guard_answer slu_guard_begin(struct slu_guard *gua
 /*
  * What is remembered of a key: SLU_GUARD_MISSING, SLU_GUARD_LIKELY_MISSING or SLU_GUARD_UNKNOWN.
  *
- * Cost     as slu_guard_begin, without a lock for any key
+ * Cost     as slu_guard_begin, with the same lock 64 times in a span and no other
  * Threads  any
  */
 SLU_API SLU_MUST_USE enum slu_guard_answer slu_guard_check(struct slu_guard *guard, uint64_t now_ns,
@@ -168,7 +169,8 @@ enum slu_guard_outcome {
  * Returns  0; -ESTALE if the ticket leads no more: the lease was over and another took its place,
  *          or it has finished before. Nothing is remembered then.
  * Cost     a lock and constant work, with a system call for each of eight followers at most: each
- *          follower wakes eight more. Allocates nothing
+ *          follower wakes eight more. With a window, the emptying of a filter four times in a span,
+ *          or after each quarter of window_key_max. Allocates nothing
  * Threads  any; of several finishes of one ticket, the first counts
  */
 SLU_API SLU_MUST_USE int slu_guard_finish(struct slu_guard *guard, uint64_t now_ns,

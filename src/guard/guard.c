@@ -267,7 +267,6 @@ static void guard_remember(struct slu_guard *guard, uint64_t hash)
         guard->counts.passed_over_count++;
     } else if (!room) {
         stamp_set_replace(&guard->missing, hash, tick);
-        guard->counts.replaced_count++;
     }
     if (guard->window_refuses || !again) {
         filter_window_add(&guard->window, hash, tick);
@@ -378,6 +377,7 @@ void slu_guard_stats(struct slu_guard *guard, struct slu_guard_stats *out)
     out->waiting_count = guard->flights.waiting_count;
     out->takeover_count = guard->flights.takeover_count;
     out->leader_count += guard->flights.takeover_count;
+    out->replaced_count = guard->missing.replaced_count;
     out->window_early_count = guard->window.early_count;
     mutex_unlock(&guard->lock);
 }
