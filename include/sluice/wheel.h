@@ -5,7 +5,8 @@
  * handle, runs its callback once and is gone; from within its callback it may be armed again under
  * the same handle. It never runs before its time, and, where slu_wheel_advance is called in time,
  * less than one tick after it. Timers of one tick run in any order, those of different ticks in the
- * order of time, also when the clock jumps.
+ * order of time, also when the clock jumps; but what a callback armed to be due at once comes first
+ * in the next call, whatever its tick.
  *
  * Time is any monotonic nanosecond count that the caller passes in; it may pass from UINT64_MAX to
  * 0. A time up to SLU_WHEEL_AHEAD_MAX_NS after the wheel's own is later, every other one is
@@ -60,8 +61,8 @@ struct slu_wheel_options {
  * Returns  0; -EINVAL for an option outside its range; -EDQUOT if the budget does not hold it;
  *          -ENOMEM
  * Owner    the caller, until slu_wheel_destroy; the budget must outlive it
- * Cost     one allocation: 40 bytes a timer, 56 for each of attached_max, and at most 13 KiB; a
- *          timer's memory is first touched when it is added
+ * Cost     one allocation: 40 bytes a timer, 56 for each of attached_max, and at most 13 KiB, or 92
+ *          KiB from 16,384 timers on; a timer's memory is first touched when it is added
  */
 SLU_API SLU_MUST_USE int slu_wheel_create(struct slu_budget *budget,
                                           const struct slu_wheel_options *options,
@@ -75,10 +76,10 @@ SLU_API void slu_wheel_destroy(struct slu_wheel **wheel);
 /*
  * Have `run(wheel, timer, now, arg)` called once `delay_ns` have passed since `now_ns`.
  *
- * delay_ns  0: on the next tick, but never within the same slu_wheel_advance; SLU_WHEEL_NEVER: not
- *           until the timer is reset
+ * delay_ns  0: on the next tick; SLU_WHEEL_NEVER: not until the timer is reset. What a callback
+ *           arms runs in a later slu_wheel_advance than its own, even if it is due.
  * Returns   0; -EINVAL without a function; -EDQUOT when timers_max timers are there (counted)
- * Cost      constant, three cache lines; allocates nothing
+ * Cost      constant, five cache lines; allocates nothing
  * Threads   one at a time for each wheel
  */
 SLU_API SLU_MUST_USE int slu_wheel_add(struct slu_wheel *wheel, uint64_t now_ns, uint64_t delay_ns,
@@ -89,7 +90,7 @@ SLU_API SLU_MUST_USE int slu_wheel_add(struct slu_wheel *wheel, uint64_t now_ns,
  *
  * Returns  0; -ESTALE if it has run, or was stopped before. Within its own callback it is still
  *          there until it has been stopped.
- * Cost     constant, four cache lines; allocates nothing
+ * Cost     constant, five cache lines; allocates nothing
  * Threads  as slu_wheel_add
  */
 SLU_API int slu_wheel_stop(struct slu_wheel *wheel, slu_timer_id timer);
@@ -101,7 +102,7 @@ SLU_API int slu_wheel_stop(struct slu_wheel *wheel, slu_timer_id timer);
  *
  * delay_ns  as slu_wheel_add
  * Returns   0; -ESTALE if it has run, or was stopped
- * Cost      constant, five cache lines; allocates nothing
+ * Cost      constant, six cache lines; allocates nothing
  * Threads   as slu_wheel_add
  */
 SLU_API SLU_MUST_USE int slu_wheel_reset(struct slu_wheel *wheel, slu_timer_id timer,
@@ -133,7 +134,7 @@ SLU_API SLU_MUST_USE int slu_wheel_attach(struct slu_wheel *wheel, slu_timer_id 
  * A unit of work is one timer that comes, is moved from a level of the wheel to a lower one, or is
  * given back after its scope was cancelled. A
  * timer that is added and left alone is moved at most SLU_WHEEL_LEVELS_MAX - 1 times before it
- * runs: with ticks of 1 ms, at most once for a delay of a second, three times for 5 minutes.
+ * runs: with ticks of 1 ms, at most twice for a delay of a second, four times for 5 minutes.
  *
  * now_ns    older than the newest time seen: only what is left over is done
  * work_max  UINT32_MAX for all; with 0 nothing is done

@@ -37,27 +37,29 @@ struct plan {
     struct layout layout;
     struct slu_pool_options pool_options;
     struct pool_parts pool;
-    size_t nodes_at;
     size_t attachments_at;
     uint32_t tick_bits;
     uint32_t level_count;
+    uint32_t chain_bits;
+    uint32_t head_count;
 };
 
 static struct plan plan_of(const struct slu_wheel_options *options)
 {
     struct plan plan = {
-        .pool_options = {.record_bytes = sizeof(struct timer_call),
-                         .align_bytes = sizeof(struct timer_call),
+        .pool_options = {.record_bytes = sizeof(struct timer),
+                         .align_bytes = sizeof(struct timer),
                          .capacity = options->timers_max},
         .tick_bits = 63 - (uint32_t)__builtin_clzll(options->tick_ns),
+        .chain_bits = options->timers_max < CHAIN_TIMERS_MIN ? 0 : CHAIN_BITS_LARGE,
     };
     plan.level_count = (64 - plan.tick_bits + LEVEL_BITS - 1) / LEVEL_BITS;
-    size_t node_count =
-        (size_t)options->timers_max + (size_t)plan.level_count * LEVEL_SLOT_COUNT + LIST_COUNT;
+    plan.head_count = (plan.level_count * LEVEL_SLOT_COUNT + LIST_COUNT) << plan.chain_bits;
     (void)layout_add(&plan.layout, 1, sizeof(struct slu_wheel), GOLDEN_LINE_BYTES);
     plan.pool = pool_plan(&plan.layout, &plan.pool_options);
-    plan.nodes_at =
-        layout_add(&plan.layout, node_count, sizeof(struct timer_node), GOLDEN_LINE_BYTES);
+    /* Behind the records without a gap, since these are a multiple of its alignment. */
+    (void)layout_add(&plan.layout, plan.head_count, sizeof(struct timer_node),
+                     sizeof(struct timer_node));
     plan.attachments_at = layout_add(&plan.layout, options->attached_max, sizeof(struct attachment),
                                      _Alignof(struct attachment));
     return plan;
@@ -67,16 +69,16 @@ static void wheel_init(struct slu_wheel *wheel, const struct plan *plan,
                        const struct slu_wheel_options *options)
 {
     unsigned char *block = (unsigned char *)wheel;
-    wheel->nodes = (void *)(block + plan->nodes_at);
+    wheel->nodes = (void *)(block + plan->pool.records_at);
     wheel->tick = options->start_ns >> plan->tick_bits;
     wheel->tick_mask = UINT64_MAX >> plan->tick_bits;
     wheel->tick_bits = plan->tick_bits;
     wheel->level_count = plan->level_count;
-    wheel->slots_at = options->timers_max;
-    wheel->lists_at = options->timers_max + plan->level_count * LEVEL_SLOT_COUNT;
+    wheel->heads_at = timer_node(options->timers_max);
+    wheel->chain_bits = plan->chain_bits;
     pool_init(&wheel->pool, wheel, plan->pool, &plan->pool_options);
     attachments_init(wheel, (void *)(block + plan->attachments_at), options->attached_max);
-    for (uint32_t head = wheel->slots_at; head < wheel->lists_at + LIST_COUNT; head++) {
+    for (uint32_t head = wheel->heads_at; head < wheel->heads_at + plan->head_count; head++) {
         wheel->nodes[head].next = head;
         wheel->nodes[head].previous = head;
     }
@@ -125,35 +127,38 @@ void slu_wheel_destroy(struct slu_wheel **wheel)
 
 void timer_file(struct slu_wheel *wheel, uint32_t timer, enum wheel_list due)
 {
-    uint64_t tick = wheel->nodes[timer].tick;
+    uint64_t tick = wheel->nodes[timer_node(timer)].tick;
     uint64_t differing = tick ^ wheel->tick;
     if (differing == 0) {
-        node_append(wheel, list_head(wheel, due), timer);
+        timer_append(wheel, list_slot(wheel, due), timer);
         return;
     }
     uint32_t level = (63 - (uint32_t)__builtin_clzll(differing)) / LEVEL_BITS;
     uint32_t slot = (uint32_t)(tick >> level * LEVEL_BITS) % LEVEL_SLOT_COUNT;
-    node_append(wheel, wheel->slots_at + level * LEVEL_SLOT_COUNT + slot, timer);
-    wheel->slots_used[level] |= UINT64_C(1) << slot;
-    wheel->levels_used |= UINT32_C(1) << level;
+    timer_append(wheel, level * LEVEL_SLOT_COUNT + slot, timer);
 }
 
 /* A timer's tick begins when the delay has passed, or up to one tick later. */
 static void timer_arm(struct slu_wheel *wheel, uint32_t timer, uint64_t now_ns, uint64_t delay_ns)
 {
     if (delay_ns >= SLU_WHEEL_AHEAD_MAX_NS) {
-        node_append(wheel, list_head(wheel, LIST_PARKED), timer);
+        timer_append(wheel, list_slot(wheel, LIST_PARKED), timer);
         return;
     }
     uint64_t tick_ns = UINT64_C(1) << wheel->tick_bits;
     uint64_t ahead_ns = wheel_lead_ns(wheel, now_ns) + delay_ns + (tick_ns - 1);
-    wheel->nodes[timer].tick = (wheel->tick + (ahead_ns >> wheel->tick_bits)) & wheel->tick_mask;
+    uint64_t tick = (wheel->tick + (ahead_ns >> wheel->tick_bits)) & wheel->tick_mask;
+    wheel->nodes[timer_node(timer)].tick = tick;
+    if (wheel->advancing && ticks_until(wheel, tick) <= ticks_until(wheel, wheel->target_tick)) {
+        timer_append(wheel, list_slot(wheel, LIST_NEXT), timer);
+        return;
+    }
     timer_file(wheel, timer, LIST_NEXT);
 }
 
 void timer_give(struct slu_wheel *wheel, uint32_t timer)
 {
-    node_unlink(wheel, timer);
+    timer_unlink(wheel, timer);
     int err = slu_pool_give(&wheel->pool, pool_handle(&wheel->pool, timer));
     SLU_ASSERT(err == 0);
 }
@@ -173,7 +178,7 @@ int slu_wheel_add(struct slu_wheel *wheel, uint64_t now_ns, uint64_t delay_ns, s
     if (err != 0) {
         return err;
     }
-    *(struct timer_call *)record = (struct timer_call){run, arg};
+    ((struct timer *)record)->call = (struct timer_call){run, arg};
     timer_arm(wheel, slu_pool_slot(&wheel->pool, id), now_ns, delay_ns);
     *timer = id;
     return 0;
@@ -201,7 +206,7 @@ int slu_wheel_reset(struct slu_wheel *wheel, slu_timer_id id, uint64_t now_ns, u
     if (call_is_attached(call) && attached_is_cancelled(wheel, call)) {
         return -ESTALE;
     }
-    node_unlink(wheel, timer);
+    timer_unlink(wheel, timer);
     timer_arm(wheel, timer, now_ns, delay_ns);
     return 0;
 }

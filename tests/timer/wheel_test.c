@@ -302,9 +302,195 @@ static void a_timer_costs_forty_bytes(void **state)
     assert_true(budget_used(budget) - before <= 13 * 1024);
     slu_wheel_destroy(&wheel);
     wheel = wheel_of(budget, 0, 1, 1000000);
-    assert_true(budget_used(budget) - before <= UINT64_C(40000000) + 16 * 1024);
+    assert_true(budget_used(budget) - before <= UINT64_C(40000000) + 96 * 1024);
     slu_wheel_destroy(&wheel);
     assert_int_equal(budget_used(budget), before);
+    slu_budget_destroy(&budget);
+}
+
+/* Chains lie in turn, so this is about every kind of wheel. */
+static const uint32_t sizes[] = {16, CHAIN_TIMERS_MIN};
+
+struct pair {
+    slu_timer_id other;
+    uint64_t runs;
+};
+
+static void stop_other(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_ns, void *arg)
+{
+    (void)timer;
+    (void)now_ns;
+    struct pair *pair = arg;
+    pair->runs++;
+    assert_int_equal(slu_wheel_stop(wheel, pair->other), 0);
+}
+
+static void a_timer_stops_another_of_its_own_tick(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct slu_budget *budget = budget_of(4 << 20);
+        struct slu_wheel *wheel = wheel_of(budget, 0, TICK, sizes[i]);
+        struct pair pairs[2] = {0};
+        for (int n = 0; n < 2; n++) {
+            int err = slu_wheel_add(wheel, 0, 5 * TICK, stop_other, &pairs[n], &pairs[1 - n].other);
+            assert_int_equal(err, 0);
+        }
+        assert_false(slu_wheel_advance(wheel, 10 * TICK, UINT32_MAX));
+        assert_int_equal(pairs[0].runs + pairs[1].runs, 1);
+        wheel_validate(wheel);
+        slu_wheel_destroy(&wheel);
+        slu_budget_destroy(&budget);
+    }
+}
+
+enum self_act {
+    SELF_STOP,
+    SELF_STOP_AND_ADD, /* which takes the same slot */
+    SELF_RESET,
+    SELF_RESET_AND_STOP,
+    SELF_NEVER,
+    SELF_ACTS,
+};
+
+struct self {
+    enum self_act act;
+    uint64_t runs;
+    uint64_t added_runs;
+};
+
+static void act_on_self(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_ns, void *arg)
+{
+    struct self *self = arg;
+    self->runs++;
+    switch (self->act) {
+    case SELF_STOP:
+    case SELF_STOP_AND_ADD:
+        assert_int_equal(slu_wheel_stop(wheel, timer), 0);
+        assert_int_equal(slu_wheel_stop(wheel, timer), -ESTALE);
+        assert_int_equal(slu_wheel_reset(wheel, timer, now_ns, 0), -ESTALE);
+        if (self->act == SELF_STOP_AND_ADD) {
+            (void)timer_of(wheel, now_ns, TICK, &self->added_runs);
+        }
+        break;
+    case SELF_RESET:
+    case SELF_RESET_AND_STOP:
+        assert_int_equal(slu_wheel_reset(wheel, timer, now_ns, self->runs == 1 ? 0 : SECOND), 0);
+        if (self->act == SELF_RESET_AND_STOP) {
+            assert_int_equal(slu_wheel_stop(wheel, timer), 0);
+        }
+        break;
+    default:
+        assert_int_equal(slu_wheel_reset(wheel, timer, now_ns, NEVER), 0);
+    }
+}
+
+static void a_timer_does_what_it_likes_to_itself(void **state)
+{
+    (void)state;
+    static const uint64_t runs[SELF_ACTS] = {1, 1, 2, 1, 1};
+    static const uint32_t left[SELF_ACTS] = {0, 0, 1, 0, 1};
+    for (int act = 0; act < SELF_ACTS; act++) {
+        struct slu_budget *budget = budget_of(1 << 20);
+        struct slu_wheel *wheel = wheel_of(budget, 0, TICK, 1);
+        struct self self = {.act = (enum self_act)act};
+        slu_timer_id timer = 0;
+        assert_int_equal(slu_wheel_add(wheel, 0, TICK, act_on_self, &self, &timer), 0);
+        (void)slu_wheel_advance(wheel, TICK, UINT32_MAX);
+        assert_int_equal(self.runs, 1);
+        assert_false(slu_wheel_advance(wheel, 2 * TICK, UINT32_MAX));
+        assert_false(slu_wheel_advance(wheel, SECOND / 2, UINT32_MAX));
+        assert_int_equal(self.runs, runs[act]);
+        assert_int_equal(self.added_runs, act == SELF_STOP_AND_ADD);
+        struct slu_wheel_stats stats;
+        slu_wheel_stats(wheel, &stats);
+        assert_int_equal(stats.timer_count, left[act]);
+        wheel_validate(wheel);
+        slu_wheel_destroy(&wheel);
+        slu_budget_destroy(&budget);
+    }
+}
+
+static void arm_at_once(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_ns, void *arg)
+{
+    ++*(uint64_t *)arg;
+    assert_int_equal(slu_wheel_reset(wheel, timer, now_ns, 0), 0);
+}
+
+static void a_timer_that_is_due_again_waits_for_the_next_advance(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(1 << 20);
+    struct slu_wheel *wheel = wheel_of(budget, 0, TICK, 1);
+    uint64_t runs = 0;
+    slu_timer_id timer = 0;
+    assert_int_equal(slu_wheel_add(wheel, 0, 0, arm_at_once, &runs, &timer), 0);
+    for (uint64_t n = 1; n <= 10; n++) {
+        assert_int_equal(slu_wheel_timeout_ms(wheel, 100 * TICK), 0);
+        assert_true(slu_wheel_advance(wheel, 100 * TICK, UINT32_MAX));
+        assert_int_equal(runs, n);
+    }
+    slu_wheel_destroy(&wheel);
+    slu_budget_destroy(&budget);
+}
+
+#define HERD 1000
+
+static void a_herd_is_seen_to_in_slices_of_the_work_allowed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct slu_budget *budget = budget_of(4 << 20);
+        struct slu_wheel *wheel = wheel_of(budget, 0, TICK, i == 0 ? HERD : CHAIN_TIMERS_MIN);
+        uint64_t runs = 0;
+        uint64_t calls = 0;
+        for (uint64_t n = 0; n < HERD; n++) { /* all in one slot of a high level */
+            (void)timer_of(wheel, 0, ((UINT64_C(1) << 34) + n * 61) * TICK, &runs);
+        }
+        assert_false(slu_wheel_advance(wheel, 0, 0));
+        struct slu_wheel_stats before = {0};
+        bool more = true;
+        while (more) {
+            more = slu_wheel_advance(wheel, (UINT64_C(1) << 35) * TICK, 7);
+            struct slu_wheel_stats after;
+            slu_wheel_stats(wheel, &after);
+            uint64_t work = after.run_count + after.move_count;
+            assert_true(work - before.run_count - before.move_count <= 7);
+            assert_true(!more || work - before.run_count - before.move_count == 7);
+            before = after;
+            calls++;
+        }
+        assert_int_equal(runs, HERD);
+        assert_true(before.move_count <= (uint64_t)HERD * (SLU_WHEEL_LEVELS_MAX - 1));
+        assert_true(calls <= (uint64_t)HERD * SLU_WHEEL_LEVELS_MAX / 7 + 1);
+        slu_wheel_destroy(&wheel);
+        slu_budget_destroy(&budget);
+    }
+}
+
+static void a_timer_moves_as_often_as_its_header_says(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t delay_ns;
+        uint64_t moves;
+    } cases[] = {{SECOND, 2}, {300 * SECOND, 4}, {SLU_WHEEL_AHEAD_MAX_NS - 1, 10}};
+    struct slu_budget *budget = budget_of(1 << 20);
+    for (uint64_t step = 0; step < 300; step++) {
+        for (size_t i = 0; i < 3; i++) {
+            uint64_t start_ns = step * step * step * 7919 * MS;
+            struct slu_wheel *wheel = wheel_of(budget, start_ns, i == 2 ? 1 : MS, 1);
+            uint64_t runs = 0;
+            (void)timer_of(wheel, start_ns, cases[i].delay_ns, &runs);
+            assert_false(slu_wheel_advance(wheel, start_ns + cases[i].delay_ns - 1, UINT32_MAX));
+            assert_false(slu_wheel_advance(wheel, start_ns + cases[i].delay_ns + MS, UINT32_MAX));
+            struct slu_wheel_stats stats;
+            slu_wheel_stats(wheel, &stats);
+            assert_int_equal(runs, 1);
+            assert_true(stats.move_count <= cases[i].moves);
+            slu_wheel_destroy(&wheel);
+        }
+    }
     slu_budget_destroy(&budget);
 }
 
@@ -322,6 +508,11 @@ int main(void)
         cmocka_unit_test(the_next_time_is_exact_when_near_and_a_bound_when_far),
         cmocka_unit_test(a_time_out_in_milliseconds_is_rounded_up),
         cmocka_unit_test(even_the_last_moment_of_time_is_not_never),
+        cmocka_unit_test(a_timer_stops_another_of_its_own_tick),
+        cmocka_unit_test(a_timer_does_what_it_likes_to_itself),
+        cmocka_unit_test(a_timer_that_is_due_again_waits_for_the_next_advance),
+        cmocka_unit_test(a_herd_is_seen_to_in_slices_of_the_work_allowed),
+        cmocka_unit_test(a_timer_moves_as_often_as_its_header_says),
         cmocka_unit_test(impossible_options_are_refused_by_name),
         cmocka_unit_test(a_failed_creation_leaves_nothing_behind),
         cmocka_unit_test(a_timer_costs_forty_bytes),
