@@ -18,13 +18,15 @@ static const char *const places[] = {
     SLUICE_LIBRARY_FOLDER "/" LIBRARY_NAME,
 };
 
+void heap_program_find(char *path, size_t path_bytes)
+{
+    ssize_t len = readlink("/proc/self/exe", path, path_bytes - 1);
+    path[len > 0 ? len : 0] = '\0';
+}
+
 static bool own_folder(char *folder, size_t folder_bytes)
 {
-    ssize_t len = readlink("/proc/self/exe", folder, folder_bytes - 1);
-    if (len <= 0) {
-        return false;
-    }
-    folder[len] = '\0';
+    heap_program_find(folder, folder_bytes);
     char *slash = strrchr(folder, '/');
     if (slash != NULL) {
         *slash = '\0';

@@ -24,6 +24,9 @@ struct heap_setting {
  */
 SLU_MUST_USE int heap_library_find(char *path, size_t path_bytes, struct slu_diag *diag);
 
+/* The path of this program, or "" if /proc does not say. */
+void heap_program_find(char *path, size_t path_bytes);
+
 /*
  * This program's environment with the library in front of LD_PRELOAD, and the settings.
  *

@@ -31,7 +31,8 @@ enum {
     RUN_OUT,
     RUN_EVERY,
     RUN_FILES,
-    RUN_AGES
+    RUN_AGES,
+    RUN_LISTEN
 };
 
 static const struct option options[] = {
@@ -67,12 +68,19 @@ static const struct option options[] = {
                   .letter = 'a',
                   .kind = OPTION_FLAG,
                   .help = "say of what is in use how old it is (label 'age')"},
+    [RUN_LISTEN] = {.name = "listen",
+                    .letter = 'l',
+                    .kind = OPTION_TEXT,
+                    .value_name = "ADDRESS",
+                    .help = "serve /debug/pprof/ inside the program, as 127.0.0.1:6070"},
 };
 
 static const struct example examples[] = {
     {"sluice heap run -- redis-server --port 7777", "sluice-heap.PID.pb.gz when it has ended"},
     {"sluice heap run --every 10s --out /tmp/redis -- redis-server --port 7777",
      "and /tmp/redis.PID.NUMBER.pb.gz for the last 20 times ten seconds"},
+    {"sluice heap run --listen 127.0.0.1:6070 -- redis-server --port 7777",
+     "and meanwhile: go tool pprof -top http://127.0.0.1:6070/debug/pprof/heap"},
     {"sluice heap run --rate 64KiB -- ./build.sh", "eight times as many samples; what a script "
                                                    "starts is profiled too"},
 };
@@ -94,6 +102,7 @@ static int watched_run(struct run *run, struct child_end *end, struct slu_diag *
 {
     const struct option_value *values = run->invocation->values;
     char library[PATH_MAX];
+    char program[PATH_MAX];
     char rate[NUMBER_BYTES];
     char every[NUMBER_BYTES];
     char files[NUMBER_BYTES];
@@ -106,13 +115,17 @@ static int watched_run(struct run *run, struct child_end *end, struct slu_diag *
         {"SLUICE_HEAP_PERIOD", values[RUN_EVERY].given ? every : "0"},
         {"SLUICE_HEAP_FILES", files},
         {"SLUICE_HEAP_AGES", values[RUN_AGES].given ? "1" : "0"},
+        {"SLUICE_HEAP_SYMBOLIZER", program},
+        {"SLUICE_HEAP_LISTEN", values[RUN_LISTEN].text},
     };
+    size_t setting_count = values[RUN_LISTEN].given ? 7 : 6;
     char **environment = NULL;
+    heap_program_find(program, sizeof(program));
     int err = heap_library_find(library, sizeof(library), diag);
     if (err != 0) {
         return err;
     }
-    err = heap_environment_make(library, settings, 5, &environment);
+    err = heap_environment_make(library, settings, setting_count, &environment);
     if (err != 0) {
         return diag_fail(diag, err, "no memory for the environment");
     }

@@ -16,6 +16,7 @@
 #include "preload/heap.h"
 #include "preload/scribe.h"
 #include "preload/hook.h"
+#include "preload/http_server.h"
 #include "preload/modules.h"
 #include "preload/next.h"
 #include "preload/output.h"
@@ -38,6 +39,7 @@ static struct {
     _Atomic bool main_has_begun;
     bool is_interposed;
     bool is_forked;
+    bool is_served; /* or was tried */
     uint64_t samples_at_fork;
 } heap = {.mutex = {PTHREAD_MUTEX_INITIALIZER}};
 
@@ -111,6 +113,25 @@ static int heap_make(void)
     return 0;
 }
 
+/* What needs threads: when main begins, or later at the first start. Called with the mutex. */
+static void services_start(void)
+{
+    scribe_start();
+    if (heap.settings.listen[0] == '\0' || heap.is_served) {
+        return;
+    }
+    heap.is_served = true;
+    struct http_server_options options = {
+        .listen = heap.settings.listen,
+        .anywhere = heap.settings.anywhere != 0,
+        .symbolizer = heap.settings.symbolizer,
+        .profile = hook_profile(),
+        .modules = heap.modules,
+        .start_ns = slu_clock_monotonic_ns(),
+    };
+    http_server_start(&options);
+}
+
 int slu_heap_start(void)
 {
     if (!heap.is_interposed) {
@@ -127,8 +148,8 @@ int slu_heap_start(void)
     } else {
         hook_resume();
     }
-    if (atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
-        scribe_start();
+    if (heap_output() != NULL && atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
+        services_start();
     }
     mutex_unlock(&heap.mutex);
     return err;
@@ -158,7 +179,9 @@ void heap_main_begins(void)
 {
     atomic_store_explicit(&heap.main_has_begun, true, memory_order_relaxed);
     if (heap_output() != NULL) {
-        scribe_start();
+        mutex_lock(&heap.mutex);
+        services_start();
+        mutex_unlock(&heap.mutex);
     }
 }
 
@@ -208,6 +231,7 @@ static void after_fork_child(void)
         modules_after_fork_child(heap.modules);
         output_after_fork_child(heap_output(), now_ns);
         scribe_after_fork_child(now_ns);
+        http_server_after_fork_child();
     }
     mutex_init(&heap.mutex);
     atomic_store_explicit(&heap.process, getpid(), memory_order_relaxed);

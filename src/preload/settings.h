@@ -24,8 +24,11 @@ struct settings {
     uint64_t files_max; /* of the ring */
     uint64_t signal;    /* 0: none */
     uint64_t ages;
-    uint64_t seed;               /* 0: a random one */
-    char out[SETTINGS_TEXT_MAX]; /* what the names of files begin with */
+    uint64_t seed;                      /* 0: a random one */
+    uint64_t anywhere;                  /* 1: pages also where others reach them */
+    char out[SETTINGS_TEXT_MAX];        /* what the names of files begin with */
+    char listen[SETTINGS_TEXT_MAX];     /* where the pages are; "": there are none */
+    char symbolizer[SETTINGS_TEXT_MAX]; /* the program `sluice`, for names in them; or "" */
 };
 
 /*

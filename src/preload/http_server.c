@@ -1,0 +1,405 @@
+#include "preload/http_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sluice/clock.h>
+
+#include "preload/http_address.h"
+#include "preload/http_pages.h"
+#include "preload/http_request.h"
+#include "preload/own_thread.h"
+#include "preload/pages.h"
+#include "preload/said.h"
+#include "profile/profile.h"
+
+#define CONNECTIONS_MAX 8
+#define BACKLOG         16
+#define STACK_BYTES     ((size_t)128 << 10)
+#define REQUEST_NS      UINT64_C(5000000000)  /* for a request to come whole */
+#define ANSWER_NS       UINT64_C(30000000000) /* for an answer to be taken */
+#define SECOND_NS       UINT64_C(1000000000)
+#define HEAD_BYTES      512
+#define OWN_FILE_MIN    500 /* what programs do with low numbers, close them or count on them */
+
+struct connection {
+    int socket; /* -1: free */
+    bool waits; /* for the second moment of a difference */
+    uint64_t due_ns;
+    struct http_page page;
+    bool head_only;
+    size_t len;
+    char bytes[HTTP_HEAD_BYTES_MAX];
+};
+
+struct http_server {
+    struct http_pages *pages;
+    const struct profile *profile;
+    int listener;
+    struct stat identity; /* of the listener: a program may close it, and reuse its number */
+    void *snapshot_block; /* of the one difference that is being waited for; NULL: none */
+    const struct profile_snapshot *snapshot;
+    uint64_t snapshot_ns;
+    struct connection connections[CONNECTIONS_MAX];
+};
+
+/* The one that runs, for the child of fork. */
+static struct http_server *server;
+
+static void connection_close(struct http_server *http, struct connection *connection)
+{
+    if (connection->waits) {
+        (void)munmap(http->snapshot_block, profile_snapshot_bytes(http->profile));
+        http->snapshot_block = NULL;
+    }
+    close(connection->socket);
+    connection->socket = -1;
+    connection->waits = false;
+}
+
+/* Send all of it in time, or not at all. */
+static bool bytes_send(int socket, const char *bytes, size_t len, uint64_t deadline_ns)
+{
+    while (len > 0) {
+        ssize_t sent = send(socket, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+            continue;
+        }
+        uint64_t now_ns = slu_clock_monotonic_ns();
+        struct pollfd writable = {.fd = socket, .events = POLLOUT};
+        if (errno != EAGAIN || now_ns >= deadline_ns ||
+            poll(&writable, 1, (int)((deadline_ns - now_ns) / 1000000) + 1) <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool file_send(int socket, int file, uint64_t len, uint64_t deadline_ns)
+{
+    char piece[16384];
+    while (len > 0) {
+        ssize_t got = read(file, piece, len < sizeof(piece) ? (size_t)len : sizeof(piece));
+        if (got <= 0 || !bytes_send(socket, piece, (size_t)got, deadline_ns)) {
+            return false;
+        }
+        len -= (uint64_t)got;
+    }
+    return true;
+}
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Internal Server Error";
+    }
+}
+
+static void refuse(struct http_server *http, struct connection *connection, int status)
+{
+    char head[HEAD_BYTES];
+    const char *more = status == 405   ? "Allow: GET, HEAD\r\n"
+                       : status == 503 ? "Retry-After: 1\r\n"
+                                       : "";
+    const char *reason = reason_of(status);
+    int len = snprintf(head, sizeof(head),
+                       "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                       "%sConnection: close\r\n\r\n%s\n",
+                       status, reason, strlen(reason) + 1, more, reason);
+    (void)bytes_send(connection->socket, head, (size_t)len,
+                     slu_clock_monotonic_ns() + SECOND_NS); /* or the client has gone */
+    connection_close(http, connection);
+}
+
+static void answer(struct http_server *http, struct connection *connection)
+{
+    struct http_content content;
+    const struct profile_snapshot *since = connection->waits ? http->snapshot : NULL;
+    if (http_page_make(http->pages, &connection->page, since, http->snapshot_ns, &content) != 0) {
+        refuse(http, connection, 500);
+        return;
+    }
+    char head[HEAD_BYTES];
+    int len = snprintf(head, sizeof(head),
+                       "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %llu\r\n"
+                       "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+                       content.type, (unsigned long long)content.len);
+    uint64_t deadline_ns = slu_clock_monotonic_ns() + ANSWER_NS;
+    if (bytes_send(connection->socket, head, (size_t)len, deadline_ns) && !connection->head_only) {
+        (void)file_send(connection->socket, content.file, content.len, deadline_ns);
+    }
+    close(content.file);
+    connection_close(http, connection);
+}
+
+/* Take the first moment; the second comes after the page's seconds. */
+static void wait_for_difference(struct http_server *http, struct connection *connection)
+{
+    size_t bytes = profile_snapshot_bytes(http->profile);
+    void *block = http->snapshot_block == NULL ? pages_map(bytes) : NULL;
+    if (block == NULL) {
+        refuse(http, connection, 503); /* one at a time */
+        return;
+    }
+    http->snapshot_ns = slu_clock_monotonic_ns();
+    http->snapshot_block = block;
+    http->snapshot = profile_snapshot_take(http->profile, block);
+    connection->waits = true;
+    connection->due_ns = http->snapshot_ns + connection->page.seconds * SECOND_NS;
+}
+
+static void request_take(struct http_server *http, struct connection *connection)
+{
+    struct http_request request;
+    int err = http_request_read((struct slu_bytes){connection->bytes, connection->len}, &request);
+    if (err == -EAGAIN) {
+        return;
+    }
+    int status = err == 0          ? http_page_find(&request, &connection->page)
+                 : err == -ENOBUFS ? 431
+                                   : 400;
+    if (status != 200) {
+        refuse(http, connection, status);
+        return;
+    }
+    connection->head_only = request.method == HTTP_HEAD;
+    if (connection->page.seconds > 0) {
+        wait_for_difference(http, connection);
+    } else {
+        answer(http, connection);
+    }
+}
+
+/* What has come, or that the client has gone. */
+static void connection_read(struct http_server *http, struct connection *connection)
+{
+    char ignored[256];
+    bool full = connection->len == sizeof(connection->bytes) || connection->waits;
+    ssize_t got = full ? recv(connection->socket, ignored, sizeof(ignored), MSG_DONTWAIT)
+                       : recv(connection->socket, connection->bytes + connection->len,
+                              sizeof(connection->bytes) - connection->len, MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) {
+        connection_close(http, connection);
+    } else if (got > 0 && !full) {
+        connection->len += (size_t)got;
+        request_take(http, connection);
+    }
+}
+
+static bool listener_is_ours(const struct http_server *http)
+{
+    struct stat now;
+    return fstat(http->listener, &now) == 0 && now.st_dev == http->identity.st_dev &&
+           now.st_ino == http->identity.st_ino;
+}
+
+static void connection_accept(struct http_server *http)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &http->connections[i];
+        if (connection->socket < 0) {
+            int socket = accept4(http->listener, NULL, NULL, SOCK_CLOEXEC);
+            if (socket >= 0) {
+                *connection = (struct connection){.socket = socket,
+                                                  .due_ns = slu_clock_monotonic_ns() + REQUEST_NS};
+            }
+            return;
+        }
+    }
+}
+
+/* Milliseconds until something is due, rounded up; -1 if nothing is. */
+static int timeout_of(const struct http_server *http, uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        const struct connection *connection = &http->connections[i];
+        if (connection->socket >= 0 && connection->due_ns < next_ns) {
+            next_ns = connection->due_ns;
+        }
+    }
+    if (next_ns == UINT64_MAX) {
+        return -1;
+    }
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns) / 1000000) + 1;
+}
+
+static void expire(struct http_server *http, uint64_t now_ns)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &http->connections[i];
+        if (connection->socket >= 0 && connection->due_ns <= now_ns) {
+            if (connection->waits) {
+                answer(http, connection);
+            } else {
+                connection_close(http, connection);
+            }
+        }
+    }
+}
+
+/* One turn: wait for clients, for time, or for both. */
+static void turn(struct http_server *http)
+{
+    struct pollfd polled[CONNECTIONS_MAX + 1];
+    bool has_room = false;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        polled[i] = (struct pollfd){.fd = http->connections[i].socket, .events = POLLIN};
+        has_room |= http->connections[i].socket < 0;
+    }
+    polled[CONNECTIONS_MAX] =
+        (struct pollfd){.fd = has_room ? http->listener : -1, .events = POLLIN};
+    (void)poll(polled, CONNECTIONS_MAX + 1, timeout_of(http, slu_clock_monotonic_ns()));
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (polled[i].fd >= 0 && polled[i].revents != 0) {
+            connection_read(http, &http->connections[i]);
+        }
+    }
+    if (polled[CONNECTIONS_MAX].revents != 0 && listener_is_ours(http)) {
+        connection_accept(http);
+    }
+    expire(http, slu_clock_monotonic_ns());
+}
+
+static void serve(void *context)
+{
+    struct http_server *http = context;
+    while (listener_is_ours(http)) {
+        turn(http);
+    }
+    said_line("the program has closed the socket of the profile's pages");
+    for (;;) {
+        (void)pause(); /* all signals are blocked: the thread has nothing more to do */
+    }
+}
+
+static void listening_said(int listener)
+{
+    struct http_address bound = {.len = sizeof(bound.socket)};
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (getsockname(listener, &bound.socket.any, &bound.len) != 0) {
+        return;
+    }
+    bool is_v6 = bound.socket.any.sa_family == AF_INET6;
+    const void *place =
+        is_v6 ? (const void *)&bound.socket.v6.sin6_addr : (const void *)&bound.socket.v4.sin_addr;
+    (void)inet_ntop(bound.socket.any.sa_family, place, host, sizeof(host)); /* or it stays "?" */
+    said_line("profiles at http://%s%s%s:%u/debug/pprof/", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+              ntohs(is_v6 ? bound.socket.v6.sin6_port : bound.socket.v4.sin_port));
+}
+
+/* A listening socket with a high number, or a negative errno. */
+static int listener_make(const struct http_address *address)
+{
+    int low = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (low < 0) {
+        return -errno;
+    }
+    int high = fcntl(low, F_DUPFD_CLOEXEC, OWN_FILE_MIN);
+    int listener = high >= 0 ? high : low;
+    int reuse = 1;
+    if (high >= 0) {
+        close(low);
+    }
+    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)); /* or bind fails */
+    if (bind(listener, &address->socket.any, address->len) != 0 || listen(listener, BACKLOG) != 0) {
+        int err = -errno;
+        close(listener);
+        return err;
+    }
+    return listener;
+}
+
+static int address_choose(const struct http_server_options *options, struct http_address *address)
+{
+    if (http_address_read(options->listen, address) != 0) {
+        said_line("SLUICE_HEAP_LISTEN=%.60s: not an address such as 127.0.0.1:6070; no pages",
+                  options->listen);
+        return -EINVAL;
+    }
+    if (!address->is_loopback && !options->anywhere) {
+        said_line("SLUICE_HEAP_LISTEN=%.60s: others could read the profile there; if they may, set "
+                  "SLUICE_HEAP_ANYWHERE=1; no pages",
+                  options->listen);
+        return -EACCES;
+    }
+    return 0;
+}
+
+static struct http_server *server_make(const struct http_server_options *options, int listener)
+{
+    struct http_server *http = pages_map(sizeof(*http));
+    void *block = pages_map(http_pages_bytes(options->profile));
+    if (http == NULL || block == NULL || fstat(listener, &http->identity) != 0) {
+        return NULL;
+    }
+    http->profile = options->profile;
+    http->listener = listener;
+    http->pages = http_pages_init(block, options->profile, options->modules, options->symbolizer,
+                                  options->start_ns);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        http->connections[i].socket = -1;
+    }
+    return http;
+}
+
+void http_server_start(const struct http_server_options *options)
+{
+    struct http_address address;
+    if (address_choose(options, &address) != 0) {
+        return;
+    }
+    int listener = listener_make(&address);
+    if (listener < 0) {
+        const char *name = strerrorname_np(-listener);
+        said_line("cannot listen at %.60s: %s; no pages", options->listen,
+                  name == NULL ? "?" : name);
+        return;
+    }
+    struct http_server *http = server_make(options, listener);
+    if (http == NULL || own_thread_start("sluice-http", STACK_BYTES, serve, http) != 0) {
+        said_line("no memory for the profile's pages");
+        close(listener);
+        return;
+    }
+    server = http;
+    listening_said(listener);
+}
+
+void http_server_after_fork_child(void)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (listener_is_ours(server)) {
+        close(server->listener);
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+            if (server->connections[i].socket >= 0) {
+                close(server->connections[i].socket);
+            }
+        }
+    }
+    server = NULL;
+}
