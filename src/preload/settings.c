@@ -50,9 +50,9 @@ static const struct setting table[] = {
     {"SIGNAL", SETTING_SIGNAL, PLACE(signal), 0, 64},
     {"AGES", SETTING_FLAG, PLACE(ages), 0, 1},
     {"SEED", SETTING_COUNT, PLACE(seed), 0, UINT64_MAX},
-    {"ANYWHERE", SETTING_FLAG, PLACE(anywhere), 0, 1},
     {"OUT", SETTING_TEXT, PLACE(out), 0, 0},
     {"LISTEN", SETTING_TEXT, PLACE(listen), 0, 0},
+    {"ANYWHERE", SETTING_FLAG, PLACE(anywhere), 0, 1},
     {"SYMBOLIZER", SETTING_TEXT, PLACE(symbolizer), 0, 0},
 };
 
