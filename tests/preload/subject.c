@@ -152,7 +152,7 @@ static void wait_and_allocate(void)
     puts("ready");
     fflush(stdout);
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (poll(&input, 1, 1) == 0) {
+    while (poll(&input, 1, 1) <= 0) { /* a signal is no end */
         keep(10, 100000);
         drop(10);
     }
