@@ -137,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slu_budget *root = NULL;
     struct run run = {0};
     struct slu_guard_options options = {
-        .span_ns = 64 + (uint64_t)data[0] * 1000,
+        .span_ns = 128 + (uint64_t)data[0] * 1000,
         .lease_ns = 500,
         .missing_max = 8,
         .flight_max = 4,

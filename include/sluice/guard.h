@@ -43,7 +43,7 @@ SLU_BEGIN_DECLS
 struct slu_guard;
 struct slu_scope;
 
-#define SLU_GUARD_SPAN_MIN_NS UINT64_C(64)
+#define SLU_GUARD_SPAN_MIN_NS UINT64_C(128)
 #define SLU_GUARD_KEYS_MAX    ((uint32_t)1 << 30) /* highest missing_max and exempt_max */
 #define SLU_GUARD_FLIGHT_MAX  ((uint32_t)1 << 20) /* highest flight_max */
 #define SLU_GUARD_WAITER_MAX  ((uint32_t)1 << 20) /* highest waiter_max */

@@ -51,7 +51,7 @@ static void bucket_renew(struct stamp_bucket *bucket, uint64_t tick)
     }
     for (unsigned slot = 0; slot < STAMP_SET_SLOTS; slot++) {
         uint64_t entry = entry_load(bucket, slot);
-        if (entry != 0 && tick - stamp_set_entry_tick(before, entry) >= STAMP_SET_TICKS) {
+        if (entry != 0 && !stamp_set_fresh(stamp_set_entry_tick(before, entry), tick)) {
             entry_store(bucket, slot, 0);
         }
     }

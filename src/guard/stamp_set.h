@@ -34,7 +34,10 @@ struct stamp_set {
 };
 GOLDEN_LAYOUT(struct stamp_set, 24, 0, 0, buckets, bucket_count, replaced_count);
 
-/* Functions that change the set are called by one thread at a time, with ticks that do not fall. */
+/*
+ * Functions that change the set are called by one thread at a time, with ticks that do not fall and
+ * are below 2^63.
+ */
 
 /*
  * Reserve the buckets for `capacity` hashes, three quarters of their slots: then fewer than one in
@@ -91,10 +94,22 @@ static inline uint64_t stamp_set_print(uint64_t hash)
     return print != 0 ? print : UINT64_C(1) << 16;
 }
 
-/* The tick of an entry in a bucket that was last changed at `bucket_tick`. */
+/*
+ * The tick of an entry in a bucket that was last changed at `bucket_tick`. A reader that overtakes
+ * a writer may see a later entry beside the old tick: hence the difference has a sign.
+ */
 static inline uint64_t stamp_set_entry_tick(uint64_t bucket_tick, uint64_t entry)
 {
-    return bucket_tick - (uint16_t)(bucket_tick - entry);
+    return bucket_tick + (uint64_t)(int16_t)(entry - bucket_tick);
+}
+
+/*
+ * An entry that is later than the reader's own tick is there as well: ticks are below 2^63, which
+ * SLU_GUARD_SPAN_MIN_NS sees to.
+ */
+static inline bool stamp_set_fresh(uint64_t entry_tick, uint64_t tick)
+{
+    return (int64_t)(tick - entry_tick) < STAMP_SET_TICKS;
 }
 
 /* The entry of a slot if it is that of `print`, else 0. */
@@ -106,9 +121,8 @@ static inline uint64_t stamp_set_match(const struct stamp_bucket *bucket, unsign
 }
 
 /*
- * A reader that sees a bucket's old tick beside a new entry takes the entry for one too old; its
- * owner looks again under the lock. The slots are written out, since compilers leave the loop be,
- * and it costs more than the cache line.
+ * The slots are written out, since compilers leave the loop be, and it costs more than the cache
+ * line.
  */
 static inline bool stamp_set_bucket_has(const struct stamp_bucket *bucket, uint64_t print,
                                         uint64_t tick)
@@ -120,7 +134,7 @@ static inline bool stamp_set_bucket_has(const struct stamp_bucket *bucket, uint6
                      stamp_set_match(bucket, 2, print) | stamp_set_match(bucket, 3, print) |
                      stamp_set_match(bucket, 4, print) | stamp_set_match(bucket, 5, print) |
                      stamp_set_match(bucket, 6, print);
-    return found != 0 && tick - stamp_set_entry_tick(bucket_tick, found) < STAMP_SET_TICKS;
+    return found != 0 && stamp_set_fresh(stamp_set_entry_tick(bucket_tick, found), tick);
 }
 
 /*

@@ -326,7 +326,7 @@ static void forgetting_all_begins_time_anew(void **state)
 static void the_ends_of_time_and_the_shortest_span_are_ordinary(void **state)
 {
     (void)state;
-    static const uint64_t spans_ns[] = {64, 65, 1000, SECOND, UINT64_MAX};
+    static const uint64_t spans_ns[] = {128, 129, 1000, SECOND, UINT64_MAX};
     for (size_t i = 0; i < sizeof(spans_ns) / sizeof(spans_ns[0]); i++) {
         struct slu_budget *budget = budget_of(1 << 20);
         struct slu_guard_options options = options_usual();
@@ -339,6 +339,7 @@ static void the_ends_of_time_and_the_shortest_span_are_ordinary(void **state)
             assert_int_equal(check(guard, times[at], at), SLU_GUARD_MISSING);
             assert_int_equal(check(guard, 0, at), SLU_GUARD_MISSING);
         }
+        assert_int_equal(check(guard, UINT64_MAX, 0), SLU_GUARD_UNKNOWN);
         slu_guard_destroy(&guard);
         budget_end(budget);
     }
@@ -395,25 +396,18 @@ static void impossible_options_are_refused_by_name(void **state)
     (void)state;
     struct slu_guard_options bad[14];
     static const char *words[14] = {
-        "span_ns is 63",
-        "lease_ns is 0",
-        "missing_max is 0",
-        "missing_max is 107374",
-        "flight_max is 0",
-        "flight_max is 1048577",
-        "waiter_max is 1048577",
-        "full is 2",
-        "window_key_max is 687194",
-        "window_rate is 1e-06",
-        "window_rate is 0.6",
-        "window_rate is nan",
-        "exempt_max is 0",
-        "needs a window_key_max",
+        "span_ns is 127",           "lease_ns is 0",
+        "missing_max is 0",         "missing_max is 107374",
+        "flight_max is 0",          "flight_max is 1048577",
+        "waiter_max is 1048577",    "full is 2",
+        "window_key_max is 687194", "window_rate is 1e-06",
+        "window_rate is 0.6",       "window_rate is nan",
+        "exempt_max is 0",          "needs a window_key_max",
     };
     for (size_t i = 0; i < 14; i++) {
         bad[i] = options_refusing(1000, 0.01);
     }
-    bad[0].span_ns = 63;
+    bad[0].span_ns = 127;
     bad[1].lease_ns = 0;
     bad[2].missing_max = 0;
     bad[3].missing_max = SLU_GUARD_KEYS_MAX + 1;

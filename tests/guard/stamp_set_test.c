@@ -95,7 +95,7 @@ static void nearly_all_of_the_capacity_finds_room(void **state)
         for (uint32_t n = 0; n < capacities[i]; n++) {
             refused += !stamp_set_put(&set, test_random_next(&random), 5);
         }
-        assert_in_range(refused, 0, capacities[i] / 1000 + (capacities[i] == 1000 ? 3 : 0));
+        assert_in_range(refused, 0, capacities[i] / 1000 + (capacities[i] >= 50 ? 3 : 0));
         free(set.buckets);
     }
 }
@@ -123,6 +123,29 @@ static void a_full_bucket_refuses_renews_and_replaces_its_oldest(void **state)
     free(set.buckets);
 }
 
+/* The exempt keys depend on it: a key that is exempt stays so while it is forgotten once more. */
+static void a_reader_that_overtakes_a_renewal_sees_the_entry(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start(25);
+    struct stamp_set set;
+    set_make(&set, 1);
+    uint64_t hash = test_random_next(&random);
+    static const uint64_t ticks[] = {0, 63, 64, 65535, 65536, UINT64_C(1) << 40};
+    for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]); i++) {
+        for (uint64_t ahead = 0; ahead < STAMP_SET_TICKS; ahead++) {
+            assert_true(stamp_set_put(&set, hash, ticks[i] + ahead));
+            set.buckets[0].tick = ticks[i]; /* as the reader has seen it before */
+            assert_true(stamp_set_has(&set, hash, ticks[i]));
+            assert_true(stamp_set_has(&set, hash, ticks[i] + ahead));
+            assert_true(stamp_set_has(&set, hash, ticks[i] + ahead + STAMP_SET_TICKS - 1));
+            assert_false(stamp_set_has(&set, hash, ticks[i] + ahead + STAMP_SET_TICKS));
+            stamp_set_clear(&set);
+        }
+    }
+    free(set.buckets);
+}
+
 /* What a hash that was never put may find: 48 bits of 64 in 14 slots are not worth a test by
  * chance, so one that differs in the other 16 bits alone is made to measure. */
 static void another_hash_is_taken_for_it_only_with_the_same_48_bits_in_the_same_bucket(void **state)
@@ -145,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_set_equals_a_list_of_hashes_and_ticks),
         cmocka_unit_test(nearly_all_of_the_capacity_finds_room),
         cmocka_unit_test(a_full_bucket_refuses_renews_and_replaces_its_oldest),
+        cmocka_unit_test(a_reader_that_overtakes_a_renewal_sees_the_entry),
         cmocka_unit_test(
             another_hash_is_taken_for_it_only_with_the_same_48_bits_in_the_same_bucket),
     };
