@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
@@ -252,9 +253,12 @@ __attribute__((constructor)) static void heap_load(int argument_count, char **ar
     (void)argument_count;
     (void)arguments;
     int saved = errno;
+    said_begin();
     next_resolve();
     heap.is_interposed = next_is_interposed();
-    settings_read(&heap.settings, environment);
+    /* A program with more rights than who runs it is not told by that one where to write. */
+    char *nothing[] = {NULL};
+    settings_read(&heap.settings, getauxval(AT_SECURE) != 0 ? nothing : environment);
     atomic_store_explicit(&heap.process, getpid(), memory_order_relaxed);
     hook_stop();
     if (heap.settings.start != 0 && !heap.is_interposed) {

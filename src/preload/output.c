@@ -132,7 +132,9 @@ static int file_replace(struct output *output, const char *path)
     if (len < 0 || (size_t)len >= sizeof(output->temporary)) {
         return -ENAMETOOLONG;
     }
-    int file = open(output->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* In a folder that others may write into, what has this name already may be theirs. */
+    (void)unlink(output->temporary);
+    int file = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) {
         return -errno;
     }

@@ -3,9 +3,33 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_BYTES_MAX 400
+
+static struct {
+    dev_t device;
+    ino_t inode;
+    bool known;
+} stream;
+
+void said_begin(void)
+{
+    struct stat found;
+    stream.known = fstat(STDERR_FILENO, &found) == 0;
+    if (stream.known) {
+        stream.device = found.st_dev;
+        stream.inode = found.st_ino;
+    }
+}
+
+static bool stream_is_the_same(void)
+{
+    struct stat found;
+    return stream.known && fstat(STDERR_FILENO, &found) == 0 && found.st_dev == stream.device &&
+           found.st_ino == stream.inode;
+}
 
 SLU_PRINTF(1, 0) static void line_write(const char *format, va_list arguments)
 {
@@ -13,7 +37,7 @@ SLU_PRINTF(1, 0) static void line_write(const char *format, va_list arguments)
     char line[LINE_BYTES_MAX];
     int begun = snprintf(line, sizeof(line), "sluice-heap: ");
     int len = vsnprintf(line + begun, sizeof(line) - (size_t)begun - 1, format, arguments);
-    if (len >= 0) {
+    if (len >= 0 && stream_is_the_same()) {
         size_t room = sizeof(line) - (size_t)begun - 2;
         size_t end = (size_t)begun + ((size_t)len < room ? (size_t)len : room);
         line[end] = '\n';

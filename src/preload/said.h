@@ -15,6 +15,12 @@ struct said {
     _Atomic bool once;
 };
 
+/*
+ * Remember what standard error is now. A daemon closes it later and may open a file of its own in
+ * its place: from then on nothing is said.
+ */
+void said_begin(void);
+
 /* "sluice-heap: " and the text, as printf; errno is kept. Threads: any; also within a hook. */
 void said_once(struct said *said, const char *format, ...) SLU_PRINTF(2, 3);
 

@@ -365,6 +365,38 @@ class Trouble(Preloaded):
         with open(target, encoding="utf-8") as file:
             self.assertEqual("mine", file.read())
 
+    def test_a_file_in_place_of_standard_error_is_not_written_into(self):
+        path = os.path.join(self.folder, "data")
+        self.run_program(SUBJECT, "daemon", path,
+                         settings={"OUT": os.path.join(self.folder, "none", "out")})
+        self.assertEqual(0, os.path.getsize(path))
+
+    def test_what_others_left_under_the_temporary_name_is_not_written_into(self):
+        theirs = os.path.join(self.folder, "theirs")
+        with open(theirs, "w", encoding="utf-8") as file:
+            file.write("theirs")
+        script = f'ln -s {theirs} {self.folder}/new.$$.part; exec {SUBJECT} errors {self.folder}/new'
+        output = self.run_program("/bin/sh", "-c", script)
+        self.assertEqual("0\n", output)
+        with open(theirs, encoding="utf-8") as file:
+            self.assertEqual("theirs", file.read())
+
+    def test_a_program_with_rights_of_its_own_takes_no_settings(self):
+        if os.geteuid() != 0:
+            raise tap.Skip("giving a program other rights needs root")
+        os.chmod(self.folder, 0o777)
+        program = os.path.join(self.folder, "subject")
+        subprocess.run(["cc", "-I" + os.path.join(ROOT, "include"), "-D_GNU_SOURCE", "-o", program,
+                        os.path.join(ROOT, "tests/preload/subject.c"), LIBRARY,
+                        "-Wl,-rpath," + os.path.dirname(LIBRARY)], check=True)
+        for owner, files in ((0, 1), (65534, 0)):
+            os.chown(program, owner, owner)
+            os.chmod(program, 0o4755)
+            self.run_program(program, "many", "10", preload="", settings={"START": 1})
+            self.assertEqual(files, len(self.files()))
+            for path in self.files():
+                os.remove(path)
+
     def test_wrong_settings_are_told_and_the_program_runs(self):
         self.run_program("/bin/true", settings={"RATE": "never", "COLOUR": "blue"}, says=None)
         self.assertEqual(1, len(self.files()))

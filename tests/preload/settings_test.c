@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "preload/said.h"
 
 #define SAID_MAX 4096
 
@@ -18,6 +19,7 @@ static void read_with(struct settings *settings, char *const *environment, char 
     assert_true(kept >= 0);
     assert_int_equal(dup2(pipes[1], STDERR_FILENO), STDERR_FILENO);
     assert_int_equal(close(pipes[1]), 0);
+    said_begin();
     settings_read(settings, environment);
     assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
     assert_int_equal(close(kept), 0);

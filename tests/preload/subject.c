@@ -13,10 +13,12 @@
  *   subject errors PATH          what slu_heap_write answers
  *   subject maps                 map, remap, unmap, move the break
  *   subject alone                how many threads there are
+ *   subject daemon FILE          with FILE opened in place of standard error
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -177,6 +179,13 @@ static void map(void)
     CHECK(brk(end) == 0 && sbrk(0) == end);
 }
 
+static void daemonize(const char *file)
+{
+    CHECK(close(STDERR_FILENO) == 0);
+    CHECK(open(file, O_WRONLY | O_CREAT, 0600) == STDERR_FILENO);
+    CHECK(slu_heap_write(NULL) < 0); /* which would be told */
+}
+
 static void alone(void)
 {
     DIR *threads = opendir("/proc/self/task");
@@ -213,6 +222,8 @@ int main(int argc, char **argv)
         printf("%d\n", slu_heap_write(argv[2]));
     } else if (strcmp(what, "maps") == 0) {
         map();
+    } else if (strcmp(what, "daemon") == 0) {
+        daemonize(argv[2]);
     } else if (strcmp(what, "alone") == 0) {
         alone();
     } else {
