@@ -510,7 +510,7 @@ static struct outcome simulate(bool pulses)
     struct slu_wheel_options options = {.tick_ns = TICK_NS,
                                         .timers_max = CONNECTIONS * per_connection};
     struct slu_budget_stats empty;
-    struct fleet fleet;
+    struct fleet fleet = {0};
     int err = slu_budget_create(NULL, "bench", UINT64_C(1) << 30, &budget);
     slu_budget_stats(budget, &empty);
     err |= slu_wheel_create(budget, &options, NULL, &wheel);

@@ -14,7 +14,8 @@ struct entry {
     slu_timer_id id;
     uint64_t due_ns; /* the end of the delay; NOT_ARMED for one that never comes */
     bool exists;
-    bool was_due; /* when it was armed: it waits for the next advance */
+    bool was_due;        /* when it was armed: it waits for the next advance */
+    uint64_t armed_call; /* the advance whose callback armed it; 0: no callback did */
 };
 
 struct model {
@@ -28,6 +29,7 @@ struct model {
     uint64_t ran_tick;  /* of the last timer that ran */
     slu_timer_id running;
     uint64_t run_count;
+    uint64_t call_count; /* of slu_wheel_advance */
     bool in_callback;
     bool is_large;       /* the wheel holds more timers than the model */
     uint32_t calls_left; /* callbacks that may still arm timers, so that an advance ends */
@@ -77,6 +79,7 @@ static void entry_arm(struct model *model, struct entry *entry, uint64_t delay_n
     entry->due_ns = base_ns + delay_ns;
     uint64_t passed = model->in_callback ? tick_floor(model, model->latest_ns) : model->ran_tick;
     entry->was_due = tick_ceiling(model, entry->due_ns) <= passed;
+    entry->armed_call = model->in_callback ? model->call_count : 0;
 }
 
 static struct entry *entry_any(struct model *model, bool exists)
@@ -178,6 +181,7 @@ static void model_run(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_
     assert_int_equal(now_ns, wheel_time(model, model->now_ns));
     assert_non_null(entry);
     assert_true(entry->due_ns != NOT_ARMED);
+    assert_true(entry->armed_call != model->call_count);
     uint64_t tick = tick_ceiling(model, entry->due_ns);
     assert_true(tick <= tick_floor(model, model->latest_ns));
     assert_in_order(model, entry->was_due ? 0 : tick);
@@ -247,6 +251,7 @@ static void model_advance(struct model *model, bool in_slices)
         struct slu_wheel_stats was;
         struct slu_wheel_stats is;
         slu_wheel_stats(model->wheel, &was);
+        model->call_count++;
         more = slu_wheel_advance(model->wheel, now_ns, work);
         slu_wheel_stats(model->wheel, &is);
         assert_true(is.run_count - was.run_count + is.move_count - was.move_count <= work);

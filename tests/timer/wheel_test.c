@@ -162,6 +162,32 @@ static void a_clock_that_passes_the_end_of_its_type_goes_on(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void far_timers_on_both_sides_of_the_wrap_come_in_order(void **state)
+{
+    (void)state;
+    static const uint64_t ticks[] = {1, 8, TICK, UINT64_C(1) << 21, SLU_WHEEL_TICK_NS_MAX};
+    uint64_t part_ns = SLU_WHEEL_AHEAD_MAX_NS / 8;
+    struct slu_budget *budget = budget_of(1 << 20);
+    for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]); i++) {
+        uint64_t start_ns = UINT64_MAX - 4 * part_ns;
+        struct slu_wheel *wheel = wheel_of(budget, start_ns, ticks[i], 8);
+        uint64_t runs = 0;
+        for (uint64_t n = 7; n > 0; n--) {
+            (void)timer_of(wheel, start_ns, n * part_ns, &runs);
+        }
+        for (uint64_t n = 1; n < 8; n++) {
+            uint64_t due_ns = start_ns + n * part_ns;
+            assert_true(slu_wheel_next_ns(wheel) - start_ns <= n * part_ns + ticks[i]);
+            assert_false(slu_wheel_advance(wheel, due_ns - 1, UINT32_MAX));
+            assert_int_equal(runs, n - 1);
+            assert_false(slu_wheel_advance(wheel, due_ns + ticks[i], UINT32_MAX));
+            assert_int_equal(runs, n);
+        }
+        slu_wheel_destroy(&wheel);
+    }
+    slu_budget_destroy(&budget);
+}
+
 static void the_farthest_delay_from_the_farthest_lead_is_kept(void **state)
 {
     (void)state;
@@ -504,6 +530,7 @@ int main(void)
         cmocka_unit_test(a_timer_that_never_comes_waits_for_its_reset),
         cmocka_unit_test(a_clock_that_runs_backwards_makes_timers_late_and_never_early),
         cmocka_unit_test(a_clock_that_passes_the_end_of_its_type_goes_on),
+        cmocka_unit_test(far_timers_on_both_sides_of_the_wrap_come_in_order),
         cmocka_unit_test(the_farthest_delay_from_the_farthest_lead_is_kept),
         cmocka_unit_test(the_next_time_is_exact_when_near_and_a_bound_when_far),
         cmocka_unit_test(a_time_out_in_milliseconds_is_rounded_up),
