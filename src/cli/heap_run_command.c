@@ -80,7 +80,7 @@ static const struct example examples[] = {
     {"sluice heap run --every 10s --out /tmp/redis -- redis-server --port 7777",
      "and /tmp/redis.PID.NUMBER.pb.gz for the last 20 times ten seconds"},
     {"sluice heap run --listen 127.0.0.1:6070 -- redis-server --port 7777",
-     "and meanwhile: go tool pprof -top http://127.0.0.1:6070/debug/pprof/heap"},
+     "and meanwhile go tool pprof reads its /debug/pprof/heap"},
     {"sluice heap run --rate 64KiB -- ./build.sh", "eight times as many samples; what a script "
                                                    "starts is profiled too"},
 };

@@ -76,7 +76,8 @@ def the_program_is_as_it_would_be_alone(folder):
 @in_a_folder
 def options_reach_the_profiler(folder):
     os.mkdir(os.path.join(folder, "out"))
-    done = run(folder, SUBJECT, "fork", options=["--rate", "256KiB", "-o", "out/[a]*"])
+    done = run(folder, SUBJECT, "fork", options=["--rate", "256KiB", "-o", "out/[a]*"],
+               SLUICE_HEAP_SAMPLES_PER_SECOND_MAX="0")
     assert done.returncode == 0, done
     paths = profiles(os.path.join(folder, "out"))
     assert len(paths) == 2 and not profiles(folder), paths
