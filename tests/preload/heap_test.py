@@ -375,7 +375,8 @@ class Trouble(Preloaded):
         theirs = os.path.join(self.folder, "theirs")
         with open(theirs, "w", encoding="utf-8") as file:
             file.write("theirs")
-        script = f'ln -s {theirs} {self.folder}/new.$$.part; exec {SUBJECT} errors {self.folder}/new'
+        new = f"{self.folder}/new"
+        script = f"ln -s {theirs} {new}.$$.part; exec {SUBJECT} errors {new}"
         output = self.run_program("/bin/sh", "-c", script)
         self.assertEqual("0\n", output)
         with open(theirs, encoding="utf-8") as file:

@@ -53,7 +53,7 @@ static void a_weight_is_never_below_one_object(void **state)
     assert_int_equal(sampling_weight(UINT64_MAX, 1), ONE_OBJECT);
     assert_int_equal(sampling_weight(UINT64_MAX, SAMPLING_RATE_MAX), ONE_OBJECT);
     for (uint64_t size = 1; size < UINT64_C(1) << 62; size *= 2) {
-        assert_true(sampling_weight(size, 524288) >= ONE_OBJECT);
+        assert_true((double)sampling_weight(size, 524288) >= ONE_OBJECT);
     }
 }
 
