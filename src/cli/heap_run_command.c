@@ -234,7 +234,7 @@ const struct command heap_run_command = {
     .summary = "run a program and record who holds its memory",
     .description =
         "Runs a program, and what it starts, with a sampling heap profiler inside (LD_PRELOAD of "
-        "libsluice-heap.so), at a cost low enough to leave on. Each process writes a profile when "
+        "libsluice-heap.so). Each process writes a profile when "
         "it ends: in use and allocated, bytes and objects by stack, in pprof's format. When the "
         "program has ended, function names and lines are put into the profiles.\n\n"
         "The exit status is the program's; 128 + N if signal N ended it; 3 if it could not be "
