@@ -122,10 +122,7 @@ int slu_bloom_create(struct slu_budget *budget, const struct slu_bloom_options *
     size_t lines_at = bloom_plan(&layout, options);
     size_t block_bytes = 0;
     void *block = NULL;
-    err = layout_size(&layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    err = layout_alloc(&layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err, "a filter for %llu keys at rate %g does not fit budget '%s'",
                          (unsigned long long)options->capacity, options->rate,

@@ -71,10 +71,7 @@ int slu_intern_create(struct slu_budget *budget, const struct slu_intern_options
     struct plan plan = plan_of(options);
     size_t block_bytes = 0;
     void *block = NULL;
-    err = layout_size(&plan.layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    err = layout_alloc(&plan.layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err, "%u strings of %llu bytes together do not fit budget '%s'",
                          options->strings_max, (unsigned long long)options->bytes_max,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct slu_budget;
+
 /* Start with all members zero. */
 struct layout {
     size_t size_bytes;
@@ -23,5 +25,15 @@ size_t layout_add(struct layout *layout, size_t count, size_t item_bytes, size_t
 
 /* Returns 0 with the block's size, or -EOVERFLOW when a part did not fit a size_t. */
 int layout_size(const struct layout *layout, size_t *size_bytes);
+
+/*
+ * Allocate the block from `budget`.
+ *
+ * size_bytes  what it takes, for slu_budget_free; also written, for the refusal's text, when the
+ *             budget does not hold it, and untouched when a part did not fit a size_t
+ * Returns     0; -EOVERFLOW as layout_size; as slu_budget_alloc
+ */
+int layout_alloc(const struct layout *layout, struct slu_budget *budget, size_t *size_bytes,
+                 void **block);
 
 #endif

@@ -92,10 +92,7 @@ int slu_pool_create(struct slu_budget *budget, const struct slu_pool_options *op
     struct pool_parts parts = pool_plan(&layout, options);
     size_t block_bytes = 0;
     void *block = NULL;
-    err = layout_size(&layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    err = layout_alloc(&layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err, "%u records of %u bytes do not fit budget '%s'",
                          options->capacity, options->record_bytes, slu_budget_name(budget));

@@ -34,10 +34,7 @@ int ring_alloc(struct slu_budget *budget, const struct slu_ring_options *options
     size_t slots_at = layout_add(&layout, slot_count, stride_bytes, GOLDEN_LINE_BYTES);
     size_t block_bytes = 0;
     void *block = NULL;
-    int err = layout_size(&layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    int err = layout_alloc(&layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err, "a ring of %u records of %u bytes does not fit budget '%s'",
                          slot_count, options->record_bytes, slu_budget_name(budget));

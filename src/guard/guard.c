@@ -124,10 +124,7 @@ int slu_guard_create(struct slu_budget *budget, const struct slu_guard_options *
     struct plan plan = plan_of(options);
     size_t block_bytes = 0;
     void *block = NULL;
-    err = layout_size(&plan.layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    err = layout_alloc(&plan.layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err,
                          "%llu bytes for missing_max %u, window_key_max %llu and flight_max %u do "

@@ -116,8 +116,7 @@ int slu_gate_create(struct slu_budget *budget, const struct slu_gate_options *op
     struct gate_parts parts = gate_plan(&layout, options, group_count);
     size_t bytes = 0;
     void *block = NULL;
-    err = layout_size(&layout, &bytes);
-    err = err != 0 ? err : slu_budget_alloc(budget, bytes, &block);
+    err = layout_alloc(&layout, budget, &bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err,
                          "no room for a gate of %" PRIu64 " keys, %zu bytes, in budget \"%s\"",

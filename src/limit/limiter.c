@@ -101,9 +101,8 @@ int slu_limiter_create(struct slu_budget *budget, const struct slu_limiter_optio
     size_t bytes = 0;
     (void)layout_add(&layout, 1, sizeof(struct slu_limiter), 64); /* always at 0 */
     size_t times_at = layout_add(&layout, capacity, sizeof(uint64_t), sizeof(uint64_t));
-    err = layout_size(&layout, &bytes);
     void *block = NULL;
-    err = err != 0 ? err : slu_budget_alloc(budget, bytes, &block);
+    err = layout_alloc(&layout, budget, &bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err, "no room for a limiter of %zu bytes in budget \"%s\"", bytes,
                          slu_budget_name(budget));

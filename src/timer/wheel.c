@@ -94,10 +94,7 @@ int slu_wheel_create(struct slu_budget *budget, const struct slu_wheel_options *
     struct plan plan = plan_of(options);
     size_t block_bytes = 0;
     void *block = NULL;
-    err = layout_size(&plan.layout, &block_bytes);
-    if (err == 0) {
-        err = slu_budget_alloc(budget, block_bytes, &block);
-    }
+    err = layout_alloc(&plan.layout, budget, &block_bytes, &block);
     if (err != 0) {
         return diag_fail(diag, err,
                          "%llu bytes for timers_max %u and attached_max %u do not fit budget '%s'",

@@ -83,8 +83,7 @@ int slu_shared_window_create(struct slu_budget *budget,
                                  sizeof(struct shared_slot), 64);
     size_t bytes = SIZE_MAX;
     void *block = NULL;
-    err = layout_size(&layout, &bytes);
-    err = err != 0 ? err : slu_budget_alloc(budget, bytes, &block);
+    err = layout_alloc(&layout, budget, &bytes, &block);
     if (err != 0) {
         return slot_refuse_bytes(budget, bytes, err, diag);
     }

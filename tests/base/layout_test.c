@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include <sluice/budget.h>
+
 #include "harness.h"
 
 static void parts_follow_each_other_at_their_alignment(void **state)
@@ -34,11 +36,40 @@ static void an_overflow_anywhere_is_remembered(void **state)
     }
 }
 
+static void a_block_is_charged_or_nothing_is(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = NULL;
+    struct slu_budget_stats before;
+    struct slu_budget_stats after;
+    assert_int_equal(slu_budget_create(NULL, "layout", 4096, &budget), 0);
+    slu_budget_stats(budget, &before);
+    struct layout layout = {0};
+    (void)layout_add(&layout, 2, 100, 8);
+    size_t size = 0;
+    void *block = NULL;
+    assert_int_equal(layout_alloc(&layout, budget, &size, &block), 0);
+    assert_int_equal(size, 200);
+    slu_budget_free(budget, block, size);
+    block = NULL;
+    (void)layout_add(&layout, 1, 100000, 8);
+    assert_int_equal(layout_alloc(&layout, budget, &size, &block), -EDQUOT);
+    assert_int_equal(size, 100200);
+    (void)layout_add(&layout, SIZE_MAX, 2, 8);
+    assert_int_equal(layout_alloc(&layout, budget, &size, &block), -EOVERFLOW);
+    assert_int_equal(size, 100200);
+    assert_null(block);
+    slu_budget_stats(budget, &after);
+    assert_int_equal(after.used_bytes, before.used_bytes);
+    slu_budget_destroy(&budget);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_follow_each_other_at_their_alignment),
         cmocka_unit_test(an_overflow_anywhere_is_remembered),
+        cmocka_unit_test(a_block_is_charged_or_nothing_is),
     };
     return TEST_RUN("layout", tests);
 }
