@@ -322,7 +322,7 @@ static void late_measure(struct bench *bench, struct slu_budget *budget, const c
     bench_measure(bench, late_round, treap_round, &run, &line.value, &line.peer_value);
     bench_report(bench, line);
     if (distance == 1000) {
-        line.name = "the same, beside a sorted array with a running sum";
+        line.name = "late fold: the same, beside a sorted array with a running sum";
         line.peer = "sorted array";
         bench_measure(bench, late_round, sorted_round, &run, &line.value, &line.peer_value);
         bench_report(bench, line);
@@ -355,7 +355,7 @@ static void memory_and_bulk(struct bench *bench, struct slu_budget *budget)
     must_be_ok(sum_late_create(budget, &options, NULL, &run.late));
     sum_late_stats(run.late, &stats);
     bench_report(bench, (struct bench_line){
-                            .name = "memory beside an item of 8 bytes, any order",
+                            .name = "late fold: memory beside an item of 8 bytes, any order",
                             .value = (double)stats.size_bytes / WINDOW_ITEMS - sizeof(double),
                             .unit = "bytes",
                             .goal_kind = BENCH_AT_MOST,
@@ -363,7 +363,7 @@ static void memory_and_bulk(struct bench *bench, struct slu_budget *budget)
                             .peer = "treap",
                             .peer_value = sizeof(struct treap_node) - sizeof(double)});
     bench_measure(bench, bulk_round, NULL, &run, &bulk_ns, NULL);
-    bench_report(bench, (struct bench_line){.name = "evict 500,000 items in one call",
+    bench_report(bench, (struct bench_line){.name = "late fold: evict 500,000 items in one call",
                                             .value = bulk_ns,
                                             .unit = "ns"});
     sum_late_destroy(&run.late);
@@ -373,12 +373,13 @@ static void fold_late(struct bench *bench)
 {
     struct slu_budget *budget = NULL;
     must_be_ok(slu_budget_create(NULL, "bench", UINT64_C(1) << 30, &budget));
-    late_measure(bench, budget, "in order, window 1 M", 0, 30.0);
-    late_measure(bench, budget, "each item 10 places late, window 1 M", 10, 0.0);
-    late_measure(bench, budget, "each item 1,000 places late, window 1 M", 1000, 90.0);
-    late_measure(bench, budget, "each item 100,000 places late, window 1 M", 100000, 0.0);
-    late_measure(bench, budget, "up to 2,000 places late at random, window 1 M", LATENESS_BOUND,
+    late_measure(bench, budget, "late fold: in order, window 1 M", 0, 30.0);
+    late_measure(bench, budget, "late fold: each item 10 places late, window 1 M", 10, 0.0);
+    late_measure(bench, budget, "late fold: each item 1,000 places late, window 1 M", 1000, 90.0);
+    late_measure(bench, budget, "late fold: each item 100,000 places late, window 1 M", 100000,
                  0.0);
+    late_measure(bench, budget, "late fold: up to 2,000 places late at random, window 1 M",
+                 LATENESS_BOUND, 0.0);
     memory_and_bulk(bench, budget);
     slu_budget_destroy(&budget);
 }

@@ -302,24 +302,27 @@ static void body(struct bench *bench)
 {
     static struct load load;
     load_init(&load, bench_scaled(bench, 1000000));
-    report_memory(bench, &load, "memory of an empty profile", 2);
+    report_memory(bench, &load, "profile: memory of an empty profile", 2);
     measure(bench, &load,
-            (struct measurement){"distance to the next sample", "ns", next_round, "libm's log",
-                                 next_peer_round});
+            (struct measurement){"profile: distance to the next sample", "ns", next_round,
+                                 "libm's log", next_peer_round});
     measure(bench, &load,
-            (struct measurement){"weight of a sample", "ns", weight_round, "libm's expm1",
+            (struct measurement){"profile: weight of a sample", "ns", weight_round, "libm's expm1",
                                  weight_peer_round});
     measure(bench, &load,
-            (struct measurement){"record a sample, 25 frames", "ns", record_round, NULL, NULL});
-    measure(bench, &load, (struct measurement){"forget a sample", "ns", forget_round, NULL, NULL});
+            (struct measurement){"profile: record a sample, 25 frames", "ns", record_round, NULL,
+                                 NULL});
+    measure(bench, &load,
+            (struct measurement){"profile: forget a sample", "ns", forget_round, NULL, NULL});
+    measure(bench, &load,
+            (struct measurement){"profile: encode a profile of 5,000 stacks", "MB/s", encode_round,
+                                 NULL, NULL});
     measure(
         bench, &load,
-        (struct measurement){"encode a profile of 5,000 stacks", "MB/s", encode_round, NULL, NULL});
-    measure(bench, &load,
-            (struct measurement){"gzip it", "MB/s", gzip_round, "zlib, level 1", zlib_round});
+        (struct measurement){"profile: gzip it", "MB/s", gzip_round, "zlib, level 1", zlib_round});
     (void)gzip_round(&load);
     double ratio = (double)load.encoded_len / (double)load.compressed_len;
-    bench_report(bench, (struct bench_line){.name = "gzip: how many times smaller",
+    bench_report(bench, (struct bench_line){.name = "profile: gzip: how many times smaller",
                                             .value = ratio,
                                             .unit = "x",
                                             .peer = "zlib, level 1",
@@ -329,7 +332,7 @@ static void body(struct bench *bench)
         uint32_t index = 0;
         (void)record_one(&load, i, &index);
     }
-    report_memory(bench, &load, "memory of 100,000 live samples", 16);
+    report_memory(bench, &load, "profile: memory of 100,000 live samples", 16);
 }
 
 int main(int argc, char **argv)

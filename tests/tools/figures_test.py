@@ -33,6 +33,15 @@ class Figures(TreeTestCase):
         self.assertIn("`make bench NAME=window`, commit def, 2026-02-01, m, 2 cores.", shown)
         self.assertIn("| window: bytes | 1,234,567 B |  |  |  |\n", shown)
 
+    def test_a_line_beside_two_peers_is_shown_twice(self):
+        other = ADD.replace("growing array", "list")
+        self.write("bench/results/window.csv", HEAD + OLD + ADD + other)
+        self.assertEqual(0, self.figures("--write").returncode)
+        with open(self.path("README.md"), encoding="utf-8") as file:
+            shown = file.read()
+        self.assertIn("| growing array | 8.25 ns |\n", shown)
+        self.assertIn("| list | 8.25 ns |\n", shown)
+
     def test_a_goal_that_is_missed_is_told(self):
         self.assertIn("| window: rate | 150 M/s | at least 150 M/s, **missed** |",
                       self.figures().stdout)
@@ -47,7 +56,7 @@ class Figures(TreeTestCase):
         self.assertTrue(text.endswith("<!-- end of figures -->\n\nend\n"))
         self.assertNotIn("\nold\n", text)
         self.assertEqual(0, self.figures("--check").returncode)
-        self.write("bench/results/window.csv", HEAD + OLD + RATE)
+        self.write("bench/results/window.csv", HEAD + OLD)
         self.assertEqual(1, self.figures("--check").returncode)
 
     def test_a_name_that_nothing_recorded_is_refused(self):
