@@ -10,6 +10,7 @@
 #include <sluice/budget.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "codec/gunzip.h"
 
 #define OUTPUT_MAX  ((uint64_t)1 << 16)
@@ -19,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* Decode piece by piece and compare with `whole`, whose result was `expected`. */
 static void check_pieces(struct slu_budget *budget, struct slu_bytes input, int expected,
-                         const struct gunzip_text *whole)
+                         const struct block *whole)
 {
     struct gunzip *gunzip = NULL;
     SLU_ASSERT(gunzip_create(budget, OUTPUT_MAX, &gunzip) == 0);
@@ -47,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct slu_budget *budget = NULL;
     SLU_ASSERT(slu_budget_create(NULL, "fuzz", (uint64_t)1 << 20, &budget) == 0);
     struct slu_bytes input = {bytes, len};
-    struct gunzip_text whole = {0};
+    struct block whole = {0};
     int err = gunzip_all(budget, input, OUTPUT_MAX, &whole);
     SLU_ASSERT(err == 0 || err == -EBADMSG || err == -EFBIG);
     check_pieces(budget, input, err, &whole);
-    gunzip_text_free(budget, &whole);
+    block_free(budget, &whole);
     slu_budget_destroy(&budget);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <sluice/budget.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/sink.h"
 #include "codec/gunzip.h"
 #include "profile/gzip_writer.h"
@@ -58,7 +59,7 @@ static size_t compress(size_t len, size_t piece)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slu_budget *root = NULL;
-    struct gunzip_text back = {0};
+    struct block back = {0};
     if (size == 0 || slu_budget_create(NULL, "fuzz", 8 << 20, &root) != 0) {
         return 0;
     }
@@ -67,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SLU_ASSERT(written_len <= len + 5 * (len / DEFLATE_BLOCK_BYTES) + 28);
     SLU_ASSERT(gunzip_all(root, (struct slu_bytes){written, written_len}, TEXT_MAX, &back) == 0);
     SLU_ASSERT(back.len == len && (len == 0 || memcmp(back.data, text, len) == 0));
-    gunzip_text_free(root, &back);
+    block_free(root, &back);
     slu_budget_destroy(&root);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <sluice/diag.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/host.h"
@@ -136,8 +137,8 @@ static int profile_replace(struct work *work, struct slu_bytes profile, const ch
     return err == 0 ? 0 : diag_fail(diag, err, "cannot write %.160s: %s", to, strerror(-err));
 }
 
-static int profile_unpack(struct work *work, const struct file_bytes *file, const char *from,
-                          struct gunzip_text *text, struct slu_diag *diag)
+static int profile_unpack(struct work *work, const struct block *file, const char *from,
+                          struct block *text, struct slu_diag *diag)
 {
     struct slu_bytes bytes = {file->data, file->len};
     if (!gunzip_is_gzip(bytes)) {
@@ -153,8 +154,8 @@ static int profile_unpack(struct work *work, const struct file_bytes *file, cons
 static int work_run(struct work *work, const char *from, const char *to,
                     struct pprof_symbolized *result, struct slu_diag *diag)
 {
-    struct file_bytes file = {0};
-    struct gunzip_text text = {0};
+    struct block file = {0};
+    struct block text = {0};
     struct slu_diag inner;
     int err = file_read_all(work->budget, from, PROFILE_BYTES_MAX, &file, diag);
     if (err != 0) {
@@ -170,9 +171,9 @@ static int work_run(struct work *work, const char *from, const char *to,
         if (err != 0) {
             (void)diag_fail(diag, err, "%.80s: %.160s", from, inner.message);
         }
-        gunzip_text_free(work->budget, &text);
+        block_free(work->budget, &text);
     }
-    file_bytes_free(work->budget, &file);
+    block_free(work->budget, &file);
     return err;
 }
 

@@ -9,6 +9,7 @@
 #include <sluice/budget.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 
 #define FIRST_BLOCK_BYTES ((size_t)64 * 1024)
 #define DEFLATE_RATIO_MAX 1032 /* of the deflate format: 258 bytes from two bits */
@@ -151,38 +152,23 @@ static size_t first_guess(struct slu_bytes input, uint64_t output_bytes_max)
     return (size_t)(guess > output_bytes_max ? output_bytes_max + 1 : guess);
 }
 
-static int text_grow(struct slu_budget *budget, struct gunzip_text *text, uint64_t output_bytes_max)
-{
-    size_t most = output_bytes_max < SIZE_MAX ? (size_t)output_bytes_max + 1 : SIZE_MAX;
-    size_t wanted = text->block_bytes > most / 2 ? most : 2 * text->block_bytes;
-    void *block = NULL;
-    int err = slu_budget_alloc(budget, wanted, &block);
-    if (err != 0) {
-        return err;
-    }
-    memcpy(block, text->data, text->len);
-    slu_budget_free(budget, text->data, text->block_bytes);
-    text->data = block;
-    text->block_bytes = wanted;
-    return 0;
-}
-
 /* The block is a byte larger than what may come out, so that a full one has to grow. */
 static int text_fill(struct slu_budget *budget, struct gunzip *gunzip, struct slu_bytes input,
-                     uint64_t output_bytes_max, struct gunzip_text *text)
+                     uint64_t output_bytes_max, struct block *text)
 {
+    size_t most = output_bytes_max < SIZE_MAX ? (size_t)output_bytes_max + 1 : SIZE_MAX;
     for (;;) {
         size_t written = 0;
         int err = gunzip_read(gunzip, &input, (char *)text->data + text->len,
-                              text->block_bytes - text->len, &written);
+                              text->size_bytes - text->len, &written);
         if (err != 0) {
             return err;
         }
         text->len += written;
-        if (text->len < text->block_bytes) {
+        if (text->len < text->size_bytes) {
             return gunzip_end(gunzip);
         }
-        err = text_grow(budget, text, output_bytes_max);
+        err = block_grow(budget, text, most);
         if (err != 0) {
             return err;
         }
@@ -190,29 +176,23 @@ static int text_fill(struct slu_budget *budget, struct gunzip *gunzip, struct sl
 }
 
 int gunzip_all(struct slu_budget *budget, struct slu_bytes input, uint64_t output_bytes_max,
-               struct gunzip_text *text)
+               struct block *text)
 {
     struct gunzip *gunzip = NULL;
     int err = gunzip_create(budget, output_bytes_max, &gunzip);
     if (err != 0) {
         return err;
     }
-    struct gunzip_text whole = {.block_bytes = first_guess(input, output_bytes_max)};
-    err = slu_budget_alloc(budget, whole.block_bytes, &whole.data);
+    struct block whole;
+    err = block_begin(budget, first_guess(input, output_bytes_max), &whole);
     if (err == 0) {
         err = text_fill(budget, gunzip, input, output_bytes_max, &whole);
         if (err == 0) {
             *text = whole;
         } else {
-            gunzip_text_free(budget, &whole);
+            block_free(budget, &whole);
         }
     }
     gunzip_destroy(&gunzip);
     return err;
-}
-
-void gunzip_text_free(struct slu_budget *budget, struct gunzip_text *text)
-{
-    slu_budget_free(budget, text->data, text->block_bytes);
-    *text = (struct gunzip_text){0};
 }

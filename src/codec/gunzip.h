@@ -14,8 +14,9 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
-struct slu_budget;
+struct block;
 struct gunzip;
+struct slu_budget;
 
 /* What zlib's decoder takes, its window included, and its own bookkeeping. */
 #define GUNZIP_BYTES ((size_t)48 * 1024)
@@ -50,23 +51,14 @@ SLU_MUST_USE int gunzip_read(struct gunzip *gunzip, struct slu_bytes *input, voi
 /* Returns 0 if the input so far was whole; -EBADMSG if it was cut off. */
 SLU_MUST_USE int gunzip_end(const struct gunzip *gunzip);
 
-/* A whole text, decoded; gunzip_text_free gives it back. */
-struct gunzip_text {
-    void *data;
-    size_t len;
-    size_t block_bytes;
-};
-
 /*
  * Decode the whole of `input`.
  *
  * Returns  0; -EBADMSG for a fault, also for text cut off; -EFBIG past the limit; -EDQUOT; -ENOMEM
- * Owner    the caller, who frees it with the same budget
+ * Owner    the caller, who frees it with block_free and the same budget
  * Cost     linear; at most twice the text's size is charged at a time
  */
 SLU_MUST_USE int gunzip_all(struct slu_budget *budget, struct slu_bytes input,
-                            uint64_t output_bytes_max, struct gunzip_text *text);
-
-void gunzip_text_free(struct slu_budget *budget, struct gunzip_text *text);
+                            uint64_t output_bytes_max, struct block *text);
 
 #endif

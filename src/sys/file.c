@@ -11,38 +11,23 @@
 
 #include <sluice/budget.h>
 
+#include "base/block.h"
 #include "base/diag.h"
 
 #define FIRST_BLOCK_BYTES ((size_t)64 * 1024)
 #define TEMPORARY_ENDING  ".XXXXXX"
 
-static int block_grow(struct slu_budget *budget, struct file_bytes *bytes, size_t most_bytes)
-{
-    size_t wanted = bytes->block_bytes > most_bytes / 2 ? most_bytes : 2 * bytes->block_bytes;
-    void *block = NULL;
-    int err = slu_budget_alloc(budget, wanted, &block);
-    if (err != 0) {
-        return err;
-    }
-    memcpy(block, bytes->data, bytes->len);
-    slu_budget_free(budget, bytes->data, bytes->block_bytes);
-    bytes->data = block;
-    bytes->block_bytes = wanted;
-    return 0;
-}
-
 /* A block has room for one byte more than may be read, so that what is too large is noticed. */
-static int block_fill(struct slu_budget *budget, int fd, size_t most_bytes,
-                      struct file_bytes *bytes)
+static int block_fill(struct slu_budget *budget, int fd, size_t most_bytes, struct block *bytes)
 {
     for (;;) {
-        if (bytes->len == bytes->block_bytes) {
+        if (bytes->len == bytes->size_bytes) {
             int err = bytes->len == most_bytes ? -EFBIG : block_grow(budget, bytes, most_bytes);
             if (err != 0) {
                 return err;
             }
         }
-        ssize_t got = read(fd, (char *)bytes->data + bytes->len, bytes->block_bytes - bytes->len);
+        ssize_t got = read(fd, (char *)bytes->data + bytes->len, bytes->size_bytes - bytes->len);
         if (got == 0) {
             return 0;
         }
@@ -64,18 +49,17 @@ static size_t first_guess(int fd, size_t most_bytes)
     return guess < most_bytes ? guess : most_bytes;
 }
 
-static int read_open(struct slu_budget *budget, int fd, uint64_t bytes_max,
-                     struct file_bytes *bytes)
+static int read_open(struct slu_budget *budget, int fd, uint64_t bytes_max, struct block *bytes)
 {
     size_t most_bytes = bytes_max < SIZE_MAX ? (size_t)bytes_max + 1 : SIZE_MAX;
-    struct file_bytes read = {.block_bytes = first_guess(fd, most_bytes)};
-    int err = slu_budget_alloc(budget, read.block_bytes, &read.data);
+    struct block read;
+    int err = block_begin(budget, first_guess(fd, most_bytes), &read);
     if (err != 0) {
         return err;
     }
     err = block_fill(budget, fd, most_bytes, &read);
     if (err != 0) {
-        file_bytes_free(budget, &read);
+        block_free(budget, &read);
         return err;
     }
     *bytes = read;
@@ -83,7 +67,7 @@ static int read_open(struct slu_budget *budget, int fd, uint64_t bytes_max,
 }
 
 int file_read_all(struct slu_budget *budget, const char *path, uint64_t bytes_max,
-                  struct file_bytes *bytes, struct slu_diag *diag)
+                  struct block *bytes, struct slu_diag *diag)
 {
     bool is_input = strcmp(path, "-") == 0;
     int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -102,12 +86,6 @@ int file_read_all(struct slu_budget *budget, const char *path, uint64_t bytes_ma
     default:
         return diag_fail(diag, err, "%.160s: %s", path, strerror(-err));
     }
-}
-
-void file_bytes_free(struct slu_budget *budget, struct file_bytes *bytes)
-{
-    slu_budget_free(budget, bytes->data, bytes->block_bytes);
-    *bytes = (struct file_bytes){0};
 }
 
 /* mkostemp makes files for the owner alone; this is what open would have made. */

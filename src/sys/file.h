@@ -10,15 +10,9 @@
 
 #include <sluice/api.h>
 
+struct block;
 struct slu_budget;
 struct slu_diag;
-
-/* What a file held; file_bytes_free gives it back. */
-struct file_bytes {
-    void *data;
-    size_t len;
-    size_t block_bytes;
-};
 
 /*
  * Read all of a file, a pipe or, as "-", standard input.
@@ -26,13 +20,11 @@ struct file_bytes {
  * bytes_max  the most that is read
  * Returns    0; -EFBIG if there is more; -EISDIR; -EDQUOT; -ENOMEM; a negative errno of the system.
  *            `diag` says it for people, with the path.
- * Owner      the caller, who frees it with the same budget
+ * Owner      the caller, who frees it with block_free and the same budget
  * Cost       at most three times the file's size is charged at a time where the size is not known
  */
 SLU_MUST_USE int file_read_all(struct slu_budget *budget, const char *path, uint64_t bytes_max,
-                               struct file_bytes *bytes, struct slu_diag *diag);
-
-void file_bytes_free(struct slu_budget *budget, struct file_bytes *bytes);
+                               struct block *bytes, struct slu_diag *diag);
 
 /* A file that comes into being, or takes another's place, at once. Members but `fd` are private. */
 struct file_replacement {

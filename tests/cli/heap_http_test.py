@@ -22,7 +22,7 @@ from pprof_reader import Profile  # noqa: E402
 
 SLUICE, SUBJECT = (os.path.abspath(path) for path in sys.argv[1:3])
 KEPT_BYTES = 4096 * 16384
-# 1,600 samples of what is kept, whatever the machine's speed: 0.75 to 1.25 is 12 times the deviation.
+# 1,600 samples of what is kept on any machine: 0.75 to 1.25 is 12 times the deviation.
 SAMPLED = {"SLUICE_HEAP_RATE": "32K", "SLUICE_HEAP_SAMPLES_PER_SECOND_MAX": "0"}
 WAIT_SECONDS = 60  # for what has to happen, on however slow a machine
 

@@ -7,6 +7,7 @@
 
 #include <sluice/budget.h>
 
+#include "base/block.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)16 << 20)
@@ -72,11 +73,11 @@ static void what_was_packed_comes_out(void **state)
         fill_text(&random, len, 1 + test_random_below(&random, 256));
         packed.len = 0;
         pack(len);
-        struct gunzip_text out = {0};
+        struct block out = {0};
         assert_int_equal(gunzip_all(budget, packed_view(), len, &out), 0);
         assert_int_equal(out.len, len);
         assert_memory_equal(out.data, text, len);
-        gunzip_text_free(budget, &out);
+        block_free(budget, &out);
         assert_int_equal(used(budget), before);
     }
     slu_budget_destroy(&budget);
@@ -133,10 +134,10 @@ static void members_in_a_row_are_one_text(void **state)
     pack(1000);
     pack(0);
     pack(500);
-    struct gunzip_text out = {0};
+    struct block out = {0};
     assert_int_equal(gunzip_all(budget, packed_view(), 1500, &out), 0);
     assert_int_equal(out.len, 1500);
-    gunzip_text_free(budget, &out);
+    block_free(budget, &out);
     slu_budget_destroy(&budget);
 }
 
@@ -149,7 +150,7 @@ static void a_bomb_ends_at_the_limit(void **state)
     for (int i = 0; i < 100; i++) {
         pack(TEXT_MAX);
     }
-    struct gunzip_text out = {0};
+    struct block out = {0};
     assert_int_equal(gunzip_all(budget, packed_view(), 100 * TEXT_MAX - 1, &out), -EDQUOT);
     assert_int_equal(gunzip_all(budget, packed_view(), 1000000, &out), -EFBIG);
     assert_int_equal(gunzip_all(budget, packed_view(), 0, &out), -EFBIG);
@@ -169,13 +170,13 @@ static void a_text_cut_off_anywhere_is_refused(void **state)
     packed.len = 0;
     pack(400);
     size_t whole = packed.len;
-    struct gunzip_text out = {0};
+    struct block out = {0};
     for (packed.len = 0; packed.len < whole; packed.len++) {
         assert_int_equal(gunzip_all(budget, packed_view(), TEXT_MAX, &out), -EBADMSG);
     }
     packed.len = whole;
     assert_int_equal(gunzip_all(budget, packed_view(), TEXT_MAX, &out), 0);
-    gunzip_text_free(budget, &out);
+    block_free(budget, &out);
     slu_budget_destroy(&budget);
 }
 
@@ -187,7 +188,7 @@ static void a_flipped_bit_never_passes(void **state)
     fill_text(&random, 300, 7);
     packed.len = 0;
     pack(300);
-    struct gunzip_text out = {0};
+    struct block out = {0};
     for (size_t bit = 0; bit < packed.len * 8; bit++) {
         packed.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         int err = gunzip_all(budget, packed_view(), TEXT_MAX, &out);
@@ -195,7 +196,7 @@ static void a_flipped_bit_never_passes(void **state)
             assert_true((bit / 8 >= 3 && bit / 8 <= 9) || bit / 8 == packed.len - 9);
             assert_int_equal(out.len, 300);
             assert_memory_equal(out.data, text, 300);
-            gunzip_text_free(budget, &out);
+            block_free(budget, &out);
         } else {
             assert_int_equal(err, -EBADMSG);
         }
@@ -212,7 +213,7 @@ static void each_allocation_may_fail(void **state)
     packed.len = 0;
     pack(100000);
     pack(300000);
-    struct gunzip_text out = {0};
+    struct block out = {0};
     uint64_t before = used(budget);
     for (uint64_t nth = 1;; nth++) {
         alloc_fault_at(nth);
@@ -227,7 +228,7 @@ static void each_allocation_may_fail(void **state)
         assert_null(out.data);
         assert_int_equal(used(budget), before);
     }
-    gunzip_text_free(budget, &out);
+    block_free(budget, &out);
     slu_budget_destroy(&budget);
 }
 

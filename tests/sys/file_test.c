@@ -11,6 +11,7 @@
 #include <sluice/budget.h>
 #include <sluice/diag.h>
 
+#include "base/block.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)8 << 20)
@@ -72,11 +73,11 @@ static void files_of_any_size_are_read_whole(void **state)
             text[i] = (unsigned char)test_random_next(&random);
         }
         write_file(place("file"), text, len);
-        struct file_bytes bytes = {0};
+        struct block bytes = {0};
         assert_int_equal(file_read_all(budget, place("file"), len, &bytes, NULL), 0);
         assert_int_equal(bytes.len, len);
         assert_memory_equal(bytes.data, text, len);
-        file_bytes_free(budget, &bytes);
+        block_free(budget, &bytes);
         if (len > 0) {
             assert_int_equal(file_read_all(budget, place("file"), len - 1, &bytes, NULL), -EFBIG);
         }
@@ -90,11 +91,11 @@ static void a_file_that_does_not_know_its_size_is_read_whole(void **state)
 {
     (void)state;
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
-    struct file_bytes bytes = {0};
+    struct block bytes = {0};
     assert_int_equal(file_read_all(budget, "/proc/self/maps", 1 << 20, &bytes, NULL), 0);
     assert_true(bytes.len > 100);
     assert_int_equal(((const char *)bytes.data)[bytes.len - 1], '\n');
-    file_bytes_free(budget, &bytes);
+    block_free(budget, &bytes);
     assert_int_equal(file_read_all(budget, "/dev/zero", 1 << 20, &bytes, NULL), -EFBIG);
     slu_budget_destroy(&budget);
 }
@@ -103,7 +104,7 @@ static void what_cannot_be_read_is_named(void **state)
 {
     (void)state;
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
-    struct file_bytes bytes = {0};
+    struct block bytes = {0};
     struct slu_diag diag;
     uint64_t before = used(budget);
     assert_int_equal(file_read_all(budget, "/nowhere/file", 1, &bytes, &diag), -ENOENT);
@@ -127,18 +128,18 @@ static void a_replacement_is_seen_when_it_is_whole(void **state)
     (void)state;
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
     struct file_replacement file;
-    struct file_bytes bytes = {0};
+    struct block bytes = {0};
     write_file(place("file"), "old", 3);
     assert_int_equal(file_replace_begin(&file, place("file")), 0);
     assert_int_equal(write(file.fd, "newer", 5), 5);
     assert_int_equal(file_read_all(budget, place("file"), 100, &bytes, NULL), 0);
     assert_int_equal(bytes.len, 3);
-    file_bytes_free(budget, &bytes);
+    block_free(budget, &bytes);
     mode_t mask = umask(027);
     assert_int_equal(file_replace_end(&file), 0);
     assert_int_equal(file_read_all(budget, place("file"), 100, &bytes, NULL), 0);
     assert_int_equal(bytes.len, 5);
-    file_bytes_free(budget, &bytes);
+    block_free(budget, &bytes);
 
     struct stat status;
     assert_int_equal(file_replace_begin(&file, place("file")), 0);
@@ -148,7 +149,7 @@ static void a_replacement_is_seen_when_it_is_whole(void **state)
     umask(mask);
     assert_int_equal(file_read_all(budget, place("file"), 100, &bytes, NULL), 0);
     assert_int_equal(bytes.len, 5);
-    file_bytes_free(budget, &bytes);
+    block_free(budget, &bytes);
     slu_budget_destroy(&budget);
 }
 
