@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ BUILD = sys.argv.pop()
 HERE = os.path.dirname(os.path.abspath(__file__))
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 COMPILERS = {"consumer.c": ["cc", "-std=c11"], "consumer.cc": ["c++", "-std=c++17"]}
+WAIT_SECONDS = 60
 SAYS = "consumer: the byte budget is spent (42)\n"
 
 
@@ -28,6 +30,40 @@ def output_of(*command, **environment):
     if result.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: {result.returncode}\n{result.stderr}")
     return result.stdout
+
+
+def page(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def programs_of(text):
+    """The whole programs among a page's pieces of C."""
+    return [code for code in re.findall(r"```c\n(.*?)```", text, re.DOTALL) if "int main" in code]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def answer_of(port):
+    """The first line that a server says, before it closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS) as client:
+        answer = b""
+        while piece := client.recv(4096):
+            answer += piece
+        return answer.split(b"\r\n")[0]
+
+
+def first_answer(port, server):
+    """The same, as soon as the server listens."""
+    while server.poll() is None:
+        try:
+            return answer_of(port)
+        except ConnectionRefusedError:
+            pass
+    raise AssertionError(f"the server ended with {server.returncode}")
 
 
 class Installed(unittest.TestCase):
@@ -76,19 +112,35 @@ class Installed(unittest.TestCase):
                 self.assertEqual([], self.dynamic(program, "NEEDED"))
                 self.assertEqual(SAYS, output_of(program))
 
-    def test_the_first_program_of_the_readme_prints_what_it_says(self):
-        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as readme:
-            text = readme.read()
-        code = re.search(r"```c\n(.*?)```", text, re.DOTALL).group(1)
-        self.assertLessEqual(len(code.splitlines()), 22)
-        says = re.search(r"^prints `(.*)`", text, re.MULTILINE).group(1)
-        source = os.path.join(self.place, "first.c")
-        program = os.path.join(self.place, "first")
+    def build_shown(self, code):
+        """A program that a page shows, built as a reader would."""
+        source = os.path.join(self.place, "shown.c")
+        program = os.path.join(self.place, "shown")
         with open(source, "w", encoding="utf-8") as file:
             file.write(code)
         output_of("cc", *WARNINGS, source, "-o", program, *self.pkg_config("--cflags", "--libs"))
+        return program
+
+    def test_the_first_program_of_the_readme_prints_what_it_says(self):
+        text = page("README.md")
+        code, = programs_of(text)
+        self.assertLessEqual(len(code.splitlines()), 22)
+        says = re.search(r"^prints `(.*)`", text, re.MULTILINE).group(1)
         folder = os.path.dirname(self.find("libsluice.so"))
-        self.assertEqual(says + "\n", output_of(program, LD_LIBRARY_PATH=folder))
+        self.assertEqual(says + "\n", output_of(self.build_shown(code), LD_LIBRARY_PATH=folder))
+
+    def test_the_accept_loop_of_the_limiters_page_answers_ten_at_once(self):
+        code, = programs_of(page("docs/limiters.md"))
+        port = free_port()
+        program = self.build_shown(code.replace("htons(8080)", f"htons({port})"))
+        folder = os.path.dirname(self.find("libsluice.so"))
+        with subprocess.Popen([program], env={**os.environ, "LD_LIBRARY_PATH": folder}) as server:
+            try:
+                answers = [first_answer(port, server)] + [answer_of(port) for _ in range(39)]
+            finally:
+                server.kill()
+        self.assertEqual([b"HTTP/1.1 200 OK"] * 10, answers[:10])
+        self.assertIn(b"HTTP/1.1 429 Too Many Requests", answers[10:])
 
     def test_an_installation_may_be_moved(self):
         moved = os.path.join(self.place, "moved")
