@@ -13,6 +13,7 @@
 #include <sluice/clock.h>
 
 #include "base/sink.h"
+#include "preload/file_put.h"
 #include "preload/modules.h"
 #include "preload/said.h"
 #include "preload/settings.h"
@@ -73,23 +74,6 @@ struct output *output_init(void *block, const struct settings *settings,
     output->ages = settings->ages != 0;
     prefix_make(output, settings->out);
     return output;
-}
-
-static int file_put(void *context, const char *bytes, size_t len)
-{
-    int file = *(const int *)context;
-    while (len > 0) {
-        ssize_t written = write(file, bytes, len);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return written < 0 ? -errno : -EIO;
-        }
-        bytes += written;
-        len -= (size_t)written;
-    }
-    return 0;
 }
 
 static int profile_put(struct output *output, int file)
