@@ -1,38 +1,25 @@
-/* What is served of the profile over HTTP: each page is written whole into a file in memory. */
+/* What is served over HTTP: the table of pages, each written whole into a file in memory. */
 #ifndef PRELOAD_HTTP_PAGES_H
 #define PRELOAD_HTTP_PAGES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct http_request;
-struct modules;
-struct profile;
-struct profile_snapshot;
+#include "preload/page.h"
 
 struct http_pages;
-
-#define HTTP_SECONDS_MAX 3600 /* of a difference between two moments */
-
-enum http_page_kind {
-    HTTP_PAGE_INDEX,
-    HTTP_PAGE_HEAP,   /* what is in use first */
-    HTTP_PAGE_ALLOCS, /* what was allocated first */
-};
-
-struct http_page {
-    enum http_page_kind kind;
-    bool is_text;     /* ?debug=1: the older format, for people */
-    uint32_t seconds; /* 0, or what changes in this time */
-};
 
 /*
  * The page that a request asks for.
  *
- * Returns  200; or the status to refuse it with: 400, 404, 405
+ * query    filled but for the moment of a difference; its views are those of the request
+ * Returns  200; or the status to refuse it with: 400, 404; 405 with the page, for its methods
  */
-int http_page_find(const struct http_request *request, struct http_page *page);
+int http_page_find(const struct http_request *request, const struct page **page,
+                   struct page_query *query);
+
+/* What the header Allow says of a page. */
+const char *http_page_methods(const struct page *page);
 
 /* The bytes of the block that http_pages_init takes. */
 size_t http_pages_bytes(const struct profile *profile);
@@ -55,13 +42,11 @@ struct http_content {
 /*
  * Make a page.
  *
- * since    the moment that a page with seconds counts from, or NULL
- * Returns  0; a negative errno of the system
- * Cost     reads all stacks; with names, a program is run for seconds at most
+ * Returns  0; -EINVAL if the page cannot be what the query asks; a negative errno of the system
+ * Cost     the page's own; with names, a program is run for seconds at most
  * Threads  one at a time
  */
-int http_page_make(struct http_pages *pages, const struct http_page *page,
-                   const struct profile_snapshot *since, uint64_t since_ns,
-                   struct http_content *content);
+int http_page_make(struct http_pages *pages, const struct page *page,
+                   const struct page_query *query, struct http_content *content);
 
 #endif

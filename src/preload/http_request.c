@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 /* Cut `text` at the first `separator`: what stands before it, and `text` goes on behind it. */
 static struct slu_bytes take_until(struct slu_bytes *text, char separator)
@@ -41,28 +42,11 @@ static int line_read(struct slu_bytes line, struct http_request *request)
     }
     request->method = bytes_are(method, "GET")    ? HTTP_GET
                       : bytes_are(method, "HEAD") ? HTTP_HEAD
+                      : bytes_are(method, "POST") ? HTTP_POST
                                                   : HTTP_OTHER;
     request->path = take_until(&target, '?');
     request->query = target;
     return 0;
-}
-
-int http_request_read(struct slu_bytes received, struct http_request *request)
-{
-    static const char head_end[] = "\r\n\r\n";
-    if (received.len == 0) {
-        return -EAGAIN;
-    }
-    const char *begin = received.data;
-    const char *line_end = memchr(begin, '\n', received.len);
-    if (line_end == NULL || memmem(begin, received.len, head_end, sizeof(head_end) - 1) == NULL) {
-        return received.len >= HTTP_HEAD_BYTES_MAX ? -ENOBUFS : -EAGAIN;
-    }
-    size_t len = (size_t)(line_end - begin);
-    if (len == 0 || begin[len - 1] != '\r') {
-        return -EBADMSG;
-    }
-    return line_read((struct slu_bytes){begin, len - 1}, request);
 }
 
 static int number_read(struct slu_bytes text, uint64_t *value)
@@ -80,6 +64,78 @@ static int number_read(struct slu_bytes text, uint64_t *value)
     }
     *value = number;
     return 0;
+}
+
+/* The value of a line "Name: value" if it has that name, in whatever case. */
+static bool field_is(struct slu_bytes line, const char *name, struct slu_bytes *value)
+{
+    struct slu_bytes found = take_until(&line, ':');
+    if (found.len != strlen(name) || strncasecmp(found.data, name, found.len) != 0) {
+        return false;
+    }
+    const char *text = line.data;
+    while (line.len > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        line.len--;
+    }
+    while (line.len > 0 && (text[line.len - 1] == ' ' || text[line.len - 1] == '\t')) {
+        line.len--;
+    }
+    *value = (struct slu_bytes){text, line.len};
+    return true;
+}
+
+/* How long the body is, as the lines of the head say. */
+static int body_len_read(struct slu_bytes lines, uint64_t *len)
+{
+    bool is_told = false;
+    *len = 0;
+    while (lines.len > 0) {
+        struct slu_bytes line = take_until(&lines, '\n');
+        struct slu_bytes value;
+        line.len -= line.len > 0 && ((const char *)line.data)[line.len - 1] == '\r';
+        if (field_is(line, "Transfer-Encoding", &value)) {
+            return -ENOTSUP;
+        }
+        if (field_is(line, "Content-Length", &value)) {
+            if (is_told || number_read(value, len) != 0) {
+                return -EBADMSG;
+            }
+            is_told = true;
+        }
+    }
+    return 0;
+}
+
+int http_request_read(struct slu_bytes received, struct http_request *request)
+{
+    static const char head_end[] = "\r\n\r\n";
+    if (received.len == 0) {
+        return -EAGAIN;
+    }
+    const char *begin = received.data;
+    const char *line_end = memchr(begin, '\n', received.len);
+    const char *end = memmem(begin, received.len, head_end, sizeof(head_end) - 1);
+    if (line_end == NULL || end == NULL) {
+        return received.len >= HTTP_REQUEST_BYTES_MAX ? -ENOBUFS : -EAGAIN;
+    }
+    size_t len = (size_t)(line_end - begin);
+    if (len == 0 || begin[len - 1] != '\r') {
+        return -EBADMSG;
+    }
+    uint64_t body_len = 0;
+    size_t head_len = (size_t)(end - begin) + sizeof(head_end) - 1;
+    if (head_len > HTTP_REQUEST_BYTES_MAX) {
+        return -ENOBUFS;
+    }
+    int err = line_read((struct slu_bytes){begin, len - 1}, request);
+    if (err == 0) {
+        err = body_len_read((struct slu_bytes){line_end + 1, head_len - len - 1}, &body_len);
+    }
+    if (err == 0 && body_len > HTTP_REQUEST_BYTES_MAX - head_len) {
+        err = -EFBIG;
+    }
+    return err == 0 && received.len - head_len < body_len ? -EAGAIN : err;
 }
 
 int http_request_number(const struct http_request *request, const char *name, uint64_t *value)

@@ -1,4 +1,8 @@
-/* The head of an HTTP/1 request, as far as a server of a few pages needs it. Source: RFC 9112. */
+/*
+ * An HTTP/1 request, as far as a server of a few pages needs it: a body is taken and not read.
+ *
+ * Source  RFC 9112
+ */
 #ifndef PRELOAD_HTTP_REQUEST_H
 #define PRELOAD_HTTP_REQUEST_H
 
@@ -6,11 +10,12 @@
 
 #include <sluice/bytes.h>
 
-#define HTTP_HEAD_BYTES_MAX 4096
+#define HTTP_REQUEST_BYTES_MAX 4096 /* the head, and a body */
 
 enum http_method {
     HTTP_GET,
     HTTP_HEAD,
+    HTTP_POST,
     HTTP_OTHER,
 };
 
@@ -25,7 +30,8 @@ struct http_request {
  * Read what has come so far.
  *
  * Returns  0; -EAGAIN if more has to come; -EBADMSG if it is no HTTP/1 request; -ENOBUFS if there
- *          are HTTP_HEAD_BYTES_MAX bytes and it has no end
+ *          are HTTP_REQUEST_BYTES_MAX bytes and the head has no end; -EFBIG if the body would not
+ *          fit behind it; -ENOTSUP if its length is not told beforehand (chunks)
  */
 int http_request_read(struct slu_bytes received, struct http_request *request);
 

@@ -33,10 +33,10 @@ struct connection {
     int socket; /* -1: free */
     bool waits; /* for the second moment of a difference */
     uint64_t due_ns;
-    struct http_page page;
-    bool head_only;
+    const struct page *page; /* NULL until the request has been read */
+    struct page_query query;
     size_t len;
-    char bytes[HTTP_HEAD_BYTES_MAX];
+    char bytes[HTTP_REQUEST_BYTES_MAX];
 };
 
 struct http_server {
@@ -45,8 +45,6 @@ struct http_server {
     int listener;
     struct stat identity; /* of the listener: a program may close it, and reuse its number */
     void *snapshot_block; /* of the one difference that is being waited for; NULL: none */
-    const struct profile_snapshot *snapshot;
-    uint64_t snapshot_ns;
     struct connection connections[CONNECTIONS_MAX];
 };
 
@@ -108,6 +106,10 @@ static const char *reason_of(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 411:
+        return "Length Required";
+    case 413:
+        return "Content Too Large";
     case 431:
         return "Request Header Fields Too Large";
     case 503:
@@ -120,14 +122,14 @@ static const char *reason_of(int status)
 static void refuse(struct http_server *http, struct connection *connection, int status)
 {
     char head[HEAD_BYTES];
-    const char *more = status == 405   ? "Allow: GET, HEAD\r\n"
-                       : status == 503 ? "Retry-After: 1\r\n"
-                                       : "";
+    bool is_method = status == 405;
     const char *reason = reason_of(status);
     int len = snprintf(head, sizeof(head),
                        "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-                       "%sConnection: close\r\n\r\n%s\n",
-                       status, reason, strlen(reason) + 1, more, reason);
+                       "%s%s%s%sConnection: close\r\n\r\n%s\n",
+                       status, reason, strlen(reason) + 1, is_method ? "Allow: " : "",
+                       is_method ? http_page_methods(connection->page) : "",
+                       is_method ? "\r\n" : "", status == 503 ? "Retry-After: 1\r\n" : "", reason);
     (void)bytes_send(connection->socket, head, (size_t)len,
                      slu_clock_monotonic_ns() + SECOND_NS); /* or the client has gone */
     connection_close(http, connection);
@@ -136,9 +138,9 @@ static void refuse(struct http_server *http, struct connection *connection, int 
 static void answer(struct http_server *http, struct connection *connection)
 {
     struct http_content content;
-    const struct profile_snapshot *since = connection->waits ? http->snapshot : NULL;
-    if (http_page_make(http->pages, &connection->page, since, http->snapshot_ns, &content) != 0) {
-        refuse(http, connection, 500);
+    int err = http_page_make(http->pages, connection->page, &connection->query, &content);
+    if (err != 0) {
+        refuse(http, connection, err == -EINVAL ? 400 : 500);
         return;
     }
     char head[HEAD_BYTES];
@@ -147,7 +149,8 @@ static void answer(struct http_server *http, struct connection *connection)
                        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
                        content.type, (unsigned long long)content.len);
     uint64_t deadline_ns = slu_clock_monotonic_ns() + ANSWER_NS;
-    if (bytes_send(connection->socket, head, (size_t)len, deadline_ns) && !connection->head_only) {
+    if (bytes_send(connection->socket, head, (size_t)len, deadline_ns) &&
+        connection->query.request.method != HTTP_HEAD) {
         (void)file_send(connection->socket, content.file, content.len, deadline_ns);
     }
     close(content.file);
@@ -163,11 +166,26 @@ static void wait_for_difference(struct http_server *http, struct connection *con
         refuse(http, connection, 503); /* one at a time */
         return;
     }
-    http->snapshot_ns = slu_clock_monotonic_ns();
     http->snapshot_block = block;
-    http->snapshot = profile_snapshot_take(http->profile, block);
+    connection->query.since_ns = slu_clock_monotonic_ns();
+    connection->query.since = profile_snapshot_take(http->profile, block);
     connection->waits = true;
-    connection->due_ns = http->snapshot_ns + connection->page.seconds * SECOND_NS;
+    connection->due_ns = connection->query.since_ns + connection->query.seconds * SECOND_NS;
+}
+
+/* Of a request that could not be read. */
+static int status_of(int err)
+{
+    switch (err) {
+    case -ENOBUFS:
+        return 431;
+    case -EFBIG:
+        return 413;
+    case -ENOTSUP:
+        return 411;
+    default:
+        return 400;
+    }
 }
 
 static void request_take(struct http_server *http, struct connection *connection)
@@ -177,15 +195,11 @@ static void request_take(struct http_server *http, struct connection *connection
     if (err == -EAGAIN) {
         return;
     }
-    int status = err == 0          ? http_page_find(&request, &connection->page)
-                 : err == -ENOBUFS ? 431
-                                   : 400;
+    int status =
+        err == 0 ? http_page_find(&request, &connection->page, &connection->query) : status_of(err);
     if (status != 200) {
         refuse(http, connection, status);
-        return;
-    }
-    connection->head_only = request.method == HTTP_HEAD;
-    if (connection->page.seconds > 0) {
+    } else if (connection->query.seconds > 0) {
         wait_for_difference(http, connection);
     } else {
         answer(http, connection);

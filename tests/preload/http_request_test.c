@@ -1,6 +1,7 @@
 #include "preload/http_request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "preload/http_address.h"
@@ -34,6 +35,8 @@ static void a_request_is_read_when_its_head_is_whole(void **state)
     assert_int_equal(read_text("HEAD / HTTP/1.0\r\n\r\n", &request), 0);
     assert_int_equal(request.method, HTTP_HEAD);
     assert_bytes(request.query, "");
+    assert_int_equal(read_text("POST / HTTP/1.1\r\n\r\n", &request), 0);
+    assert_int_equal(request.method, HTTP_POST);
     assert_int_equal(read_text("DELETE /x HTTP/1.1\r\n\r\n", &request), 0);
     assert_int_equal(request.method, HTTP_OTHER);
 }
@@ -65,12 +68,43 @@ static void what_is_no_request_is_refused(void **state)
 static void a_head_without_an_end_is_too_large(void **state)
 {
     (void)state;
-    static char text[HTTP_HEAD_BYTES_MAX];
+    static char text[HTTP_REQUEST_BYTES_MAX];
     struct http_request request;
     memset(text, 'x', sizeof(text));
     assert_int_equal(http_request_read((struct slu_bytes){text, sizeof(text) - 1}, &request),
                      -EAGAIN);
     assert_int_equal(http_request_read((struct slu_bytes){text, sizeof(text)}, &request), -ENOBUFS);
+}
+
+static void a_body_is_waited_for_and_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        const char *body;
+        int result;
+    } cases[] = {
+        {"Content-Length: 0\r\n", "", 0},
+        {"Host: x\r\ncontent-LENGTH:5 \r\n", "trim=", 0},
+        {"Content-Length: 6\r\n", "trim=", -EAGAIN},
+        {"Content-Length: 4000\r\n", "", -EAGAIN},
+        {"Content-Length: 4096\r\n", "", -EFBIG},
+        {"Content-Length: 18446744073709551615\r\n", "", -EFBIG},
+        {"Content-Length: 18446744073709551616\r\n", "", -EBADMSG},
+        {"Content-Length: -1\r\n", "", -EBADMSG},
+        {"Content-Length:\r\n", "", -EBADMSG},
+        {"Content-Length: 1\r\nContent-Length: 1\r\n", "x", -EBADMSG},
+        {"Transfer-Encoding: chunked\r\n", "0\r\n\r\n", -ENOTSUP},
+        {"X-Content-Length: 7\r\nContent-Lengths: 8\r\n", "", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        struct http_request request;
+        snprintf(text, sizeof(text), "POST /x HTTP/1.1\r\n%s\r\n%s", cases[i].fields,
+                 cases[i].body);
+        print_message("# %s\n", cases[i].fields);
+        assert_int_equal(read_text(text, &request), cases[i].result);
+    }
 }
 
 static void numbers_of_a_query_are_found_by_name(void **state)
@@ -143,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_request_is_read_when_its_head_is_whole),
         cmocka_unit_test(what_is_no_request_is_refused),
         cmocka_unit_test(a_head_without_an_end_is_too_large),
+        cmocka_unit_test(a_body_is_waited_for_and_bounded),
         cmocka_unit_test(numbers_of_a_query_are_found_by_name),
         cmocka_unit_test(addresses_are_read_and_loopback_is_known),
     };
