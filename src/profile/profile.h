@@ -213,4 +213,8 @@ size_t profile_write_bytes(const struct profile *profile);
 int profile_write(const struct profile *profile, const struct profile_write_options *options,
                   void *scratch, struct sink *sink);
 
+/* What is mapped where, a line each as in /proc/PID/maps: the end of a profile in text. */
+void profile_write_mappings(const struct profile_mapping *mappings, uint32_t count,
+                            struct sink *sink);
+
 #endif

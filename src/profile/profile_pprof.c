@@ -4,7 +4,7 @@
 #include "base/sink.h"
 
 #include "profile/gzip_writer.h"
-#include "profile/location_cache.h"
+#include "profile/pprof_places.h"
 #include "profile/pprof_writer.h"
 #include "profile/profile_state.h"
 
@@ -61,7 +61,7 @@ struct scratch {
 struct encoder {
     const struct profile *profile;
     const struct profile_write_options *options;
-    struct location_cache *locations;
+    struct pprof_places places;
     uint32_t *heads; /* for each stack the first of its live samples, plus one */
     uint32_t *nexts; /* for each live sample the next one of its stack, plus one */
     uint32_t head_count;
@@ -141,62 +141,6 @@ static void put_comments(struct encoder *encoder)
              "samples are in [stack table full]: the table of stacks was full");
 }
 
-static void put_mappings(struct encoder *encoder)
-{
-    const struct profile_write_options *options = encoder->options;
-    for (uint32_t i = 0; i < options->mapping_count; i++) {
-        const struct profile_mapping *mapping = &options->mappings[i];
-        struct pprof_mapping written = {
-            .id = i + 1,
-            .start = mapping->start,
-            .limit = mapping->limit,
-            .file_offset = mapping->file_offset,
-            .file = pprof_write_string(&encoder->writer, mapping->file),
-            .build_id = pprof_write_string(&encoder->writer, mapping->build_id),
-        };
-        pprof_write_mapping(&encoder->writer, &written);
-    }
-}
-
-static void put_stand_in(struct encoder *encoder, enum stand_in id, enum text name)
-{
-    struct pprof_function function = {.id = id, .name = name, .system_name = name};
-    struct pprof_line line = {.function_id = id};
-    struct pprof_location location = {.id = id, .lines = &line, .line_count = 1};
-    pprof_write_function(&encoder->writer, &function);
-    pprof_write_location(&encoder->writer, &location);
-}
-
-/* The last mapping that begins at or below the address, if it reaches that far; 0: none does. */
-static uint64_t mapping_id_of(const struct profile_write_options *options, uint64_t address)
-{
-    uint32_t below = 0;
-    uint32_t end = options->mapping_count;
-    while (below < end) {
-        uint32_t middle = below + (end - below) / 2;
-        if (options->mappings[middle].start <= address) {
-            below = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    return below > 0 && address < options->mappings[below - 1].limit ? below : 0;
-}
-
-static uint64_t put_location(struct encoder *encoder, uint64_t address)
-{
-    uint32_t id = 0;
-    if (location_cache_add(encoder->locations, address, &id)) {
-        struct pprof_location location = {
-            .id = id,
-            .mapping_id = mapping_id_of(encoder->options, address),
-            .address = address,
-        };
-        pprof_write_location(&encoder->writer, &location);
-    }
-    return id;
-}
-
 /* The locations of a stack, at least one. Returns how many. */
 static size_t put_locations(struct encoder *encoder, uint32_t number,
                             uint64_t ids[PROFILE_FRAMES_MAX])
@@ -204,7 +148,7 @@ static size_t put_locations(struct encoder *encoder, uint32_t number,
     const uint64_t *pcs = NULL;
     uint32_t count = profile_stack(encoder->profile, number, &pcs);
     for (uint32_t i = 0; i < count; i++) {
-        ids[i] = put_location(encoder, pcs[i] - 1);
+        ids[i] = pprof_places_add(&encoder->places, pcs[i] - 1);
     }
     if (count == 0) {
         ids[0] = number == STACK_TABLE_FULL ? STAND_IN_TABLE_FULL : STAND_IN_UNKNOWN;
@@ -300,12 +244,11 @@ static void put_stack(struct encoder *encoder, uint32_t number)
 static void encode(struct encoder *encoder, struct sink *sink)
 {
     pprof_writer_init(&encoder->writer, sink);
-    location_cache_start(encoder->locations, STAND_IN_UNKNOWN);
     put_head(encoder);
     put_comments(encoder);
-    put_mappings(encoder);
-    put_stand_in(encoder, STAND_IN_TABLE_FULL, TEXT_TABLE_FULL);
-    put_stand_in(encoder, STAND_IN_UNKNOWN, TEXT_UNKNOWN);
+    pprof_places_begin(&encoder->places, STAND_IN_UNKNOWN);
+    pprof_write_stand_in(&encoder->writer, STAND_IN_TABLE_FULL, TEXT_TABLE_FULL);
+    pprof_write_stand_in(&encoder->writer, STAND_IN_UNKNOWN, TEXT_UNKNOWN);
     if (encoder->options->ages) {
         chain_samples(encoder);
     }
@@ -325,10 +268,13 @@ void profile_write_pprof(const struct profile *profile, const struct profile_wri
     struct encoder encoder = {
         .profile = profile,
         .options = options,
-        .locations = &scratch->locations,
         .heads = (void *)((char *)block + plan.heads),
         .nexts = (void *)((char *)block + plan.nexts),
     };
+    encoder.places = (struct pprof_places){.writer = &encoder.writer,
+                                           .cache = &scratch->locations,
+                                           .mappings = options->mappings,
+                                           .mapping_count = options->mapping_count};
     if (options->format == PROFILE_PPROF) {
         encode(&encoder, sink);
         return;

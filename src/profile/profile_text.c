@@ -119,6 +119,14 @@ static struct profile_values total_of(const struct profile *profile,
     return total;
 }
 
+void profile_write_mappings(const struct profile_mapping *mappings, uint32_t count,
+                            struct sink *sink)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put_mapping(sink, &mappings[i]);
+    }
+}
+
 void profile_write_text(const struct profile *profile, const struct profile_write_options *options,
                         struct sink *sink)
 {
@@ -140,7 +148,5 @@ void profile_write_text(const struct profile *profile, const struct profile_writ
     }
     put_remarks(sink, profile, options->comment);
     sink_text(sink, "\nMAPPED_LIBRARIES:\n");
-    for (uint32_t i = 0; i < options->mapping_count; i++) {
-        put_mapping(sink, &options->mappings[i]);
-    }
+    profile_write_mappings(options->mappings, options->mapping_count, sink);
 }
