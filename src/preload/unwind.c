@@ -6,9 +6,6 @@
 
 #define WORD_BYTES sizeof(uintptr_t)
 
-/* What an interrupted function may have below its sp, such as a register just popped. */
-#define RED_ZONE_BYTES 128
-
 /* The sanitizers keep marks between the variables of a stack, which a walk passes over. */
 #define UNCHECKED __attribute__((no_sanitize("address", "thread"), always_inline)) static inline
 
@@ -18,12 +15,18 @@ struct walk {
     uintptr_t bp;
     uintptr_t low;
     uintptr_t high;
-    bool guessed; /* a frame pointer was assumed somewhere: `at` may be any number */
+    uintptr_t shift; /* from an address of the stack to where its word is: 0, or to a copy */
+    bool guessed;    /* `at` may be any number, or its module be unloaded meanwhile */
 };
 
-UNCHECKED uintptr_t stack_word(uintptr_t address)
+UNCHECKED uintptr_t load(uintptr_t address)
 {
     return *(const volatile uintptr_t *)address;
+}
+
+UNCHECKED uintptr_t stack_word(const struct walk *walk, uintptr_t address)
+{
+    return load(address + walk->shift);
 }
 
 /* A whole word at an address that the walk has not passed yet. */
@@ -39,8 +42,8 @@ UNCHECKED bool step_frame_pointer(struct walk *walk)
         return false;
     }
     walk->sp = bp + 2 * WORD_BYTES;
-    walk->bp = stack_word(bp);
-    walk->at = stack_word(bp + WORD_BYTES) - 1;
+    walk->bp = stack_word(walk, bp);
+    walk->at = stack_word(walk, bp + WORD_BYTES) - 1;
     return true;
 }
 
@@ -56,13 +59,13 @@ UNCHECKED bool step_to(struct walk *walk, uintptr_t cfa, unwind_rule rule)
         walk->bp = 0;
     } else if (saved != 0) {
         uintptr_t slot = return_slot - saved * WORD_BYTES;
-        bool is_far_below = slot < walk->sp && walk->sp - slot > RED_ZONE_BYTES;
+        bool is_far_below = slot < walk->sp && walk->sp - slot > UNWIND_RED_ZONE_BYTES;
         if (slot > return_slot || slot < walk->low || is_far_below) {
             return false;
         }
-        walk->bp = stack_word(slot);
+        walk->bp = stack_word(walk, slot);
     }
-    walk->at = stack_word(return_slot) - 1;
+    walk->at = stack_word(walk, return_slot) - 1;
     walk->sp = cfa;
     return true;
 }
@@ -73,8 +76,8 @@ UNCHECKED bool step_slot(struct walk *walk, unwind_rule rule)
     if (!is_ahead(walk, slot) || !is_ahead(walk, walk->bp)) {
         return false;
     }
-    uintptr_t bp = stack_word(walk->bp);
-    if (!step_to(walk, stack_word(slot), RULE_MAKE(RULE_SLOT, 0, 0))) {
+    uintptr_t bp = stack_word(walk, walk->bp);
+    if (!step_to(walk, stack_word(walk, slot), RULE_MAKE(RULE_SLOT, 0, 0))) {
         return false;
     }
     walk->bp = bp;
@@ -86,12 +89,12 @@ UNCHECKED bool step_signal(struct walk *walk)
     if (walk->high - walk->sp < RULE_SIGNAL_PC_BYTES + WORD_BYTES) {
         return false;
     }
-    uintptr_t sp = stack_word(walk->sp + RULE_SIGNAL_SP_BYTES);
+    uintptr_t sp = stack_word(walk, walk->sp + RULE_SIGNAL_SP_BYTES);
     if (sp == walk->sp || !is_ahead(walk, sp)) {
         return false;
     }
-    walk->at = stack_word(walk->sp + RULE_SIGNAL_PC_BYTES);
-    walk->bp = stack_word(walk->sp + RULE_SIGNAL_BP_BYTES);
+    walk->at = stack_word(walk, walk->sp + RULE_SIGNAL_PC_BYTES);
+    walk->bp = stack_word(walk, walk->sp + RULE_SIGNAL_BP_BYTES);
     walk->sp = sp;
     return true;
 }
@@ -184,6 +187,7 @@ UNCHECKED size_t walk_frame_pointers(const struct unwind_tables *tables, struct 
 {
     const uint64_t wanted = table_word(0, generation) + RULE_FRAME_POINTER;
     const uintptr_t bp_max = walk->high - 2 * WORD_BYTES;
+    const uintptr_t shift = walk->shift;
     uintptr_t at = walk->at;
     uintptr_t bp_min = walk->sp;
     uintptr_t bp = walk->bp;
@@ -194,8 +198,8 @@ UNCHECKED size_t walk_frame_pointers(const struct unwind_tables *tables, struct 
         }
         pcs[count++] = at;
         bp_min = bp + 2 * WORD_BYTES;
-        at = stack_word(bp + WORD_BYTES) - 1;
-        bp = stack_word(bp);
+        at = load(bp + WORD_BYTES + shift) - 1;
+        bp = load(bp + shift);
     }
     walk->at = at;
     walk->sp = bp_min;
@@ -203,9 +207,9 @@ UNCHECKED size_t walk_frame_pointers(const struct unwind_tables *tables, struct 
     return count;
 }
 
-size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *start,
-                      const struct stack_bounds *bounds, uintptr_t *pcs, size_t pcs_max,
-                      enum unwind_end *end)
+UNCHECKED size_t capture(struct unwind_tables *tables, const struct unwind_frame *start,
+                         const struct stack_bounds *bounds, uintptr_t shift, bool guessed,
+                         uintptr_t *pcs, size_t pcs_max, enum unwind_end *end)
 {
     uint64_t generation = atomic_load_explicit(&tables->generation, memory_order_relaxed);
     struct walk walk = {
@@ -214,6 +218,8 @@ size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *s
         .bp = start->bp,
         .low = bounds->low,
         .high = bounds->high & ~(WORD_BYTES - 1),
+        .shift = shift,
+        .guessed = guessed,
     };
     if (walk.sp < bounds->low || walk.sp >= walk.high || walk.sp % WORD_BYTES != 0 ||
         walk.high < 2 * WORD_BYTES) {
@@ -243,6 +249,22 @@ size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *s
         *end = why;
     }
     return count;
+}
+
+size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *start,
+                      const struct stack_bounds *bounds, uintptr_t *pcs, size_t pcs_max,
+                      enum unwind_end *end)
+{
+    return capture(tables, start, bounds, 0, false, pcs, pcs_max, end);
+}
+
+size_t unwind_capture_copy(struct unwind_tables *tables, const struct unwind_frame *start,
+                           const struct unwind_copy *copy, uintptr_t *pcs, size_t pcs_max,
+                           enum unwind_end *end)
+{
+    struct stack_bounds bounds = {.low = copy->low, .high = copy->low + copy->len};
+    uintptr_t shift = (uintptr_t)copy->bytes - copy->low;
+    return capture(tables, start, &bounds, shift, !copy->is_held, pcs, pcs_max, end);
 }
 
 void unwind_stats(const struct unwind_tables *tables, struct unwind_stats *stats)

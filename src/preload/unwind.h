@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#define UNWIND_PCS_MAX 128 /* the depth that profiles keep */
+#define UNWIND_PCS_MAX        128 /* the depth that profiles keep */
+#define UNWIND_RED_ZONE_BYTES 128 /* of an interrupted function below its sp */
 
 /* Registers of the innermost frame wanted. */
 struct unwind_frame {
@@ -108,6 +109,22 @@ static inline bool unwind_stack_find(const struct unwind_tables *tables, uintptr
 size_t unwind_capture(struct unwind_tables *tables, const struct unwind_frame *start,
                       const struct stack_bounds *bounds, uintptr_t *pcs, size_t pcs_max,
                       enum unwind_end *end);
+
+/* What another thread's stack held at one moment. */
+struct unwind_copy {
+    const void *bytes; /* aligned to 8 */
+    uintptr_t low;     /* where they were; from UNWIND_RED_ZONE_BYTES below the walk's first sp */
+    size_t len;
+    bool is_held; /* the thread stands still while the copy is walked */
+};
+
+/*
+ * unwind_capture of a copy. Of a thread that may run on meanwhile, and may unload a module that it
+ * had a frame in, .eh_frame is read of modules that are never unloaded only.
+ */
+size_t unwind_capture_copy(struct unwind_tables *tables, const struct unwind_frame *start,
+                           const struct unwind_copy *copy, uintptr_t *pcs, size_t pcs_max,
+                           enum unwind_end *end);
 
 /* Threads: any; the figures may be of slightly different moments. */
 void unwind_stats(const struct unwind_tables *tables, struct unwind_stats *stats);
