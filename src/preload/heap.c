@@ -126,9 +126,10 @@ static void services_start(void)
         .listen = heap.settings.listen,
         .anywhere = heap.settings.anywhere != 0,
         .symbolizer = heap.settings.symbolizer,
-        .profile = hook_profile(),
-        .modules = heap.modules,
-        .start_ns = slu_clock_monotonic_ns(),
+        .source = {.profile = hook_profile(),
+                   .modules = heap.modules,
+                   .tables = atomic_load_explicit(&heap.tables, memory_order_relaxed),
+                   .start_ns = slu_clock_monotonic_ns()},
     };
     http_server_start(&options);
 }

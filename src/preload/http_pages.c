@@ -19,10 +19,7 @@
 #define FIRST_OWN_FILE 3 /* 0 to 2 are the helper's own */
 
 const struct page *const page_table[] = {
-    &page_index,
-    &page_heap,
-    &page_allocs,
-    NULL,
+    &page_index, &page_heap, &page_allocs, &page_threads, NULL,
 };
 
 static const char *const format_types[] = {
@@ -97,18 +94,13 @@ size_t http_pages_bytes(const struct profile *profile)
     return sizeof(struct http_pages) + profile_write_bytes(profile);
 }
 
-struct http_pages *http_pages_init(void *block, const struct profile *profile,
-                                   struct modules *modules, const char *symbolizer,
-                                   uint64_t start_ns)
+struct http_pages *http_pages_init(void *block, const struct page_source *source,
+                                   const char *symbolizer)
 {
     struct http_pages *pages = block;
-    pages->source = (struct page_source){
-        .profile = profile,
-        .modules = modules,
-        .start_ns = start_ns,
-        .mappings = pages->mappings,
-        .scratch = pages->scratch,
-    };
+    pages->source = *source;
+    pages->source.mappings = pages->mappings;
+    pages->source.scratch = pages->scratch;
     pages->symbolizer = symbolizer;
     return pages;
 }

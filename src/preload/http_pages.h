@@ -26,11 +26,11 @@ size_t http_pages_bytes(const struct profile *profile);
 
 /*
  * block       zero pages
+ * source      copied; the room for mappings and the scratch memory are in the block
  * symbolizer  the program that knows names (symbolizer.h), or ""; borrowed
  */
-struct http_pages *http_pages_init(void *block, const struct profile *profile,
-                                   struct modules *modules, const char *symbolizer,
-                                   uint64_t start_ns);
+struct http_pages *http_pages_init(void *block, const struct page_source *source,
+                                   const char *symbolizer);
 
 /* A page, ready to be sent; the receiver closes the file. */
 struct http_content {

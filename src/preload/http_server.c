@@ -365,14 +365,13 @@ static int address_choose(const struct http_server_options *options, struct http
 static struct http_server *server_make(const struct http_server_options *options, int listener)
 {
     struct http_server *http = pages_map(sizeof(*http));
-    void *block = pages_map(http_pages_bytes(options->profile));
+    void *block = pages_map(http_pages_bytes(options->source.profile));
     if (http == NULL || block == NULL || fstat(listener, &http->identity) != 0) {
         return NULL;
     }
-    http->profile = options->profile;
+    http->profile = options->source.profile;
     http->listener = listener;
-    http->pages = http_pages_init(block, options->profile, options->modules, options->symbolizer,
-                                  options->start_ns);
+    http->pages = http_pages_init(block, &options->source, options->symbolizer);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         http->connections[i].socket = -1;
     }

@@ -9,17 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct modules;
-struct profile;
+#include "preload/page.h"
 
 /* What http_server_start is given; copied where nothing else is said. */
 struct http_server_options {
-    const char *listen;     /* as http_address.h reads it; port 0: any that is free */
-    bool anywhere;          /* also at an address that others reach */
-    const char *symbolizer; /* borrowed for ever; "": none */
-    const struct profile *profile;
-    struct modules *modules;
-    uint64_t start_ns;
+    const char *listen;        /* as http_address.h reads it; port 0: any that is free */
+    bool anywhere;             /* also at an address that others reach */
+    const char *symbolizer;    /* borrowed for ever; "": none */
+    struct page_source source; /* but for its room */
 };
 
 /*

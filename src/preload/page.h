@@ -15,6 +15,7 @@ struct profile;
 struct profile_mapping;
 struct profile_snapshot;
 struct sink;
+struct unwind_tables;
 
 #define PAGE_FOLDER      "/debug/pprof/"
 #define PAGE_SECONDS_MAX 3600 /* of a difference between two moments */
@@ -30,6 +31,7 @@ enum page_format {
 struct page_source {
     const struct profile *profile;
     struct modules *modules;
+    struct unwind_tables *tables;
     uint64_t start_ns;                /* when profiling began, monotonic */
     struct profile_mapping *mappings; /* room for MODULES_MAX */
     void *scratch;                    /* profile_write_bytes(), aligned to 64 */
@@ -66,5 +68,6 @@ extern const struct page *const page_table[];
 extern const struct page page_allocs;
 extern const struct page page_heap;
 extern const struct page page_index;
+extern const struct page page_threads;
 
 #endif

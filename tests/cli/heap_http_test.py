@@ -9,73 +9,22 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "profile"))
 
 import tap  # noqa: E402
 from pprof_reader import Profile  # noqa: E402
+from watched import WAIT_SECONDS, Watched  # noqa: E402
 
 SLUICE, SUBJECT = (os.path.abspath(path) for path in sys.argv[1:3])
 KEPT_BYTES = 4096 * 16384
-# 1,600 samples of what is kept on any machine: 0.75 to 1.25 is 12 times the deviation.
-SAMPLED = {"SLUICE_HEAP_RATE": "32K", "SLUICE_HEAP_SAMPLES_PER_SECOND_MAX": "0"}
-WAIT_SECONDS = 60  # for what has to happen, on however slow a machine
-
-
-class Watched:
-    """A program under `sluice heap run --listen`."""
-
-    def __init__(self, *words, options=(), **environment):
-        self.folder = tempfile.TemporaryDirectory(prefix="http-")
-        self.process = subprocess.Popen(
-            [SLUICE, "heap", "run", "--listen", "127.0.0.1:0", *options, "--", *words],
-            cwd=self.folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env={**os.environ, **SAMPLED, **environment})
-        line = self.process.stderr.readline()
-        match = re.fullmatch(r"sluice-heap: profiles at (http://127\.0\.0\.1:(\d+)/debug/pprof/)\n",
-                             line)
-        assert match, line + self.process.stderr.read()
-        self.url, self.port = match.group(1), int(match.group(2))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.communicate(timeout=WAIT_SECONDS)
-        self.folder.cleanup()
-        return self.process.returncode
-
-    def get(self, page, method="GET"):
-        request = urllib.request.Request(self.url + page, method=method)
-        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
-            return answer.read(), answer.headers
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS)
-
-    def ask(self, data):
-        """What comes back for these bytes, until the server closes."""
-        with self.connect() as client:
-            client.sendall(data)
-            answer = b""
-            with contextlib.suppress(ConnectionResetError):
-                while piece := client.recv(65536):
-                    answer += piece
-            return answer
 
 
 def waiting_subject(**environment):
-    watched = Watched(SUBJECT, "wait", **environment)
+    watched = Watched(SLUICE, SUBJECT, "wait", **environment)
     assert watched.process.stdout.readline() == "waiting\n"
     return watched
 
@@ -190,7 +139,7 @@ def a_child_of_fork_leaves_the_socket_to_its_parent():
                "print(child, flush=True)\n"
                "os.close(1)\n"
                "os.waitpid(child, 0)\n")
-    with Watched(sys.executable, "-c", program) as watched:
+    with Watched(SLUICE, sys.executable, "-c", program) as watched:
         watched.process.stdout.readline()
         retry_until_closed(watched)
 
@@ -211,7 +160,7 @@ def a_program_that_closes_everything_goes_on():
                "os.closerange(3, 10000)\n"
                "print('closed', flush=True)\n"
                "sys.exit(6)\n")
-    watched = Watched(sys.executable, "-c", program)
+    watched = Watched(SLUICE, sys.executable, "-c", program)
     with watched:
         assert watched.process.stdout.readline() == "closed\n"
         assert watched.process.wait(timeout=WAIT_SECONDS) == 6
@@ -227,11 +176,12 @@ def the_helper_is_not_the_programs_child():
                "import signal\n"
                "signal.signal(signal.SIGCHLD, lambda *_: print('SIGCHLD', flush=True))\n"
                "signal.pause()\n")
-    with Watched(sys.executable, "-c", program) as watched:
+    with Watched(SLUICE, sys.executable, "-c", program) as watched:
         assert watched.process.stdout.readline() == "ready\n"
         assert watched.process.stdout.readline() == "childless\n"
         profile = Profile(watched.get("allocs")[0])
         assert any(isinstance(frame, str) for frames, _, _ in profile.samples for frame in frames)
+        assert Profile(watched.get("threads")[0]).samples
         watched.process.send_signal(signal.SIGTERM)
         out, _ = watched.process.communicate(timeout=WAIT_SECONDS)
         assert out == "", out
@@ -249,7 +199,7 @@ def redis_under_load_shows_who_holds_its_memory():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     options = ("--rate", "16KiB")
-    with Watched("redis-server", "--port", port, "--save", "", options=options) as watched:
+    with Watched(SLUICE, "redis-server", "--port", port, "--save", "", options=options) as watched:
         while not redis(port, "PING").stdout.startswith("PONG"):
             pass  # until it listens
         keys = "".join(f"SET key:{n} {'v' * 1000}\n" for n in range(20000))

@@ -117,6 +117,6 @@ class Profile:
             lines = [self.strings[self.functions[line["function_id"]]["name"]]
                      for line in location["line"]]
             frames.append(lines[0] if lines else location["address"])
-        labels = tuple((self.strings[each["key"]], each["num"], self.strings[each["num_unit"]])
-                       for each in raw["label"])
+        labels = tuple((self.strings[each["key"]], self.strings[each["str"]] or each["num"],
+                        self.strings[each["num_unit"]]) for each in raw["label"])
         return tuple(frames), labels, tuple(raw["value"])
