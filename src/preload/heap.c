@@ -18,9 +18,11 @@
 #include "preload/scribe.h"
 #include "preload/hook.h"
 #include "preload/http_server.h"
+#include "preload/loader.h"
 #include "preload/modules.h"
 #include "preload/next.h"
 #include "preload/output.h"
+#include "preload/own_thread.h"
 #include "preload/pages.h"
 #include "preload/said.h"
 #include "preload/settings.h"
@@ -38,6 +40,7 @@ static struct {
     struct modules *modules;
     _Atomic pid_t process; /* that the state belongs to: not that of a child of vfork */
     _Atomic bool main_has_begun;
+    _Atomic bool has_threads; /* the program */
     bool is_interposed;
     bool is_forked;
     bool is_served; /* or was tried */
@@ -118,13 +121,17 @@ static int heap_make(void)
 static void services_start(void)
 {
     scribe_start();
-    if (heap.settings.listen[0] == '\0' || heap.is_served) {
+    if (heap.is_served) {
         return;
     }
     heap.is_served = true;
+    loader_find();
     struct http_server_options options = {
         .listen = heap.settings.listen,
         .anywhere = heap.settings.anywhere != 0,
+        .has_control = heap.settings.control != 0,
+        .has_threads = heap.settings.period_ns != 0 || heap.settings.signal != 0 ||
+                       atomic_load(&heap.has_threads),
         .symbolizer = heap.settings.symbolizer,
         .source = {.profile = hook_profile(),
                    .modules = heap.modules,
@@ -187,6 +194,16 @@ void heap_main_begins(void)
     }
 }
 
+void heap_thread_begun(void)
+{
+    if (!atomic_exchange(&heap.has_threads, true) &&
+        atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
+        mutex_lock(&heap.mutex); /* a first start may be at work */
+        http_server_take_thread();
+        mutex_unlock(&heap.mutex);
+    }
+}
+
 void heap_modules_unloading(void)
 {
     if (heap_output() != NULL) {
@@ -235,6 +252,8 @@ static void after_fork_child(void)
         scribe_after_fork_child(now_ns);
         http_server_after_fork_child();
     }
+    own_threads_after_fork_child();
+    atomic_store(&heap.has_threads, false);
     mutex_init(&heap.mutex);
     atomic_store_explicit(&heap.process, getpid(), memory_order_relaxed);
     hook_after_fork_child(now_ns);

@@ -5,6 +5,9 @@
 /* Once, when all constructors have run. */
 void heap_main_begins(void);
 
+/* After the program has begun a thread. Threads: any; not within a hook. */
+void heap_thread_begun(void);
+
 /* Before and after the program unloads a module. Threads: any; not within a hook. */
 void heap_modules_unloading(void);
 void heap_modules_unloaded(void);

@@ -10,6 +10,7 @@
 
 #include "preload/blocks.h"
 #include "preload/filter.h"
+#include "preload/http_server.h"
 #include "preload/scribe.h"
 #include "preload/said.h"
 #include "profile/profile.h"
@@ -145,6 +146,7 @@ static int sample_record(const struct hook_sample *sample, const void *block, ui
                          "further ones count as allocated and not as in use");
     }
     scribe_tick(now_ns);
+    http_server_tick(now_ns, pcs, count);
     return err;
 }
 

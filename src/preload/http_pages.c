@@ -105,6 +105,12 @@ struct http_pages *http_pages_init(void *block, const struct page_source *source
     return pages;
 }
 
+void http_pages_set_caller(struct http_pages *pages, const uintptr_t *pcs, size_t count)
+{
+    pages->source.caller_pcs = pcs;
+    pages->source.caller_pc_count = count;
+}
+
 /* An empty file in memory, with a number that is nobody's standard input or output. */
 static int memory_file(void)
 {
@@ -134,8 +140,8 @@ static int page_write(struct http_pages *pages, const struct page *page,
 /* The file with names, or as it was if there is nobody who knows them. */
 static int file_with_names(const struct http_pages *pages, int file)
 {
-    if (pages->symbolizer[0] == '\0') {
-        return file;
+    if (pages->symbolizer[0] == '\0' || pages->source.caller_pc_count > 0) {
+        return file; /* within a hook the program would wait for it */
     }
     int named = memory_file();
     uint64_t deadline_ns = slu_clock_monotonic_ns() + HELPER_NS;

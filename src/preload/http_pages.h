@@ -32,6 +32,9 @@ size_t http_pages_bytes(const struct profile *profile);
 struct http_pages *http_pages_init(void *block, const struct page_source *source,
                                    const char *symbolizer);
 
+/* Pages are made within a hook from now on, with this stack; with 0, no more. Borrowed. */
+void http_pages_set_caller(struct http_pages *pages, const uintptr_t *pcs, size_t count);
+
 /* A page, ready to be sent; the receiver closes the file. */
 struct http_content {
     int file;

@@ -2,36 +2,40 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
 
 #include "preload/http_address.h"
 #include "preload/http_pages.h"
+#include "preload/held_signals.h"
 #include "preload/http_request.h"
+#include "preload/listener.h"
+#include "preload/loader.h"
 #include "preload/own_thread.h"
 #include "preload/pages.h"
 #include "preload/said.h"
 #include "profile/profile.h"
 
 #define CONNECTIONS_MAX 8
-#define BACKLOG         16
 #define STACK_BYTES     ((size_t)128 << 10)
 #define REQUEST_NS      UINT64_C(5000000000)  /* for a request to come whole */
 #define ANSWER_NS       UINT64_C(30000000000) /* for an answer to be taken */
+#define HOOK_ANSWER_NS  UINT64_C(1000000000)  /* while the program waits for that */
 #define SECOND_NS       UINT64_C(1000000000)
 #define HEAD_BYTES      512
-#define OWN_FILE_MIN    500 /* what programs do with low numbers, close them or count on them */
+#define TICK_NS         UINT64_C(10000000) /* between looks for clients within hooks */
 
 struct connection {
-    int socket; /* -1: free */
-    bool waits; /* for the second moment of a difference */
+    int socket;     /* -1: free */
+    bool waits;     /* for the second moment of a difference */
+    bool may_fetch; /* it is told so when its request has come: what is unread cuts an answer off */
     uint64_t due_ns;
     const struct page *page; /* NULL until the request has been read */
     struct page_query query;
@@ -42,14 +46,19 @@ struct connection {
 struct http_server {
     struct http_pages *pages;
     const struct profile *profile;
-    int listener;
-    struct stat identity; /* of the listener: a program may close it, and reuse its number */
+    struct listener public;  /* the pages for whom the system lets in */
+    struct listener control; /* for the process's user, by the process's number */
+    bool has_control;
+    pid_t process;
+    _Atomic bool has_thread;
+    _Atomic bool is_busy; /* within a hook */
+    _Atomic uint64_t tick_due_ns;
     void *snapshot_block; /* of the one difference that is being waited for; NULL: none */
     struct connection connections[CONNECTIONS_MAX];
 };
 
-/* The one that runs, for the child of fork. */
-static struct http_server *server;
+/* The one that there is. */
+static _Atomic(struct http_server *) server;
 
 static void connection_close(struct http_server *http, struct connection *connection)
 {
@@ -102,6 +111,8 @@ static const char *reason_of(int status)
         return "OK";
     case 400:
         return "Bad Request";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
@@ -148,7 +159,8 @@ static void answer(struct http_server *http, struct connection *connection)
                        "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %llu\r\n"
                        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
                        content.type, (unsigned long long)content.len);
-    uint64_t deadline_ns = slu_clock_monotonic_ns() + ANSWER_NS;
+    bool is_hook = !atomic_load_explicit(&http->has_thread, memory_order_relaxed);
+    uint64_t deadline_ns = slu_clock_monotonic_ns() + (is_hook ? HOOK_ANSWER_NS : ANSWER_NS);
     if (bytes_send(connection->socket, head, (size_t)len, deadline_ns) &&
         connection->query.request.method != HTTP_HEAD) {
         (void)file_send(connection->socket, content.file, content.len, deadline_ns);
@@ -195,8 +207,12 @@ static void request_take(struct http_server *http, struct connection *connection
     if (err == -EAGAIN) {
         return;
     }
-    int status =
-        err == 0 ? http_page_find(&request, &connection->page, &connection->query) : status_of(err);
+    int status = status_of(err);
+    if (err == 0) {
+        status = connection->may_fetch
+                     ? http_page_find(&request, &connection->page, &connection->query)
+                     : 403;
+    }
     if (status != 200) {
         refuse(http, connection, status);
     } else if (connection->query.seconds > 0) {
@@ -222,22 +238,17 @@ static void connection_read(struct http_server *http, struct connection *connect
     }
 }
 
-static bool listener_is_ours(const struct http_server *http)
-{
-    struct stat now;
-    return fstat(http->listener, &now) == 0 && now.st_dev == http->identity.st_dev &&
-           now.st_ino == http->identity.st_ino;
-}
-
-static void connection_accept(struct http_server *http)
+static void connection_accept(struct http_server *http, const struct listener *listener)
 {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         struct connection *connection = &http->connections[i];
         if (connection->socket < 0) {
-            int socket = accept4(http->listener, NULL, NULL, SOCK_CLOEXEC);
+            int socket = accept4(listener->socket, NULL, NULL, SOCK_CLOEXEC);
             if (socket >= 0) {
                 *connection = (struct connection){.socket = socket,
-                                                  .due_ns = slu_clock_monotonic_ns() + REQUEST_NS};
+                                                  .due_ns = slu_clock_monotonic_ns() + REQUEST_NS,
+                                                  .may_fetch = listener == &http->public ||
+                                                               listener_peer_may(socket)};
             }
             return;
         }
@@ -274,38 +285,59 @@ static void expire(struct http_server *http, uint64_t now_ns)
     }
 }
 
-/* One turn: wait for clients, for time, or for both. */
-static void turn(struct http_server *http)
+/* One turn: wait for clients, for time, or for both; or, within a hook, for nothing. */
+static void turn(struct http_server *http, bool may_wait)
 {
-    struct pollfd polled[CONNECTIONS_MAX + 1];
+    const struct listener *listeners[] = {&http->public, &http->control};
+    enum {
+        LISTENERS = sizeof(listeners) / sizeof(listeners[0])
+    };
+    struct pollfd polled[CONNECTIONS_MAX + LISTENERS];
     bool has_room = false;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         polled[i] = (struct pollfd){.fd = http->connections[i].socket, .events = POLLIN};
         has_room |= http->connections[i].socket < 0;
     }
-    polled[CONNECTIONS_MAX] =
-        (struct pollfd){.fd = has_room ? http->listener : -1, .events = POLLIN};
-    (void)poll(polled, CONNECTIONS_MAX + 1, timeout_of(http, slu_clock_monotonic_ns()));
+    for (size_t i = 0; i < LISTENERS; i++) {
+        polled[CONNECTIONS_MAX + i] =
+            (struct pollfd){.fd = has_room ? listeners[i]->socket : -1, .events = POLLIN};
+    }
+    (void)poll(polled, CONNECTIONS_MAX + LISTENERS,
+               may_wait ? timeout_of(http, slu_clock_monotonic_ns()) : 0);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         if (polled[i].fd >= 0 && polled[i].revents != 0) {
             connection_read(http, &http->connections[i]);
         }
     }
-    if (polled[CONNECTIONS_MAX].revents != 0 && listener_is_ours(http)) {
-        connection_accept(http);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        if (polled[CONNECTIONS_MAX + i].revents != 0 && listener_is_ours(listeners[i])) {
+            connection_accept(http, listeners[i]);
+        }
     }
     expire(http, slu_clock_monotonic_ns());
+}
+
+/* What the program has closed: whom we have told of the pages is told so, the other is renewed. */
+static void listeners_mend(struct http_server *http)
+{
+    if (http->public.socket >= 0 && !listener_is_ours(&http->public)) {
+        http->public.socket = -1;
+        said_line("the program has closed the socket of the profile's pages");
+    }
+    if (http->has_control && !listener_is_ours(&http->control)) {
+        http->has_control = listener_open_control(&http->control) == 0;
+    }
 }
 
 static void serve(void *context)
 {
     struct http_server *http = context;
-    while (listener_is_ours(http)) {
-        turn(http);
+    while (atomic_load_explicit(&http->is_busy, memory_order_acquire)) {
+        (void)sched_yield(); /* cannot fail */
     }
-    said_line("the program has closed the socket of the profile's pages");
     for (;;) {
-        (void)pause(); /* all signals are blocked: the thread has nothing more to do */
+        listeners_mend(http);
+        turn(http, true);
     }
 }
 
@@ -324,28 +356,6 @@ static void listening_said(int listener)
               ntohs(is_v6 ? bound.socket.v6.sin6_port : bound.socket.v4.sin_port));
 }
 
-/* A listening socket with a high number, or a negative errno. */
-static int listener_make(const struct http_address *address)
-{
-    int low = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (low < 0) {
-        return -errno;
-    }
-    int high = fcntl(low, F_DUPFD_CLOEXEC, OWN_FILE_MIN);
-    int listener = high >= 0 ? high : low;
-    int reuse = 1;
-    if (high >= 0) {
-        close(low);
-    }
-    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)); /* or bind fails */
-    if (bind(listener, &address->socket.any, address->len) != 0 || listen(listener, BACKLOG) != 0) {
-        int err = -errno;
-        close(listener);
-        return err;
-    }
-    return listener;
-}
-
 static int address_choose(const struct http_server_options *options, struct http_address *address)
 {
     if (http_address_read(options->listen, address) != 0) {
@@ -362,15 +372,34 @@ static int address_choose(const struct http_server_options *options, struct http
     return 0;
 }
 
-static struct http_server *server_make(const struct http_server_options *options, int listener)
+static int public_open(const struct http_server_options *options, struct listener *listener)
+{
+    struct http_address address;
+    int err = address_choose(options, &address);
+    if (err != 0) {
+        return err;
+    }
+    err = listener_open(&address.socket.any, address.len, listener);
+    if (err != 0) {
+        const char *name = strerrorname_np(-err);
+        said_line("cannot listen at %.60s: %s; no pages", options->listen,
+                  name == NULL ? "?" : name);
+    }
+    return err;
+}
+
+static struct http_server *server_make(const struct http_server_options *options)
 {
     struct http_server *http = pages_map(sizeof(*http));
     void *block = pages_map(http_pages_bytes(options->source.profile));
-    if (http == NULL || block == NULL || fstat(listener, &http->identity) != 0) {
+    if (http == NULL || block == NULL) {
         return NULL;
     }
     http->profile = options->source.profile;
-    http->listener = listener;
+    http->process = getpid();
+    http->public.socket = -1;
+    http->control.socket = -1;
+    http->has_control = options->has_control;
     http->pages = http_pages_init(block, &options->source, options->symbolizer);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         http->connections[i].socket = -1;
@@ -380,39 +409,81 @@ static struct http_server *server_make(const struct http_server_options *options
 
 void http_server_start(const struct http_server_options *options)
 {
-    struct http_address address;
-    if (address_choose(options, &address) != 0) {
+    struct listener public = {.socket = -1};
+    bool is_public = options->listen[0] != '\0' && public_open(options, &public) == 0;
+    if (!is_public && !options->has_control) {
         return;
     }
-    int listener = listener_make(&address);
-    if (listener < 0) {
-        const char *name = strerrorname_np(-listener);
-        said_line("cannot listen at %.60s: %s; no pages", options->listen,
-                  name == NULL ? "?" : name);
-        return;
-    }
-    struct http_server *http = server_make(options, listener);
-    if (http == NULL || own_thread_start("sluice-http", STACK_BYTES, serve, http) != 0) {
+    struct http_server *http = server_make(options);
+    if (http == NULL) {
         said_line("no memory for the profile's pages");
-        close(listener);
+        listener_close(&public);
         return;
     }
-    server = http;
-    listening_said(listener);
+    http->public = public;
+    listeners_mend(http);
+    atomic_store_explicit(&server, http, memory_order_release);
+    if (is_public || options->has_threads) {
+        http_server_take_thread();
+    }
+    if (is_public) {
+        listening_said(public.socket);
+    }
+}
+
+void http_server_take_thread(void)
+{
+    struct http_server *http = atomic_load_explicit(&server, memory_order_acquire);
+    if (http == NULL || atomic_exchange(&http->has_thread, true)) {
+        return;
+    }
+    if (own_thread_start("sluice-http", STACK_BYTES, serve, http) != 0) {
+        atomic_store(&http->has_thread, false);
+        said_line("no thread for the profile's pages: allocations serve them");
+    }
+}
+
+/* `is_busy` before `has_thread`, and the thread the other way round: one of them sees the other. */
+void http_server_tick(uint64_t now_ns, const uintptr_t *pcs, size_t count)
+{
+    struct http_server *http = atomic_load_explicit(&server, memory_order_acquire);
+    if (http == NULL || atomic_load(&http->has_thread) ||
+        now_ns < atomic_load_explicit(&http->tick_due_ns, memory_order_relaxed) ||
+        atomic_exchange(&http->is_busy, true)) {
+        return;
+    }
+    atomic_store_explicit(&http->tick_due_ns, now_ns + TICK_NS, memory_order_relaxed);
+    struct held_signals held;
+    if (!atomic_load(&http->has_thread) && getpid() == http->process && gettid() == getpid() &&
+        !loader_is_in(pcs, count) && signals_hold(&held) == 0) {
+        http_pages_set_caller(http->pages, pcs, count);
+        listeners_mend(http);
+        turn(http, false);
+        http_pages_set_caller(http->pages, NULL, 0);
+        signals_release(&held);
+    }
+    atomic_store(&http->is_busy, false);
 }
 
 void http_server_after_fork_child(void)
 {
-    if (server == NULL) {
+    struct http_server *http = atomic_load_explicit(&server, memory_order_acquire);
+    if (http == NULL) {
         return;
     }
-    if (listener_is_ours(server)) {
-        close(server->listener);
-        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-            if (server->connections[i].socket >= 0) {
-                close(server->connections[i].socket);
-            }
+    bool are_ours = listener_is_ours(&http->public) || listener_is_ours(&http->control);
+    listener_close(&http->public);
+    listener_close(&http->control);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &http->connections[i];
+        if (connection->socket >= 0 && are_ours) {
+            close(connection->socket);
         }
+        connection->socket = -1;
+        connection->waits = false;
     }
-    server = NULL;
+    http->snapshot_block = NULL; /* what was mapped stays */
+    http->process = getpid();
+    atomic_store(&http->has_thread, false);
+    atomic_store(&http->is_busy, false);
 }

@@ -3,17 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
 
 #include "base/sink.h"
 #include "preload/file_put.h"
+#include "preload/held_signals.h"
 #include "preload/modules.h"
 #include "preload/said.h"
 #include "preload/settings.h"
@@ -142,30 +141,15 @@ static int file_write(struct output *output, const char *path)
     return special ? file_write_through(output, path) : file_replace(output, path);
 }
 
-/* Hold back all signals, and take away what writing has raised before they are let in again. */
 static int file_write_undisturbed(struct output *output, const char *path)
 {
-    sigset_t all;
-    sigset_t before;
-    sigset_t pending;
-    sigset_t raised;
-    (void)sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
-        return -EINVAL;
+    struct held_signals held;
+    int err = signals_hold(&held);
+    if (err != 0) {
+        return err;
     }
-    (void)sigpending(&pending);
-    int err = file_write(output, path);
-    (void)sigemptyset(&raised);
-    if (!sigismember(&pending, SIGXFSZ)) {
-        (void)sigaddset(&raised, SIGXFSZ);
-    }
-    if (!sigismember(&pending, SIGPIPE)) {
-        (void)sigaddset(&raised, SIGPIPE);
-    }
-    struct timespec at_once = {0};
-    while (sigtimedwait(&raised, NULL, &at_once) > 0) {
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    err = file_write(output, path);
+    signals_release(&held);
     return err;
 }
 

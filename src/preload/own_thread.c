@@ -56,3 +56,8 @@ int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *con
     hook_own_end();
     return err;
 }
+
+void own_threads_after_fork_child(void)
+{
+    atomic_store_explicit(&own_thread_count, 0, memory_order_relaxed);
+}

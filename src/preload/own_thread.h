@@ -2,8 +2,9 @@
  * Threads of the profiler within the program: all signals blocked, a stack of their own pages,
  * nothing of what they do sampled, and nothing taken from the program's heap to start them.
  *
- * One is started between the constructors and main, or in a call of <sluice/heap.h>; never within a
- * hook, and never in a child of fork, where other threads' locks may be held for ever.
+ * One is started between the constructors and main, in a call of <sluice/heap.h>, or when the
+ * program has just started one itself; never within a hook. In a child of fork, where other
+ * threads' locks may be held for ever, only in the last case.
  */
 #ifndef PRELOAD_OWN_THREAD_H
 #define PRELOAD_OWN_THREAD_H
@@ -19,5 +20,8 @@
  */
 int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *context),
                      void *context);
+
+/* In the child of fork: none of them is there. */
+void own_threads_after_fork_child(void);
 
 #endif

@@ -6,6 +6,7 @@
 #define PRELOAD_PAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "preload/http_request.h"
@@ -35,6 +36,8 @@ struct page_source {
     uint64_t start_ns;                /* when profiling began, monotonic */
     struct profile_mapping *mappings; /* room for MODULES_MAX */
     void *scratch;                    /* profile_write_bytes(), aligned to 64 */
+    const uintptr_t *caller_pcs;      /* return addresses below the hook that makes the page ... */
+    size_t caller_pc_count;           /* ... or 0: a thread of our own does */
 };
 
 /* What is asked for. */

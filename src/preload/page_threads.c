@@ -144,6 +144,7 @@ static int threads_write(const struct page_source *source, const struct page_que
     if (err != 0) {
         return err;
     }
+    thread_stacks_add_caller(&stacks, source->caller_pcs, source->caller_pc_count);
     modules_refresh(source->modules); /* a module that has come meanwhile is known too */
     struct thread_places places = {
         .mappings = source->mappings,

@@ -53,6 +53,7 @@ static const struct setting table[] = {
     {"OUT", SETTING_TEXT, PLACE(out), 0, 0},
     {"LISTEN", SETTING_TEXT, PLACE(listen), 0, 0},
     {"ANYWHERE", SETTING_FLAG, PLACE(anywhere), 0, 1},
+    {"CONTROL", SETTING_FLAG, PLACE(control), 0, 1},
     {"SYMBOLIZER", SETTING_TEXT, PLACE(symbolizer), 0, 0},
 };
 
@@ -195,6 +196,7 @@ void settings_read(struct settings *settings, char *const *environment)
     for (char *const *at = environment; *at != NULL; at++) {
         if (strncmp(*at, PRELOAD, sizeof(PRELOAD) - 1) == 0) {
             settings->start |= strstr(*at, LIBRARY) != NULL;
+            settings->control |= strstr(*at, LIBRARY) != NULL;
         }
     }
     for (char *const *at = environment; *at != NULL; at++) {

@@ -26,6 +26,7 @@ struct settings {
     uint64_t ages;
     uint64_t seed;                      /* 0: a random one */
     uint64_t anywhere;                  /* 1: pages also where others reach them */
+    uint64_t control;                   /* 1: pages by the process's number, for its user */
     char out[SETTINGS_TEXT_MAX];        /* what the names of files begin with */
     char listen[SETTINGS_TEXT_MAX];     /* where the pages are; "": there are none */
     char symbolizer[SETTINGS_TEXT_MAX]; /* the program `sluice`, for names in them; or "" */

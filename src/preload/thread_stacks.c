@@ -151,6 +151,23 @@ int thread_stacks_take(struct unwind_tables *tables, uint64_t deadline_ns,
     return 0;
 }
 
+void thread_stacks_add_caller(struct thread_stacks *stacks, const uintptr_t *pcs, size_t count)
+{
+    uintptr_t *own = stacks->pcs + stacks->pcs_used;
+    for (uint32_t i = 0; i < stacks->count; i++) {
+        struct thread_stack *stack = &stacks->table[i];
+        if (stack->answer == THREAD_ASKING && count <= PCS_MAX - stacks->pcs_used) {
+            for (size_t frame = 0; frame < count; frame++) {
+                own[frame] = pcs[frame] - 1;
+            }
+            stack->pcs = own;
+            stack->pc_count = (uint32_t)count;
+            stacks->pcs_used += (uint32_t)count;
+            return;
+        }
+    }
+}
+
 void thread_stacks_release(struct thread_stacks *stacks)
 {
     (void)munmap(stacks->block, plan_make().bytes);

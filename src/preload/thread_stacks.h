@@ -47,10 +47,10 @@ struct thread_stacks {
     struct unwind_tables *tables;
 };
 
-/* The thread that asks tells nothing of the program. */
+/* A thread of our own that asks tells nothing of the program. */
 static inline bool thread_is_shown(const struct thread_stack *stack)
 {
-    return stack->answer != THREAD_ENDED && stack->answer != THREAD_ASKING;
+    return stack->answer != THREAD_ENDED && (stack->answer != THREAD_ASKING || stack->pc_count > 0);
 }
 
 /*
@@ -63,6 +63,9 @@ static inline bool thread_is_shown(const struct thread_stack *stack)
  */
 int thread_stacks_take(struct unwind_tables *tables, uint64_t deadline_ns,
                        struct thread_stacks *stacks);
+
+/* The asking thread's own stack: these return addresses. */
+void thread_stacks_add_caller(struct thread_stacks *stacks, const uintptr_t *pcs, size_t count);
 
 void thread_stacks_release(struct thread_stacks *stacks);
 

@@ -46,7 +46,7 @@ void thread_state_text(const struct thread_stack *stack, char text[THREAD_TEXT_B
     const struct thread_state *state = &stack->state;
     sink_init_fixed(&sink, text, THREAD_TEXT_BYTES);
     if (stack->answer == THREAD_ASKING) {
-        sink_text(&sink, "serving this page");
+        sink_text(&sink, "running; serves this page while it allocates");
         return;
     }
     sink_text(&sink, activity_of(stack));

@@ -25,9 +25,9 @@ from repository import ROOT
 LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT = sys.argv[1:6]
 del sys.argv[1:]
 EXPORTED = """__libc_start_main aligned_alloc brk calloc cfree dlclose free free_aligned_sized
-free_sized malloc malloc_usable_size memalign mmap mmap64 mremap munmap posix_memalign pvalloc
-realloc reallocarray sbrk slu_heap_set_rate slu_heap_start slu_heap_stop slu_heap_write
-valloc""".split()
+free_sized malloc malloc_usable_size memalign mmap mmap64 mremap munmap posix_memalign
+pthread_create pvalloc realloc reallocarray sbrk slu_heap_set_rate slu_heap_start slu_heap_stop
+slu_heap_write valloc""".split()
 OTHER_ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
 
 
@@ -301,7 +301,9 @@ class Life(Preloaded):
 
     def test_no_thread_is_added_unless_something_is_to_be_done(self):
         self.assertEqual("1\n", self.run_program(SUBJECT, "alone"))
-        self.assertEqual("2\n", self.run_program(SUBJECT, "alone", settings={"PERIOD": "1h"}))
+        self.assertEqual("2\n", self.run_program(SUBJECT, "alone",
+                                                 settings={"PERIOD": "1h", "CONTROL": 0}))
+        self.assertEqual("3\n", self.run_program(SUBJECT, "alone", settings={"PERIOD": "1h"}))
 
     def waiting(self, settings):
         process = subprocess.Popen([SUBJECT, "wait"], stdin=subprocess.PIPE, text=True,
