@@ -1,0 +1,253 @@
+#include "cli/pages_client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sluice/clock.h>
+
+#include "base/diag.h"
+#include "cli/host.h"
+#include "cli/pages_connect.h"
+
+#define SCHEME         "http://"
+#define FOLDER         "/debug/pprof/"
+#define SECOND_NS      UINT64_C(1000000000)
+#define HEAD_BYTES_MAX 8192
+#define BODY_BYTES_MAX ((uint64_t)1 << 30)
+#define TEXT_BYTES     512
+
+/* Where a page is, taken apart. */
+struct place {
+    char host[256]; /* "": a process */
+    char port[16];
+    char target[1024];
+    pid_t process;
+};
+
+struct answer {
+    int status;
+    uint64_t len; /* UINT64_MAX: until the end */
+    size_t head_len;
+    size_t got; /* of the bytes below, with the body's first */
+    char bytes[HEAD_BYTES_MAX];
+};
+
+static bool is_number(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+    return len > 0 && len < 10 && text[len] == '\0';
+}
+
+bool pages_is_source(const char *source)
+{
+    return is_number(source) || strncmp(source, SCHEME, sizeof(SCHEME) - 1) == 0;
+}
+
+/* HOST, HOST:PORT or [V6]:PORT. */
+static int host_read(const char *text, size_t len, struct place *place)
+{
+    const char *end = text + len;
+    bool is_v6 = len > 0 && text[0] == '[';
+    const char *host = is_v6 ? text + 1 : text;
+    const char *host_end = memchr(host, is_v6 ? ']' : ':', (size_t)(end - host));
+    host_end = host_end != NULL ? host_end : end;
+    const char *rest = is_v6 && host_end < end ? host_end + 1 : host_end;
+    if (host_end == host || (is_v6 && host_end == end) || (rest < end && *rest != ':')) {
+        return -EINVAL;
+    }
+    const char *port = rest < end ? rest + 1 : "80";
+    int port_len = rest < end ? (int)(end - port) : 2;
+    if ((size_t)(host_end - host) >= sizeof(place->host) || port_len == 0 ||
+        (size_t)port_len >= sizeof(place->port)) {
+        return -EINVAL;
+    }
+    (void)snprintf(place->host, sizeof(place->host), "%.*s", (int)(host_end - host), host);
+    (void)snprintf(place->port, sizeof(place->port), "%.*s", port_len, port);
+    return 0;
+}
+
+static int place_read(const struct pages_wanted *wanted, struct place *place, struct slu_diag *diag)
+{
+    char seconds[40] = "";
+    const char *path = FOLDER;
+    *place = (struct place){0};
+    if (is_number(wanted->source)) {
+        place->process = (pid_t)strtol(wanted->source, NULL, 10);
+    } else if (strncmp(wanted->source, SCHEME, sizeof(SCHEME) - 1) == 0) {
+        const char *host = wanted->source + sizeof(SCHEME) - 1;
+        size_t len = strcspn(host, "/");
+        if (host_read(host, len, place) != 0) {
+            return diag_fail(diag, -EINVAL, "%.120s: not a URL such as http://127.0.0.1:6070",
+                             wanted->source);
+        }
+        path = host[len] == '\0' || strcmp(host + len, "/") == 0 ? FOLDER : host + len;
+    } else {
+        return diag_fail(diag, -EINVAL,
+                         "%.120s: neither the number of a process nor an http:// URL",
+                         wanted->source);
+    }
+    bool is_folder = path[strlen(path) - 1] == '/';
+    if (wanted->seconds > 0) {
+        (void)snprintf(seconds, sizeof(seconds), "%sseconds=%" PRIu64,
+                       strchr(path, '?') == NULL ? "?" : "&", wanted->seconds);
+    }
+    int len = snprintf(place->target, sizeof(place->target), "%s%s%s", path,
+                       is_folder ? wanted->page : "", seconds);
+    return len > 0 && (size_t)len < sizeof(place->target)
+               ? 0
+               : diag_fail(diag, -EINVAL, "%.120s: too long", wanted->source);
+}
+
+static int request_send(int connected, const struct place *place)
+{
+    char request[2 * TEXT_BYTES + sizeof(place->target)];
+    int len = snprintf(request, sizeof(request),
+                       "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", place->target,
+                       place->host[0] == '\0' ? "process" : place->host);
+    ssize_t sent = send(connected, request, (size_t)len, MSG_NOSIGNAL);
+    return sent == len ? 0 : -EPIPE;
+}
+
+/* Some bytes, or 0 at the end; -ETIMEDOUT from the deadline on. */
+static ssize_t some_receive(int connected, char *bytes, size_t room, uint64_t deadline_ns)
+{
+    uint64_t now_ns = slu_clock_monotonic_ns();
+    uint64_t left_ms = now_ns < deadline_ns ? (deadline_ns - now_ns) / 1000000 + 1 : 0;
+    struct pollfd readable = {.fd = connected, .events = POLLIN};
+    int found = poll(&readable, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+    if (found <= 0) {
+        return found == 0 ? -ETIMEDOUT : errno == EINTR ? -EAGAIN : -errno;
+    }
+    ssize_t got = recv(connected, bytes, room, 0);
+    return got >= 0 ? got : -errno;
+}
+
+static int head_read(struct answer *answer)
+{
+    static const char length[] = "\r\nContent-Length:";
+    const char *end = memmem(answer->bytes, answer->got, "\r\n\r\n", 4);
+    if (end == NULL) {
+        return answer->got == HEAD_BYTES_MAX ? -EBADMSG : -EAGAIN;
+    }
+    answer->head_len = (size_t)(end - answer->bytes) + 4;
+    char head[HEAD_BYTES_MAX + 1];
+    memcpy(head, answer->bytes, answer->head_len);
+    head[answer->head_len] = '\0';
+    if (sscanf(head, "HTTP/1.%*1d %3d", &answer->status) != 1 ||
+        strcasestr(head, "\r\nTransfer-Encoding:") != NULL) {
+        return -EBADMSG;
+    }
+    const char *found = strcasestr(head, length);
+    answer->len = found == NULL ? UINT64_MAX : strtoull(found + sizeof(length) - 1, NULL, 10);
+    return 0;
+}
+
+static int head_receive(int connected, struct answer *answer, uint64_t deadline_ns)
+{
+    int err = -EAGAIN;
+    while (err == -EAGAIN) {
+        ssize_t got = some_receive(connected, answer->bytes + answer->got,
+                                   HEAD_BYTES_MAX - answer->got, deadline_ns);
+        if (got < 0 && got != -EAGAIN) {
+            return (int)got;
+        }
+        if (got == 0) {
+            return -EPIPE;
+        }
+        answer->got += got > 0 ? (size_t)got : 0;
+        err = got > 0 ? head_read(answer) : -EAGAIN;
+    }
+    return err;
+}
+
+static int body_receive(int connected, const struct answer *answer, int fd, uint64_t deadline_ns)
+{
+    char piece[16384];
+    uint64_t total = answer->got - answer->head_len;
+    int err = host_write(&fd, answer->bytes + answer->head_len, (size_t)total);
+    while (err == 0 && total < answer->len) {
+        ssize_t got = some_receive(connected, piece, sizeof(piece), deadline_ns);
+        if (got == 0) {
+            return answer->len == UINT64_MAX ? 0 : -EPIPE;
+        }
+        if (got == -EAGAIN) {
+            continue;
+        }
+        if (got < 0) {
+            return (int)got;
+        }
+        total += (uint64_t)got;
+        err = total > BODY_BYTES_MAX ? -EFBIG : host_write(&fd, piece, (size_t)got);
+    }
+    return err;
+}
+
+static int status_told(const struct pages_wanted *wanted, const struct place *place, int status,
+                       struct slu_diag *diag)
+{
+    switch (status) {
+    case 403:
+        return diag_fail(diag, -EACCES, "%.120s refuses: it belongs to another user",
+                         wanted->source);
+    case 404:
+        return diag_fail(diag, -ENOENT, "%.120s has no page %.120s", wanted->source, place->target);
+    case 503:
+        return diag_fail(diag, -EBUSY,
+                         "%.120s is measuring a difference for somebody else; try again later",
+                         wanted->source);
+    default:
+        return diag_fail(diag, -EBADMSG, "%.120s answers with status %d to %.120s", wanted->source,
+                         status, place->target);
+    }
+}
+
+static int failure_told(const struct pages_wanted *wanted, const struct place *place, int err,
+                        struct slu_diag *diag)
+{
+    if (err == -ETIMEDOUT && place->process != 0) {
+        return diag_fail(diag, err,
+                         "process %d has not answered in time: one with a single thread answers at "
+                         "its next sampled allocation; --wait makes time for it",
+                         (int)place->process);
+    }
+    if (err == -EPIPE || err == -ECONNRESET) {
+        return diag_fail(diag, err, "%.120s has ended, or closed the connection", wanted->source);
+    }
+    return diag_fail(diag, err, "%.120s: %s", wanted->source,
+                     err == -EBADMSG ? "its answer is not HTTP/1" : strerror(-err));
+}
+
+int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag)
+{
+    struct place place;
+    struct answer answer = {0};
+    int connected = -1;
+    uint64_t deadline_ns =
+        slu_clock_monotonic_ns() + wanted->timeout_ns + wanted->seconds * SECOND_NS;
+    int err = place_read(wanted, &place, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = place.process != 0 ? pages_connect_process(place.process, &connected, diag)
+                             : pages_connect_host(place.host, place.port, &connected, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = request_send(connected, &place);
+    err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
+    if (err == 0 && answer.status != 200) {
+        close(connected);
+        return status_told(wanted, &place, answer.status, diag);
+    }
+    err = err != 0 ? err : body_receive(connected, &answer, fd, deadline_ns);
+    close(connected);
+    return err == 0 ? 0 : failure_told(wanted, &place, err, diag);
+}

@@ -1,0 +1,33 @@
+/*
+ * The pages of a profiled program, fetched: by the number of a process (the socket that
+ * control_name.h names) or by an http URL.
+ */
+#ifndef CLI_PAGES_CLIENT_H
+#define CLI_PAGES_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/api.h>
+
+struct slu_diag;
+
+struct pages_wanted {
+    const char *source;  /* digits, or http://HOST[:PORT][/PATH] */
+    const char *page;    /* "heap"; put behind a URL that has no path or ends in / */
+    uint64_t seconds;    /* 0, or a difference between two moments */
+    uint64_t timeout_ns; /* for the whole, besides those seconds */
+};
+
+/* Whether `source` is one of the two: otherwise it may be a file. */
+bool pages_is_source(const char *source);
+
+/*
+ * Write what the page holds to `fd`.
+ *
+ * Returns  0; -ESRCH, -EACCES, -ECONNREFUSED, -ETIMEDOUT, -EBADMSG, -EINVAL or another negative
+ *          errno, and `diag` says what can be done
+ */
+SLU_MUST_USE int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag);
+
+#endif
