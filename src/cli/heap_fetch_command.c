@@ -50,7 +50,8 @@ static const struct option options[] = {
 
 static const struct example examples[] = {
     {"sluice heap fetch 4711", "heap.4711.pb.gz: who holds the memory of process 4711"},
-    {"sluice heap fetch 4711 threads --out - | go tool pprof -top -", "where its threads are"},
+    {"sluice heap fetch 4711 threads --out t.pb.gz && go tool pprof -top t.pb.gz",
+     "where its threads are"},
     {"sluice heap fetch 4711 heap --seconds 30", "what 30 seconds have added and freed"},
     {"sluice heap fetch http://127.0.0.1:6070 allocs",
      "from what 'sluice heap run --listen' serves"},

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,12 +14,12 @@
 
 #include "base/diag.h"
 #include "cli/host.h"
+#include "cli/http_answer.h"
 #include "cli/pages_connect.h"
 
 #define SCHEME         "http://"
 #define FOLDER         "/debug/pprof/"
 #define SECOND_NS      UINT64_C(1000000000)
-#define HEAD_BYTES_MAX 8192
 #define BODY_BYTES_MAX ((uint64_t)1 << 30)
 #define TEXT_BYTES     512
 
@@ -33,11 +32,9 @@ struct place {
 };
 
 struct answer {
-    int status;
-    uint64_t len; /* UINT64_MAX: until the end */
-    size_t head_len;
+    struct http_answer head;
     size_t got; /* of the bytes below, with the body's first */
-    char bytes[HEAD_BYTES_MAX];
+    char bytes[HTTP_ANSWER_HEAD_MAX];
 };
 
 static bool is_number(const char *text)
@@ -130,32 +127,12 @@ static ssize_t some_receive(int connected, char *bytes, size_t room, uint64_t de
     return got >= 0 ? got : -errno;
 }
 
-static int head_read(struct answer *answer)
-{
-    static const char length[] = "\r\nContent-Length:";
-    const char *end = memmem(answer->bytes, answer->got, "\r\n\r\n", 4);
-    if (end == NULL) {
-        return answer->got == HEAD_BYTES_MAX ? -EBADMSG : -EAGAIN;
-    }
-    answer->head_len = (size_t)(end - answer->bytes) + 4;
-    char head[HEAD_BYTES_MAX + 1];
-    memcpy(head, answer->bytes, answer->head_len);
-    head[answer->head_len] = '\0';
-    if (sscanf(head, "HTTP/1.%*1d %3d", &answer->status) != 1 ||
-        strcasestr(head, "\r\nTransfer-Encoding:") != NULL) {
-        return -EBADMSG;
-    }
-    const char *found = strcasestr(head, length);
-    answer->len = found == NULL ? UINT64_MAX : strtoull(found + sizeof(length) - 1, NULL, 10);
-    return 0;
-}
-
 static int head_receive(int connected, struct answer *answer, uint64_t deadline_ns)
 {
     int err = -EAGAIN;
     while (err == -EAGAIN) {
         ssize_t got = some_receive(connected, answer->bytes + answer->got,
-                                   HEAD_BYTES_MAX - answer->got, deadline_ns);
+                                   sizeof(answer->bytes) - answer->got, deadline_ns);
         if (got < 0 && got != -EAGAIN) {
             return (int)got;
         }
@@ -163,7 +140,7 @@ static int head_receive(int connected, struct answer *answer, uint64_t deadline_
             return -EPIPE;
         }
         answer->got += got > 0 ? (size_t)got : 0;
-        err = got > 0 ? head_read(answer) : -EAGAIN;
+        err = http_answer_read((struct slu_bytes){answer->bytes, answer->got}, &answer->head);
     }
     return err;
 }
@@ -171,12 +148,12 @@ static int head_receive(int connected, struct answer *answer, uint64_t deadline_
 static int body_receive(int connected, const struct answer *answer, int fd, uint64_t deadline_ns)
 {
     char piece[16384];
-    uint64_t total = answer->got - answer->head_len;
-    int err = host_write(&fd, answer->bytes + answer->head_len, (size_t)total);
-    while (err == 0 && total < answer->len) {
+    uint64_t total = answer->got - answer->head.head_len;
+    int err = host_write(&fd, answer->bytes + answer->head.head_len, (size_t)total);
+    while (err == 0 && total < answer->head.body_len) {
         ssize_t got = some_receive(connected, piece, sizeof(piece), deadline_ns);
         if (got == 0) {
-            return answer->len == UINT64_MAX ? 0 : -EPIPE;
+            return answer->head.body_len == UINT64_MAX ? 0 : -EPIPE;
         }
         if (got == -EAGAIN) {
             continue;
@@ -243,9 +220,9 @@ int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag
     }
     err = request_send(connected, &place);
     err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
-    if (err == 0 && answer.status != 200) {
+    if (err == 0 && answer.head.status != 200) {
         close(connected);
-        return status_told(wanted, &place, answer.status, diag);
+        return status_told(wanted, &place, answer.head.status, diag);
     }
     err = err != 0 ? err : body_receive(connected, &answer, fd, deadline_ns);
     close(connected);

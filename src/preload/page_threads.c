@@ -140,7 +140,12 @@ static int threads_write(const struct page_source *source, const struct page_que
                          struct sink *sink)
 {
     struct thread_stacks stacks;
-    int err = thread_stacks_take(source->tables, slu_clock_monotonic_ns() + ANSWER_NS, &stacks);
+    uint64_t disturb = 0;
+    if (http_request_number(&query->request, "disturb", &disturb) == -EBADMSG) {
+        return -EINVAL;
+    }
+    int err = thread_stacks_take(source->tables, disturb > 0, slu_clock_monotonic_ns() + ANSWER_NS,
+                                 &stacks);
     if (err != 0) {
         return err;
     }

@@ -121,7 +121,7 @@ static int threads_find(struct thread_stacks *stacks)
     return err;
 }
 
-int thread_stacks_take(struct unwind_tables *tables, uint64_t deadline_ns,
+int thread_stacks_take(struct unwind_tables *tables, bool may_disturb, uint64_t deadline_ns,
                        struct thread_stacks *stacks)
 {
     struct plan plan = plan_make();
@@ -134,6 +134,7 @@ int thread_stacks_take(struct unwind_tables *tables, uint64_t deadline_ns,
                                      .copy = block + plan.copy,
                                      .block = block,
                                      .process = getpid(),
+                                     .may_disturb = may_disturb,
                                      .tables = tables};
     int err = threads_find(stacks);
     if (err != 0) {

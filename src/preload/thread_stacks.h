@@ -44,6 +44,7 @@ struct thread_stacks {
     char *copy; /* of the stack that is walked */
     void *block;
     pid_t process;
+    bool may_disturb;
     struct unwind_tables *tables;
 };
 
@@ -56,12 +57,13 @@ static inline bool thread_is_shown(const struct thread_stack *stack)
 /*
  * Take the stacks, each at a moment of its own.
  *
+ * may_disturb  also stop threads in calls that return EINTR then
  * deadline_ns  monotonic: threads that are not stopped until then have no answer
  * Returns      0; -ENOMEM; a negative errno of the system
  * Owner        thread_stacks_release
  * Threads      the profiler's own, one at a time, with all signals blocked
  */
-int thread_stacks_take(struct unwind_tables *tables, uint64_t deadline_ns,
+int thread_stacks_take(struct unwind_tables *tables, bool may_disturb, uint64_t deadline_ns,
                        struct thread_stacks *stacks);
 
 /* The asking thread's own stack: these return addresses. */

@@ -95,7 +95,8 @@ static int thread_stop(struct thread_stacks *stacks, struct thread_stack *stack,
     if (thread_state_read(stacks->process, stack->id, &now) == 0) {
         stack->state = now;
     }
-    if (stack->state.is_blocked && blocking_call_minds_stops(&stack->state.block)) {
+    if (!stacks->may_disturb && stack->state.is_blocked &&
+        blocking_call_minds_stops(&stack->state.block)) {
         return -EBUSY;
     }
     if (trace(PTRACE_SEIZE, stack->id, NULL, NULL) != 0 ||

@@ -111,6 +111,17 @@ def no_call_ends_because_of_it():
         assert subject.noticed() == "noticed 0\n"
 
 
+def calls_that_mind_are_ended_only_if_asked_for():
+    with Subject("epoll", "read") as subject:
+        settled(subject)
+        assert subject.noticed() == "noticed 0\n"
+        threads = threads_of(Profile(subject.get("threads?disturb=1")[0]))
+        assert "wait_in_epoll" in {name: frames for name, _, _, frames in threads}["epoll"]
+        deadline = time.monotonic() + WAIT_SECONDS
+        while subject.noticed() != "noticed 1\n":
+            assert time.monotonic() < deadline
+
+
 def threads_may_end_meanwhile():
     with Subject("churn", "churn", "read") as subject:
         seen = 0
@@ -196,6 +207,7 @@ if __name__ == "__main__":
         each_thread_has_its_name_and_its_stack,
         their_numbers_are_the_kernels,
         no_call_ends_because_of_it,
+        calls_that_mind_are_ended_only_if_asked_for,
         threads_may_end_meanwhile,
         texts_are_for_people,
         a_thread_that_is_traced_is_told_from_afar,
