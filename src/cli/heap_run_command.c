@@ -236,7 +236,8 @@ const struct command heap_run_command = {
         "Runs a program, and what it starts, with a sampling heap profiler inside (LD_PRELOAD of "
         "libsluice-heap.so). Each process writes a profile when "
         "it ends: in use and allocated, bytes and objects by stack, in pprof's format. When the "
-        "program has ended, function names and lines are put into the profiles.\n\n"
+        "program has ended, function names and lines are put into the profiles. Meanwhile "
+        "'sluice heap fetch PID' takes a profile from a running one.\n\n"
         "The exit status is the program's; 128 + N if signal N ended it; 3 if it could not be "
         "started. More settings are variables of the environment: SLUICE_HEAP_SIGNAL=USR2 writes a "
         "profile at that signal.",

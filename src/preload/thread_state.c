@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/process.h"
+
 #define FILE_BYTES_MAX 4096
 #define DIRENT_BYTES   4096
 
@@ -64,22 +66,12 @@ int thread_list(pid_t *ids, uint32_t max, uint32_t *count, uint32_t *more)
     return err;
 }
 
-/* A file of a thread that ends meanwhile reads as ESRCH. */
 static int file_read(pid_t process, pid_t id, const char *name, char text[FILE_BYTES_MAX],
                      size_t *len)
 {
-    char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)process, (int)id, name);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return errno == ENOENT ? -ESRCH : -errno;
-    }
-    ssize_t got = read(file, text, FILE_BYTES_MAX - 1);
-    int err = got < 0 ? -errno : 0;
-    close(file);
-    *len = got < 0 ? 0 : (size_t)got;
-    text[*len] = '\0';
-    return err;
+    char path[32];
+    (void)snprintf(path, sizeof(path), "task/%d/%s", (int)id, name); /* it fits */
+    return process_file_read(process, path, text, FILE_BYTES_MAX, len);
 }
 
 /* ID (NAME) LETTER ...; the name may hold anything. */

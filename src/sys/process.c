@@ -9,27 +9,33 @@
 #include <unistd.h>
 
 #define STAT_BYTES_MAX 1024
+#define PATH_BYTES     64
 #define START_FIELD    22 /* of proc(5), counted from 1; the name, which may hold anything, is 2 */
 
-static int stat_read(pid_t process, char text[STAT_BYTES_MAX])
+int process_file_read(pid_t process, const char *name, char *text, size_t text_bytes, size_t *len)
 {
-    char path[32];
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)process); /* it fits */
+    char path[PATH_BYTES];
+    int path_len = snprintf(path, sizeof(path), "/proc/%d/%s", (int)process, name);
+    if (path_len < 0 || (size_t)path_len >= sizeof(path)) {
+        return -ENAMETOOLONG;
+    }
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return errno == ENOENT ? -ESRCH : -errno;
     }
-    ssize_t got = read(file, text, STAT_BYTES_MAX - 1);
+    ssize_t got = read(file, text, text_bytes - 1);
     int err = got < 0 ? -errno : 0;
     close(file);
-    text[got < 0 ? 0 : got] = '\0';
+    *len = got < 0 ? 0 : (size_t)got;
+    text[*len] = '\0';
     return err;
 }
 
 int process_start_ticks(pid_t process, uint64_t *ticks)
 {
     char text[STAT_BYTES_MAX];
-    int err = stat_read(process, text);
+    size_t len = 0;
+    int err = process_file_read(process, "stat", text, sizeof(text), &len);
     if (err != 0) {
         return err;
     }

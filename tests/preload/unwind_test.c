@@ -65,6 +65,56 @@ static void frames_of_every_kind_are_those_that_libgcc_sees(void **state)
     }
 }
 
+static _Alignas(16) char copied[1 << 16];
+
+/* The sanitizers keep marks between the variables of a stack. */
+__attribute__((no_sanitize("address"))) static void stack_copy(struct unwind_copy *copy,
+                                                               uintptr_t high)
+{
+    size_t len = high - copy->low;
+    copy->len = len < sizeof(copied) ? len / 8 * 8 : sizeof(copied);
+    for (size_t at = 0; at < copy->len; at++) {
+        copied[at] = ((const volatile char *)copy->low)[at];
+    }
+}
+
+/* The stack from here on, walked as it is and as a copy at another place. */
+__attribute__((noinline)) static void compare_copy(void *context)
+{
+    (void)context;
+    struct unwind_frame start = unwind_caller();
+    struct unwind_copy copy = {.bytes = copied, .low = start.sp - UNWIND_RED_ZONE_BYTES};
+    static _Thread_local struct unwind_stack known;
+    static uintptr_t pcs[STACK_PCS_MAX];
+    enum unwind_end end = UNWIND_END_LOST;
+    probe_ours(&probe, &start);
+    assert_true(unwind_stack_find(probe.tables, start.sp, &known));
+    stack_copy(&copy, known.own.high);
+    for (int held = 0; held < 2; held++) {
+        copy.is_held = held != 0;
+        memset(pcs, 0, sizeof(pcs));
+        size_t count = unwind_capture_copy(probe.tables, &start, &copy, pcs, STACK_PCS_MAX, &end);
+        assert_int_equal(count, probe.ours.count);
+        assert_memory_equal(pcs, probe.ours.pcs, count * sizeof(pcs[0]));
+        assert_int_equal(end, probe.end);
+    }
+    copy.len = 2 * UNWIND_RED_ZONE_BYTES; /* the walk ends where it does */
+    size_t some = unwind_capture_copy(probe.tables, &start, &copy, pcs, STACK_PCS_MAX, &end);
+    assert_in_range(some, 1, probe.ours.count - 1);
+    assert_memory_equal(pcs, probe.ours.pcs, some * sizeof(pcs[0]));
+}
+
+static void a_copy_is_walked_as_the_stack_itself(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CHAIN_COUNT; i++) {
+        chains[i]->deep(25, compare_copy, NULL);
+        chains[i]->distinct(compare_copy, NULL);
+        chains[i]->sized(1000, compare_copy, NULL);
+        chains[i]->aligned(compare_copy, NULL);
+    }
+}
+
 struct mixture {
     size_t depth;
     struct test_random random;
@@ -360,6 +410,7 @@ static void bounds_that_hold_no_stack_give_one_frame(void **state)
 
 static const struct CMUnitTest tests[] = {
     PROBE_TEST(frames_of_every_kind_are_those_that_libgcc_sees),
+    PROBE_TEST(a_copy_is_walked_as_the_stack_itself),
     PROBE_TEST(code_with_and_without_frame_pointers_mixes),
     PROBE_TEST(a_deep_recursion_gives_its_innermost_frames_and_says_so),
     PROBE_TEST(frames_with_frame_pointers_need_no_module),
