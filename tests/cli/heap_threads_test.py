@@ -132,6 +132,13 @@ def threads_may_end_meanwhile():
         assert subject.noticed() == "noticed 0\n"
 
 
+def no_signal_is_lost_or_handled_twice():
+    with Subject(*["signals"] * 3) as subject:
+        seen = sum(subject.get("threads?debug=2")[0].count(b'"signals"') for _ in range(100))
+        assert seen == 300, seen
+        assert subject.noticed() == "noticed 0\n"
+
+
 def texts_are_for_people():
     with Subject(*["condition"] * 20, "read") as subject:
         settled(subject)
@@ -209,6 +216,7 @@ if __name__ == "__main__":
         no_call_ends_because_of_it,
         calls_that_mind_are_ended_only_if_asked_for,
         threads_may_end_meanwhile,
+        no_signal_is_lost_or_handled_twice,
         texts_are_for_people,
         a_thread_that_is_traced_is_told_from_afar,
         go_reads_both_formats,

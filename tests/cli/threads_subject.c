@@ -138,6 +138,28 @@ static void *end_at_once(void *unused)
     return unused;
 }
 
+static __thread volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    (void)number;
+    handled = handled + 1;
+}
+
+/* Each signal to itself is handled once, and before it goes on. */
+HERE static void signal_itself(void)
+{
+    struct sigaction action = {.sa_handler = handle};
+    sigaction(SIGUSR1, &action, NULL);
+    for (int sent = 1;; sent++) {
+        pthread_kill(pthread_self(), SIGUSR1);
+        if (handled != sent) {
+            notice("signals", handled - sent);
+            return;
+        }
+    }
+}
+
 /* Threads that begin and end all the time. */
 HERE static void churn(void)
 {
@@ -167,6 +189,7 @@ static const struct kind {
     {"deaf", wait_deaf},
     {"deep", wait_in_depth},
     {"churn", churn},
+    {"signals", signal_itself},
 };
 
 static const struct kind *kind_of(const char *name)
