@@ -28,7 +28,11 @@ enum page_format {
     PAGE_PROFILE, /* pprof's format, which names are put into before it is sent */
 };
 
-/* What pages are made from. All of it is for the one thread that makes them. */
+/*
+ * What pages are made from. All of it is for the one thread that makes them: one of our own, or, in
+ * a program of a single thread, that one within a hook, with all signals held back. There the
+ * allocator below is not at work, nor is the dynamic loader, and the program waits.
+ */
 struct page_source {
     const struct profile *profile;
     struct modules *modules;

@@ -214,6 +214,30 @@ def another_network_is_entered():
         assert done.returncode == 0 and Profile(done.stdout).sample_types, done.stderr
 
 
+def outer_number(inner):
+    """Of the subject with this number in a namespace of its own."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            status = file.read()
+            numbers = re.search(r"^NSpid:\t(.*)$", status, re.M).group(1).split()
+            if len(numbers) > 1 and int(numbers[-1]) == inner and "heap_fetch_subj" in status:
+                return int(pid)
+    raise AssertionError(f"no process is {inner} elsewhere")
+
+
+def a_container_is_looked_into():
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise tap.Skip("only root can make namespaces")
+    command = ("unshare", "--net", "--pid", "--fork", "--mount-proc", "--", SLUICE, "heap", "run",
+               "--")
+    with Subject("thread", command=command) as subject:
+        for _ in range(20):
+            subject.keep()
+        done = subject.fetch("--out", "-", source=outer_number(subject.pid))
+        assert done.returncode == 0, done.stderr
+        assert in_use(Profile(done.stdout), "keep_block") > 0
+
+
 def a_program_that_closes_everything_is_found_again():
     program = ("import os, sys, threading\n"
                "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
@@ -277,6 +301,7 @@ if __name__ == "__main__":
         other_users_are_refused,
         nobody_answers_in_its_place,
         another_network_is_entered,
+        a_container_is_looked_into,
         a_program_that_closes_everything_is_found_again,
         urls_are_fetched_as_well,
         strange_answers_are_refused,
