@@ -60,7 +60,7 @@ static void what_is_no_request_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct http_request request;
-        print_message("# %s\n", refused[i]);
+        print_message("# %zu\n", i);
         assert_int_equal(read_text(refused[i], &request), -EBADMSG);
     }
 }
@@ -102,7 +102,7 @@ static void a_body_is_waited_for_and_bounded(void **state)
         struct http_request request;
         snprintf(text, sizeof(text), "POST /x HTTP/1.1\r\n%s\r\n%s", cases[i].fields,
                  cases[i].body);
-        print_message("# %s\n", cases[i].fields);
+        print_message("# %zu\n", i);
         assert_int_equal(read_text(text, &request), cases[i].result);
     }
 }

@@ -40,7 +40,7 @@ static void names_and_letters_are_read_whatever_the_name(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct thread_state read = {0};
-        print_message("# %s\n", cases[i].text);
+        print_message("# %zu\n", i);
         assert_int_equal(thread_stat_parse(bytes_of(cases[i].text), &read), cases[i].result);
         assert_string_equal(read.name, cases[i].name);
         assert_int_equal(read.letter, cases[i].letter);
@@ -87,7 +87,7 @@ static void what_is_no_call_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct thread_state read;
-        print_message("# %s\n", refused[i]);
+        print_message("# %zu\n", i);
         assert_int_equal(thread_syscall_parse(bytes_of(refused[i]), &read), -EBADMSG);
     }
 }
