@@ -95,6 +95,16 @@ static bool begins_with(struct slu_bytes text, const char *beginning)
     return text.len >= len && memcmp(text.data, beginning, len) == 0;
 }
 
+/* "heap profile: ...", "heap_v2/...", or "NAME profile: total ...". */
+static bool is_text(struct slu_bytes beginning)
+{
+    const char *space = memchr(beginning.data, ' ', beginning.len);
+    size_t len = space == NULL ? beginning.len : (size_t)(space - (const char *)beginning.data);
+    struct slu_bytes rest = {(const char *)beginning.data + len, beginning.len - len};
+    return begins_with(beginning, "heap profile:") || begins_with(beginning, "heap_v2/") ||
+           begins_with(rest, " profile: total ");
+}
+
 static int format_read(struct reading *reading, struct slu_bytes beginning)
 {
     if (beginning.len == 0) {
@@ -105,7 +115,7 @@ static int format_read(struct reading *reading, struct slu_bytes beginning)
                               "a text format that is not read; ask the program for its profile "
                               "without debug=");
     }
-    return pprof_read(reading);
+    return is_text(beginning) ? text_read(reading) : pprof_read(reading);
 }
 
 int profile_read(struct model *model, const struct profile_source *source,

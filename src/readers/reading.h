@@ -41,5 +41,6 @@ SLU_MUST_USE int reading_types(struct reading *reading, const struct slu_bytes *
 
 /* The formats: each reads from the beginning of the input. */
 SLU_MUST_USE int pprof_read(struct reading *reading);
+SLU_MUST_USE int text_read(struct reading *reading);
 
 #endif
