@@ -7,9 +7,11 @@
 extern const struct command completion_command;
 extern const struct command demo_command;
 extern const struct command heap_command;
+extern const struct command heap_peek_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;
 extern const struct command heap_top_command;
+extern const struct command heap_tree_command;
 extern const struct command help_command;
 extern const struct command man_command;
 extern const struct command version_command;

@@ -17,6 +17,7 @@ struct place {
     uint64_t file_offset;
     uint32_t mapping; /* of the model; MODEL_NONE: the address is in no file that is known */
     bool has_functions;
+    bool is_allocator; /* a malloc of its own: its frames say nothing of the program */
 };
 
 /*

@@ -216,6 +216,17 @@ static bool mapping_rest(struct scan *scan, struct place *place, struct slu_byte
     return right && memchr(rights.data, 'x', rights.len) != NULL && file->len > 0;
 }
 
+static bool file_is_allocator(struct slu_bytes file)
+{
+    static const char *const names[] = {"/libjemalloc", "/libtcmalloc"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (memmem(file.data, file.len, names[i], strlen(names[i])) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int text_mapping_read(struct text_samples *samples, struct slu_bytes line)
 {
     struct scan scan = scan_begin(line);
@@ -233,6 +244,7 @@ int text_mapping_read(struct text_samples *samples, struct slu_bytes line)
     if (!mapping_rest(&scan, &place, &file)) {
         return 0;
     }
+    place.is_allocator = file_is_allocator(file);
     struct model_mapping mapping = {
         .start = place.start, .limit = place.limit, .file_offset = place.file_offset};
     int err = model_string(model, file, &mapping.file);
@@ -267,6 +279,22 @@ static int address_resolve(struct text_samples *samples, uint64_t address, uint3
     return err == 0 ? id_map_add(&samples->locations, address, *location) : err;
 }
 
+/* How many frames from the leaf on lie in the allocator; not all of them. */
+static uint32_t allocator_frames(const struct text_samples *samples,
+                                 const struct text_sample *sample)
+{
+    uint32_t count = 0;
+    while (count + 1 < sample->address_count) {
+        uint32_t index = place_find(samples, sample->addresses[count]);
+        if (index == UINT32_MAX ||
+            !((const struct place *)column_at(&samples->places, index))->is_allocator) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
 static int stage_resolve(struct text_samples *samples)
 {
     struct model *model = samples->reading->model;
@@ -277,11 +305,13 @@ static int stage_resolve(struct text_samples *samples)
     int err = 0;
     while (err == 0 && stage_next(&samples->stage, &offset, &message)) {
         memcpy(sample, message.data, message.len);
-        for (uint32_t i = 0; i < sample->address_count && err == 0; i++) {
-            err = address_resolve(samples, sample->addresses[i], &samples->frames[i]);
+        uint32_t first = allocator_frames(samples, sample);
+        uint32_t count = sample->address_count - first;
+        for (uint32_t i = 0; i < count && err == 0; i++) {
+            err = address_resolve(samples, sample->addresses[first + i], &samples->frames[i]);
         }
         if (err == 0) {
-            err = model_stack(model, samples->frames, sample->address_count, &stack);
+            err = model_stack(model, samples->frames, count, &stack);
         }
         if (err == 0) {
             err = model_sample_add(model, stack, 0, sample->values);

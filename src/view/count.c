@@ -2,11 +2,11 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <sluice/budget.h>
 
 #include "profile/model.h"
+#include "view/order.h"
 #include "view/view.h"
 
 struct counting {
@@ -103,28 +103,6 @@ struct ordering {
     bool by_cum;
 };
 
-static uint64_t magnitude(int64_t value)
-{
-    return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-}
-
-static int larger_first(int64_t left, int64_t right)
-{
-    uint64_t left_size = magnitude(left);
-    uint64_t right_size = magnitude(right);
-    return (left_size < right_size) - (left_size > right_size);
-}
-
-static int label_order(const struct view *view, uint32_t left, uint32_t right)
-{
-    struct slu_bytes left_label = view_label(view, left);
-    struct slu_bytes right_label = view_label(view, right);
-    size_t len = left_label.len < right_label.len ? left_label.len : right_label.len;
-    int order = memcmp(left_label.data, right_label.data, len);
-    return order != 0 ? order
-                      : (left_label.len > right_label.len) - (left_label.len < right_label.len);
-}
-
 static int entry_order(const void *left, const void *right, void *context)
 {
     const struct ordering *ordering = context;
@@ -132,11 +110,11 @@ static int entry_order(const void *left, const void *right, void *context)
     uint32_t right_entry = *(const uint32_t *)right;
     const struct view_value *left_value = &ordering->count->values[left_entry];
     const struct view_value *right_value = &ordering->count->values[right_entry];
-    int flat = larger_first(left_value->flat, right_value->flat);
-    int cum = larger_first(left_value->cum, right_value->cum);
+    int flat = order_larger_first(left_value->flat, right_value->flat);
+    int cum = order_larger_first(left_value->cum, right_value->cum);
     int first = ordering->by_cum ? cum : flat;
     if (first == 0) {
-        first = label_order(ordering->view, left_entry, right_entry);
+        first = order_labels(ordering->view, left_entry, right_entry);
     }
     if (first == 0) {
         first = ordering->by_cum ? flat : cum;
