@@ -67,7 +67,7 @@ SLU_MUST_USE int text_mapping_read(struct text_samples *samples, struct slu_byte
 /* Put all samples into the model, as a profile with `period` bytes between samples. */
 SLU_MUST_USE int text_samples_end(struct text_samples *samples, int64_t period);
 
-/* What sampled numbers stand for: Go's, tcmalloc's and jemalloc's samples lie `rate` bytes apart. */
+/* What sampled numbers stand for, where samples lie about `rate` bytes apart. */
 void text_scale(int64_t *objects, int64_t *bytes, int64_t rate);
 
 #endif
