@@ -111,9 +111,14 @@ static int flame_run(struct cli *cli, const struct invocation *invocation)
     if (status != CLI_FINE) {
         return status;
     }
+    const struct option_value *values = invocation->values;
+    bool is_whole = values[FLAME_FOLDED].given || values[FLAME_SPEEDSCOPE].given;
+    const struct view_tree_options wanted = {
+        .inverted = values[FLAME_INVERTED].given,
+        .parts_max = is_whole ? 0 : FLAME_PARTS_MAX,
+    };
     int err = view_tree_init(&flame.tree, session.view, session.type, 0,
-                             heap_session_sample_count(&session),
-                             invocation->values[FLAME_INVERTED].given);
+                             heap_session_sample_count(&session), &wanted);
     if (err == 0) {
         const char *path =
             invocation->values[FLAME_OUT].given ? invocation->values[FLAME_OUT].text : NULL;

@@ -6,6 +6,8 @@
 
 #include "view/unit.h"
 
+#define FLAME_PARTS_MAX 20000 /* what is smaller than such a part of the total is not drawn */
+
 struct json_writer;
 struct sink;
 struct view_tree;

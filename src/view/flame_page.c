@@ -8,7 +8,6 @@
 #include "view/tree.h"
 #include "view/view.h"
 
-#define LEAST_PART  20000 /* nodes below this part of the total are not drawn */
 #define STAGE_BYTES 4096
 #define PLACE_BYTES 1024
 
@@ -101,7 +100,7 @@ static void node_write(const struct view_node *node, struct json_writer *json)
 void flame_write_json(const struct view_tree *tree, const struct flame_title *title,
                       struct json_writer *json)
 {
-    uint64_t least = flame_magnitude(view_tree_at(tree, VIEW_TREE_ROOT)->total) / LEAST_PART;
+    uint64_t least = flame_magnitude(view_tree_at(tree, VIEW_TREE_ROOT)->total) / FLAME_PARTS_MAX;
     uint64_t left_out = 0;
     json_begin_object(json);
     json_write_key(json, "type");

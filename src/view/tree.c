@@ -12,10 +12,21 @@
 #define HASH_SEED   UINT64_C(0x7ee) /* probes are bounded */
 #define NODES_SHIFT 10
 
+/* How far a sample's stack has been followed. */
+struct cursor {
+    uint32_t sample;
+    uint32_t node;
+    uint32_t location; /* of the stack, how many are behind */
+    uint32_t entry;    /* and of the location's entries */
+};
+
 struct growing {
     struct view_tree *tree;
     const struct column *values;
+    struct cursor *cursors;
+    uint32_t cursor_count;
     bool inverted;
+    uint64_t least; /* what lies below a smaller node is not followed */
 };
 
 struct node_search {
@@ -60,26 +71,111 @@ static int child_of(struct view_tree *tree, uint32_t parent, uint32_t frame, uin
     return err;
 }
 
-static int stack_add(void *context, const struct view_stack *stack)
+static int64_t value_of(const struct growing *growing, uint32_t sample)
 {
-    const struct growing *growing = context;
-    struct view_tree *tree = growing->tree;
-    int64_t value = *(const int64_t *)column_at(growing->values, stack->sample);
-    uint32_t node = VIEW_TREE_ROOT;
-    if (value == 0 || stack->count == 0) {
-        return 0;
+    return *(const int64_t *)column_at(growing->values, sample);
+}
+
+/* The next entry of a sample's stack; false at its end. */
+static bool cursor_next(const struct growing *growing, struct cursor *cursor, uint32_t *frame)
+{
+    const struct view *view = growing->tree->view;
+    const uint32_t *locations = NULL;
+    uint32_t count = 0;
+    (void)view_sample(view, cursor->sample, &locations, &count); /* it is wanted */
+    for (; cursor->location < count; cursor->location++) {
+        uint32_t place = growing->inverted ? cursor->location : count - 1 - cursor->location;
+        const struct model_run *run = &view->runs[locations[place]];
+        if (cursor->entry < run->count) {
+            uint32_t at = growing->inverted ? cursor->entry : run->count - 1 - cursor->entry;
+            *frame = *(const uint32_t *)column_at(&view->frames, run->first + at);
+            cursor->entry++;
+            return true;
+        }
+        cursor->entry = 0;
     }
-    view_tree_at(tree, node)->total += value;
-    for (uint32_t i = 0; i < stack->count; i++) {
-        uint32_t place = growing->inverted ? i : stack->count - 1 - i;
-        int err = child_of(tree, node, stack->entries[place], &node);
+    return false;
+}
+
+/* Follow all stacks by one entry; those that end become their nodes' own. */
+static int level_add(struct growing *growing)
+{
+    struct view_tree *tree = growing->tree;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < growing->cursor_count; i++) {
+        struct cursor cursor = growing->cursors[i];
+        int64_t value = value_of(growing, cursor.sample);
+        uint32_t frame = 0;
+        if (!cursor_next(growing, &cursor, &frame)) {
+            view_tree_at(tree, cursor.node)->self += value;
+            continue;
+        }
+        int err = child_of(tree, cursor.node, frame, &cursor.node);
         if (err != 0) {
             return err;
         }
-        view_tree_at(tree, node)->total += value;
+        view_tree_at(tree, cursor.node)->total += value;
+        growing->cursors[left++] = cursor;
     }
-    view_tree_at(tree, node)->self += value;
+    growing->cursor_count = left;
     return 0;
+}
+
+static uint64_t magnitude(int64_t value)
+{
+    return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
+static void small_drop(struct growing *growing)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < growing->cursor_count && growing->least > 0; i++) {
+        const struct cursor *cursor = &growing->cursors[i];
+        if (magnitude(view_tree_at(growing->tree, cursor->node)->total) >= growing->least) {
+            growing->cursors[left++] = *cursor;
+        }
+    }
+    growing->cursor_count = growing->least > 0 ? left : growing->cursor_count;
+}
+
+/* A cursor for each sample that has a value and a stack that is wanted. */
+static void cursors_begin(struct growing *growing, uint32_t sample_first, uint32_t sample_count)
+{
+    struct view_node *root = view_tree_at(growing->tree, VIEW_TREE_ROOT);
+    for (uint32_t i = sample_first; i < sample_first + sample_count; i++) {
+        const uint32_t *locations = NULL;
+        uint32_t count = 0;
+        struct cursor cursor = {.sample = i, .node = VIEW_TREE_ROOT};
+        struct cursor tried = cursor;
+        uint32_t frame = 0;
+        if (value_of(growing, i) != 0 && view_sample(growing->tree->view, i, &locations, &count) &&
+            cursor_next(growing, &tried, &frame)) {
+            root->total += value_of(growing, i);
+            growing->cursors[growing->cursor_count++] = cursor;
+        }
+    }
+}
+
+static int tree_grow(struct growing *growing, uint32_t sample_first, uint32_t sample_count,
+                     uint32_t parts_max)
+{
+    struct slu_budget *budget = growing->tree->view->model->budget;
+    size_t bytes = ((size_t)sample_count + 1) * sizeof(struct cursor);
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, bytes, &block);
+    if (err != 0) {
+        return err;
+    }
+    growing->cursors = block;
+    cursors_begin(growing, sample_first, sample_count);
+    uint64_t total = magnitude(view_tree_at(growing->tree, VIEW_TREE_ROOT)->total);
+    growing->least = parts_max == 0 ? 0 : total / parts_max;
+    while (err == 0 && growing->cursor_count > 0) {
+        err = level_add(growing);
+        small_drop(growing);
+    }
+    slu_budget_free(budget, block, bytes);
+    return err;
 }
 
 /* Put two ordered lists of siblings together, the larger first. */
@@ -126,14 +222,16 @@ static uint32_t list_sort(struct view_tree *tree, uint32_t list)
 }
 
 int view_tree_init(struct view_tree *tree, const struct view *view, uint32_t type,
-                   uint32_t sample_first, uint32_t sample_count, bool inverted)
+                   uint32_t sample_first, uint32_t sample_count,
+                   const struct view_tree_options *options)
 {
     struct slu_budget *budget = view->model->budget;
     struct view_node root = {.parent = VIEW_TREE_NONE,
                              .entry = UINT32_MAX,
                              .child = VIEW_TREE_NONE,
                              .sibling = VIEW_TREE_NONE};
-    struct growing growing = {tree, &view->model->values[type], inverted};
+    struct growing growing = {
+        .tree = tree, .values = &view->model->values[type], .inverted = options->inverted};
     uint32_t index = 0;
     *tree = (struct view_tree){.view = view};
     column_init(&tree->nodes, budget, sizeof(struct view_node), NODES_SHIFT);
@@ -142,7 +240,7 @@ int view_tree_init(struct view_tree *tree, const struct view *view, uint32_t typ
         err = column_add(&tree->nodes, &root, &index);
     }
     if (err == 0) {
-        err = view_each(view, sample_first, sample_count, stack_add, &growing);
+        err = tree_grow(&growing, sample_first, sample_count, options->parts_max);
     }
     for (uint32_t i = 0; i < tree->nodes.count && err == 0; i++) {
         struct view_node *node = view_tree_at(tree, i);

@@ -26,6 +26,12 @@ struct view_node {
     bool inlined;
 };
 
+struct view_tree_options {
+    bool inverted;      /* from the leaf outwards: who calls it */
+    uint32_t parts_max; /* what lies below a node of less than one such part of the total is not
+                           followed; 0: all is */
+};
+
 struct view_tree {
     const struct view *view;
     struct column nodes; /* struct view_node; parents before their children */
@@ -36,12 +42,12 @@ struct view_tree {
 /*
  * Build the tree of `sample_count` samples' values of one type; its root has their sum.
  *
- * inverted  from the leaf outwards: who calls it
- * Returns   0; -EDQUOT; -ENOMEM; -EOVERFLOW. On success view_tree_deinit follows.
- * Cost      one look-up a frame
+ * Returns  0; -EDQUOT; -ENOMEM; -EOVERFLOW. On success view_tree_deinit follows.
+ * Cost     a look-up for each frame that is followed; 16 bytes for each sample meanwhile
  */
 SLU_MUST_USE int view_tree_init(struct view_tree *tree, const struct view *view, uint32_t type,
-                                uint32_t sample_first, uint32_t sample_count, bool inverted);
+                                uint32_t sample_first, uint32_t sample_count,
+                                const struct view_tree_options *options);
 void view_tree_deinit(struct view_tree *tree);
 
 static inline struct view_node *view_tree_at(const struct view_tree *tree, uint32_t node)

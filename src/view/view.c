@@ -283,19 +283,28 @@ static uint32_t stack_expand(const struct view *view, const uint32_t *locations,
     return len;
 }
 
+bool view_sample(const struct view *view, uint32_t id, const uint32_t **locations, uint32_t *count)
+{
+    const struct model_sample *sample = column_at(&view->model->samples, id);
+    *locations = model_stack_at(view->model, sample->stack, count);
+    if (view->drops) {
+        uint32_t dropped = dropped_count(view, *locations, *count);
+        *locations = dropped == 0 ? *locations : *locations + dropped;
+        *count -= dropped;
+    }
+    return is_wanted(view, *locations, *count, sample->labels);
+}
+
 int view_each(const struct view *view, uint32_t sample_first, uint32_t sample_count,
               view_visit visit, void *context)
 {
-    const struct model *model = view->model;
     for (uint32_t i = sample_first; i < sample_first + sample_count; i++) {
-        const struct model_sample *sample = column_at(&model->samples, i);
+        const uint32_t *locations = NULL;
         uint32_t count = 0;
-        const uint32_t *locations = model_stack_at(model, sample->stack, &count);
-        uint32_t first = view->drops ? dropped_count(view, locations, count) : 0;
-        if (!is_wanted(view, locations + first, count - first, sample->labels)) {
+        if (!view_sample(view, i, &locations, &count)) {
             continue;
         }
-        uint32_t len = stack_expand(view, locations + first, count - first);
+        uint32_t len = stack_expand(view, locations, count);
         if (len == UINT32_MAX) {
             return -EOVERFLOW;
         }

@@ -81,6 +81,13 @@ SLU_MUST_USE int view_create(struct model *model, const struct view_options *opt
                              struct slu_diag *diag, struct view **out);
 void view_destroy(struct view **view);
 
+/*
+ * The locations of a sample, leaf first, but for those that are dropped; false if the sample is not
+ * wanted. view->runs has the entries of each, leaf first too.
+ */
+bool view_sample(const struct view *view, uint32_t sample, const uint32_t **locations,
+                 uint32_t *count);
+
 /* A sample's stack, leaf first. */
 struct view_stack {
     const uint32_t *entries;
