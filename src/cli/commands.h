@@ -9,6 +9,7 @@ extern const struct command demo_command;
 extern const struct command heap_command;
 extern const struct command heap_diff_command;
 extern const struct command heap_flame_command;
+extern const struct command heap_list_command;
 extern const struct command heap_peek_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;

@@ -213,7 +213,7 @@ static int diff_run(struct cli *cli, const struct invocation *invocation)
     struct heap_session session;
     struct comparing comparing = {.session = &session};
     int status = heap_session_open(&session, cli, invocation, invocation->operands,
-                                   invocation->operand_count, false);
+                                   invocation->operand_count, NULL);
     if (status != CLI_FINE) {
         return status;
     }

@@ -107,7 +107,7 @@ static int flame_run(struct cli *cli, const struct invocation *invocation)
     struct flame flame = {.session = &session};
     struct slu_diag diag;
     int status = heap_session_open(&session, cli, invocation, invocation->operands,
-                                   invocation->operand_count, false);
+                                   invocation->operand_count, NULL);
     if (status != CLI_FINE) {
         return status;
     }

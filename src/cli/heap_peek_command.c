@@ -30,7 +30,7 @@ static int peek_run(struct cli *cli, const struct invocation *invocation)
         .json = invocation->values[PEEK_JSON].given,
     };
     int status = heap_session_open(&session, cli, invocation, invocation->operands + 1,
-                                   invocation->operand_count - 1, false);
+                                   invocation->operand_count - 1, NULL);
     if (status == CLI_FINE) {
         status = heap_graph_write(&session, &wanted);
         heap_session_close(&session);

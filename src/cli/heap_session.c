@@ -142,11 +142,11 @@ static enum view_level level_of(const struct option_value *values)
     return values[HEAP_ADDRESSES].given ? VIEW_ADDRESSES : VIEW_FUNCTIONS;
 }
 
-static int view_open(struct heap_session *session, struct slu_diag *diag)
+static int view_open(struct heap_session *session, bool by_line, struct slu_diag *diag)
 {
     const struct option_value *values = session->invocation->values;
     const struct view_options options = {
-        .level = level_of(values),
+        .level = by_line ? VIEW_LINES : level_of(values),
         .focus = values[HEAP_FOCUS].text,
         .ignore = values[HEAP_IGNORE].text,
         .hide = values[HEAP_HIDE].text,
@@ -181,18 +181,20 @@ static int memory_prepare(struct heap_session *session, struct slu_diag *diag)
 
 int heap_session_open(struct heap_session *session, struct cli *cli,
                       const struct invocation *invocation, char *const *sources,
-                      size_t source_count, bool whole_folders)
+                      size_t source_count, const struct heap_session_options *options)
 {
+    const struct heap_session_options usual = {0};
+    const struct heap_session_options *wanted = options == NULL ? &usual : options;
     struct slu_diag diag = {0};
     *session = (struct heap_session){.cli = cli, .invocation = invocation};
     int err = memory_prepare(session, &diag);
     for (size_t i = 0; i < source_count && err == 0; i++) {
         err = source_kind_of(sources[i]) == SOURCE_FOLDER
-                  ? folder_add(session, sources[i], whole_folders, &diag)
+                  ? folder_add(session, sources[i], wanted->whole_folders, &diag)
                   : profile_add(session, sources[i], &diag);
     }
     if (err == 0) {
-        err = view_open(session, &diag);
+        err = view_open(session, wanted->by_line, &diag);
     }
     if (err != 0) {
         int status = heap_session_failed(session, &diag);

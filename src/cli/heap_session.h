@@ -5,6 +5,7 @@
 #ifndef CLI_HEAP_SESSION_H
 #define CLI_HEAP_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli/command.h"
@@ -75,6 +76,12 @@ extern const char *const heap_unit_choices[];
                      .min = UINT64_C(16) << 20,                                                    \
                      .help = "the most memory that is taken to read profiles"}
 
+/* What a subcommand decides itself; all zeroes is what most want. */
+struct heap_session_options {
+    bool whole_folders; /* all profiles of a folder; else the newest */
+    bool by_line;       /* whatever level the user asks for */
+};
+
 struct heap_session {
     struct cli *cli;
     const struct invocation *invocation;
@@ -87,13 +94,14 @@ struct heap_session {
 };
 
 /*
- * Read profiles into a new model: of a folder the newest, or all of them.
+ * Read profiles into a new model.
  *
+ * options  NULL: all zeroes
  * Returns  CLI_FINE, and heap_session_close follows; another status, and the error has been told
  */
 int heap_session_open(struct heap_session *session, struct cli *cli,
                       const struct invocation *invocation, char *const *sources,
-                      size_t source_count, bool whole_folders);
+                      size_t source_count, const struct heap_session_options *options);
 void heap_session_close(struct heap_session *session);
 
 /* Tell an error as "sluice heap top: ..." and return the status for it. */

@@ -198,7 +198,7 @@ static int top_run(struct cli *cli, const struct invocation *invocation)
 {
     struct heap_session session;
     int status = heap_session_open(&session, cli, invocation, invocation->operands,
-                                   invocation->operand_count, false);
+                                   invocation->operand_count, NULL);
     if (status != CLI_FINE) {
         return status;
     }

@@ -39,7 +39,7 @@ static int tree_run(struct cli *cli, const struct invocation *invocation)
         .json = invocation->values[TREE_JSON].given,
     };
     int status = heap_session_open(&session, cli, invocation, invocation->operands,
-                                   invocation->operand_count, false);
+                                   invocation->operand_count, NULL);
     if (status == CLI_FINE) {
         status = heap_graph_write(&session, &wanted);
         heap_session_close(&session);
