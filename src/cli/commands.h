@@ -13,6 +13,7 @@ extern const struct command heap_list_command;
 extern const struct command heap_peek_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;
+extern const struct command heap_timeline_command;
 extern const struct command heap_top_command;
 extern const struct command heap_tree_command;
 extern const struct command help_command;
