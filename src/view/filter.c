@@ -196,6 +196,9 @@ bool filter_keeps_line(struct view_filter *filter, const struct model_location *
                                 line_matches(filter, &filter->hide, line))) {
         return false;
     }
+    if (filter->show.is_set && line == NULL) {
+        return false; /* as pprof does, also in a module that matches */
+    }
     return !filter->show.is_set || module_matches(filter, &filter->show, location) ||
            line_matches(filter, &filter->show, line);
 }

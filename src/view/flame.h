@@ -45,9 +45,9 @@ void flame_write_html(const struct view_tree *tree, const struct flame_title *ti
 
 /*
  * The tree as pages take it, an object: type, unit; kind (bytes, nanoseconds, count) and the factor
- * to it; colours; by number of an entry its label, its place (file:line) and its hue; nodes, parents
- * first and the largest sibling first: [depth, entry, total, self, inlined]. Nodes below 1/20,000 of
- * the total are left out; how many subtrees, says left_out.
+ * to it; colours; by number of an entry its label, its place (file:line) and its hue; nodes,
+ * parents first and the largest sibling first: [depth, entry, total, self, inlined]. Nodes below
+ * 1/20,000 of the total are left out; how many subtrees, says left_out.
  */
 void flame_write_json(const struct view_tree *tree, const struct flame_title *title,
                       struct json_writer *json);

@@ -2,6 +2,7 @@
 #include "codec/json_writer.h"
 #include "profile/model.h"
 #include "view/flame.h"
+#include "view/flame_body.h"
 #include "view/flame_parts.h"
 #include "view/flame_script.h"
 #include "view/page.h"
@@ -156,16 +157,8 @@ void flame_write_html(const struct view_tree *tree, const struct flame_title *ti
     struct sink script;
     char stage[STAGE_BYTES];
     page_begin(out, title->title);
-    sink_text(out, "<div class=\"tools\"><input id=\"search\" type=\"search\" "
-                   "aria-label=\"Search functions\" placeholder=\"Search: a regular expression "
-                   "(/)\"><output id=\"found\"></output>"
-                   "<button id=\"reset\" type=\"button\">Show all (Esc)</button></div>\n"
-                   "<div id=\"path\" role=\"navigation\" aria-label=\"Where you are\"></div>\n"
-                   "<canvas id=\"flame\" tabindex=\"0\" role=\"img\" aria-label=\"Flame graph; "
-                   "arrow keys move, Enter zooms\" aria-describedby=\"told\"></canvas>\n"
-                   "<p id=\"told\" aria-live=\"polite\" style=\"white-space: pre-line\"></p>\n"
-                   "<div id=\"tip\" role=\"tooltip\"></div>\n"
-                   "<script type=\"application/json\" id=\"data\">");
+    sink_put(out, flame_body, sizeof(flame_body) - 1);
+    sink_text(out, "<script type=\"application/json\" id=\"data\">");
     sink_init(&script, script_write, out, stage, sizeof(stage));
     json_writer_init(&json, &script, JSON_COMPACT);
     flame_write_json(tree, title, &json);

@@ -56,7 +56,7 @@ static void box_write(const struct view_tree *tree, const struct flame_title *ti
     sink_text(out, "</g>\n");
 }
 
-/* Calls box_write for each node that is wide enough, or with `out` NULL only looks how deep it is. */
+/* Write each node that is wide enough, or with `out` NULL only see how deep they go. */
 static uint32_t boxes_write(const struct view_tree *tree, const struct flame_title *title,
                             struct sink *out)
 {
