@@ -155,6 +155,11 @@ static int fields_take(struct pprof_parts *parts, struct slu_bytes view, size_t 
     return err;
 }
 
+static bool has_content(const struct pprof_parts *parts)
+{
+    return parts->type_count > 0 || parts->strings.count > 0 || parts->samples.count > 0;
+}
+
 /* Take what is whole in view, and bring into view what is not. */
 static int text_take(struct pprof_parts *parts)
 {
@@ -177,8 +182,8 @@ static int text_take(struct pprof_parts *parts)
         input_take(input, taken);
         if (taken == 0 && view.len < wanted) {
             return reading_refuse(parts->reading, input->offset,
-                                  input->offset == 0 ? "not a profile of a known format"
-                                                     : "cut off, or no field of a profile");
+                                  has_content(parts) ? "cut off, or no field of a profile"
+                                                     : "not a profile of a known format");
         }
         uint64_t len = taken == 0 ? field_length(view) : 0;
         if (taken == 0 && (len <= view.len || len > INPUT_WINDOW_BYTES)) {
@@ -197,9 +202,8 @@ static int types_resolve(struct pprof_parts *parts, uint32_t *default_type)
     uint32_t wanted = 0;
     if (parts->type_count == 0) {
         return reading_refuse(reading, 0,
-                              parts->samples.count == 0 && parts->strings.count == 0
-                                  ? "not a profile of a known format"
-                                  : "a profile without a type of samples");
+                              has_content(parts) ? "a profile without a type of samples"
+                                                 : "not a profile of a known format");
     }
     for (uint32_t i = 0; i < FIELDS_OF_TYPE * parts->type_count; i++) {
         uint32_t string = 0;

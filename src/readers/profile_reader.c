@@ -136,6 +136,7 @@ int profile_read(struct model *model, const struct profile_source *source,
         if (err == 0) {
             err = input_view(&reading.input, DETECT_BYTES, &beginning);
         }
+        beginning.len = beginning.len < DETECT_BYTES ? beginning.len : DETECT_BYTES;
         err = err == 0 ? format_read(&reading, beginning) : reading_failed(&reading, 0, err);
         input_close(&reading.input);
         return err;

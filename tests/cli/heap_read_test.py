@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""heap_read_test.py SLUICE: the subcommands that read profiles, on real ones, as a user calls them."""
+"""heap_read_test.py SLUICE: what reads profiles, on real ones, as a user calls it."""
 
 import contextlib
 import gzip
