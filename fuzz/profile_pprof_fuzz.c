@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "profile_read.h"
+#include "profile_judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

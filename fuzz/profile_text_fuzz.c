@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile_read.h"
+#include "profile_judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

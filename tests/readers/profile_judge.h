@@ -1,6 +1,6 @@
 /* What must hold of any bytes that are read as a profile, whatever their format. */
-#ifndef FUZZ_PROFILE_READ_H
-#define FUZZ_PROFILE_READ_H
+#ifndef TESTS_PROFILE_JUDGE_H
+#define TESTS_PROFILE_JUDGE_H
 
 #include <stdbool.h>
 #include <string.h>
