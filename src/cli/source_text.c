@@ -10,6 +10,7 @@
 #include <sluice/diag.h>
 
 #include "base/diag.h"
+#include "sys/file.h"
 
 #define SOURCE_BYTES_MAX ((uint64_t)64 << 20)
 
@@ -46,7 +47,7 @@ int source_text_open(struct source_text *text, struct slu_budget *budget, struct
 void source_text_close(struct source_text *text)
 {
     if (text->file.data != NULL) {
-        file_bytes_free(text->budget, &text->file);
+        block_free(text->budget, &text->file);
     }
 }
 

@@ -7,14 +7,14 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
-#include "sys/file.h"
+#include "base/block.h"
 
 struct slu_budget;
 struct slu_diag;
 
 struct source_text {
     struct slu_budget *budget;
-    struct file_bytes file;
+    struct block file;
     uint32_t line; /* the number of the line that begins at `at` */
     size_t at;
 };
