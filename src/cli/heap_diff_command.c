@@ -19,17 +19,8 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [DIFF_NODECOUNT] = {.name = "nodecount",
-                        .letter = 'n',
-                        .kind = OPTION_INTEGER,
-                        .value_name = "N",
-                        .fallback = "30",
-                        .max = UINT32_MAX,
-                        .help = "how many rows; 0: all"},
-    [DIFF_CUM] = {.name = "cum",
-                  .letter = 'c',
-                  .kind = OPTION_FLAG,
-                  .help = "compare what a function and all that it calls hold"},
+    [DIFF_NODECOUNT] = HEAP_NODECOUNT_OPTION("30", 0, UINT32_MAX),
+    [DIFF_CUM] = HEAP_CUM_OPTION,
     [DIFF_JSON] = OPTION_JSON,
 };
 

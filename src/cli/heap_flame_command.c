@@ -25,11 +25,7 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [FLAME_OUT] = {.name = "out",
-                   .letter = 'o',
-                   .kind = OPTION_FILE,
-                   .value_name = "FILE",
-                   .help = "where it is written; without it, standard output"},
+    [FLAME_OUT] = HEAP_OUT_OPTION,
     [FLAME_FOLDED] = {.name = "folded", .kind = OPTION_FLAG, .help = "folded stacks, a line each"},
     [FLAME_SPEEDSCOPE] = {.name = "speedscope",
                           .kind = OPTION_FLAG,

@@ -45,11 +45,6 @@ static void put_right(struct sink *out, double value, const struct view_unit *un
     sink_put(out, cell, sink.len);
 }
 
-static double percent(int64_t value, int64_t total)
-{
-    return total == 0 ? 0 : 100.0 * (double)value / (double)total;
-}
-
 static void label_put(const struct listing *listing, uint32_t entry)
 {
     const struct cli *cli = listing->session->cli;
@@ -65,7 +60,7 @@ static void edge_put(const struct listing *listing, uint32_t number, bool is_cal
     int64_t whole = listing->count.values[is_caller ? edge->callee : edge->caller].cum;
     sink_repeat(out, ' ', 2 * VALUE_WIDTH);
     put_right(out, (double)edge->value, &listing->session->unit, false);
-    put_right(out, percent(edge->value, whole), NULL, true);
+    put_right(out, view_percent(edge->value, whole), NULL, true);
     sink_text(out, is_caller ? "    " : "      ");
     label_put(listing, is_caller ? edge->caller : edge->callee);
     sink_text(out, edge->inlined ? " (inline)\n" : "\n");
@@ -85,9 +80,9 @@ static void entry_put(const struct listing *listing, uint32_t entry)
     }
     draw_style_begin(cli->out, &cli->out_terminal, DRAW_BOLD);
     put_right(cli->out, (double)value->flat, unit, false);
-    put_right(cli->out, percent(value->flat, listing->count.total), NULL, true);
+    put_right(cli->out, view_percent(value->flat, listing->count.total), NULL, true);
     put_right(cli->out, (double)value->cum, unit, false);
-    put_right(cli->out, percent(value->cum, listing->count.total), NULL, true);
+    put_right(cli->out, view_percent(value->cum, listing->count.total), NULL, true);
     sink_text(cli->out, "  ");
     label_put(listing, entry);
     draw_style_end(cli->out, &cli->out_terminal, DRAW_BOLD);

@@ -23,12 +23,8 @@ static const struct option options[] = {
                      .kind = OPTION_FILE,
                      .value_name = "FOLDER",
                      .help = "where the program's source is, if not where it was built"},
-    [LIST_HTML] = {.name = "html", .kind = OPTION_FLAG, .help = "write a page"},
-    [LIST_OUT] = {.name = "out",
-                  .letter = 'o',
-                  .kind = OPTION_FILE,
-                  .value_name = "FILE",
-                  .help = "where it is written; without it, standard output"},
+    [LIST_HTML] = HEAP_HTML_OPTION,
+    [LIST_OUT] = HEAP_OUT_OPTION,
     [LIST_JSON] = OPTION_JSON,
 };
 

@@ -134,7 +134,7 @@ static void head_write(const struct writing *writing, uint32_t first, struct vie
     put_value(writing, sum.cum);
     sink_text(out, is_html ? " cum, " : "  flat, cum: ");
     int64_t total = writing->options->total;
-    draw_number(out, total == 0 ? 0 : 100.0 * (double)sum.cum / (double)total, DRAW_PERCENT);
+    draw_number(out, view_percent(sum.cum, total), DRAW_PERCENT);
     sink_text(out, " of all");
     if (fault != NULL) {
         sink_text(out, is_html ? "<br>" : "\n    without its source: ");

@@ -10,10 +10,7 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [PEEK_CUM] = {.name = "cum",
-                  .letter = 'c',
-                  .kind = OPTION_FLAG,
-                  .help = "order by what a function and all that it calls hold"},
+    [PEEK_CUM] = HEAP_CUM_OPTION,
     [PEEK_JSON] = OPTION_JSON,
 };
 

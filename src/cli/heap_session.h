@@ -47,6 +47,28 @@ extern const char *const heap_unit_choices[];
         .name = option_name, .kind = OPTION_FLAG, .help = option_help                              \
     }
 
+/* Options that several subcommands have of their own. */
+#define HEAP_NODECOUNT_OPTION(usual, least, most)                                                  \
+    {                                                                                              \
+        .name = "nodecount", .letter = 'n', .kind = OPTION_INTEGER, .value_name = "N",             \
+        .fallback = usual, .min = least, .max = most,                                              \
+        .help = (least) == 0 ? "how many rows; 0: all" : "how many rows"                           \
+    }
+#define HEAP_CUM_OPTION                                                                            \
+    {                                                                                              \
+        .name = "cum", .letter = 'c', .kind = OPTION_FLAG,                                         \
+        .help = "look at what a function and all that it calls hold"                               \
+    }
+#define HEAP_HTML_OPTION                                                                           \
+    {                                                                                              \
+        .name = "html", .kind = OPTION_FLAG, .help = "write a page"                                \
+    }
+#define HEAP_OUT_OPTION                                                                            \
+    {                                                                                              \
+        .name = "out", .letter = 'o', .kind = OPTION_FILE, .value_name = "FILE",                   \
+        .help = "where it is written; without it, standard output"                                 \
+    }
+
 #define HEAP_SHARED_OPTIONS                                                                        \
     [HEAP_FOCUS] = HEAP_PATTERN("focus", "only stacks with a function, file or module like this"), \
     [HEAP_IGNORE] = HEAP_PATTERN("ignore", "no stacks with such a one"),                           \

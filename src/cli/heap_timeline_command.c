@@ -31,24 +31,10 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [TIMELINE_NODECOUNT] = {.name = "nodecount",
-                            .letter = 'n',
-                            .kind = OPTION_INTEGER,
-                            .value_name = "N",
-                            .fallback = "15",
-                            .min = 1,
-                            .max = TIMELINE_ROWS_MAX,
-                            .help = "how many rows"},
-    [TIMELINE_CUM] = {.name = "cum",
-                      .letter = 'c',
-                      .kind = OPTION_FLAG,
-                      .help = "follow what a function and all that it calls hold"},
-    [TIMELINE_HTML] = {.name = "html", .kind = OPTION_FLAG, .help = "write a page"},
-    [TIMELINE_OUT] = {.name = "out",
-                      .letter = 'o',
-                      .kind = OPTION_FILE,
-                      .value_name = "FILE",
-                      .help = "where it is written; without it, standard output"},
+    [TIMELINE_NODECOUNT] = HEAP_NODECOUNT_OPTION("15", 1, TIMELINE_ROWS_MAX),
+    [TIMELINE_CUM] = HEAP_CUM_OPTION,
+    [TIMELINE_HTML] = HEAP_HTML_OPTION,
+    [TIMELINE_OUT] = HEAP_OUT_OPTION,
     [TIMELINE_JSON] = OPTION_JSON,
 };
 

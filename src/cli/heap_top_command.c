@@ -19,17 +19,8 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [TOP_NODECOUNT] = {.name = "nodecount",
-                       .letter = 'n',
-                       .kind = OPTION_INTEGER,
-                       .value_name = "N",
-                       .fallback = "30",
-                       .max = UINT32_MAX,
-                       .help = "how many rows; 0: all"},
-    [TOP_CUM] = {.name = "cum",
-                 .letter = 'c',
-                 .kind = OPTION_FLAG,
-                 .help = "order by what a function and all that it calls hold"},
+    [TOP_NODECOUNT] = HEAP_NODECOUNT_OPTION("30", 0, UINT32_MAX),
+    [TOP_CUM] = HEAP_CUM_OPTION,
     [TOP_JSON] = OPTION_JSON,
 };
 
@@ -47,11 +38,6 @@ struct top {
     uint32_t row_count; /* all */
     uint32_t shown_count;
 };
-
-static double percent(int64_t value, int64_t total)
-{
-    return total == 0 ? 0 : 100.0 * (double)value / (double)total;
-}
 
 static const struct view_value *value_of(const struct top *top, size_t row)
 {
@@ -90,16 +76,16 @@ static void cell_write(const void *context, size_t row, uint32_t column, struct 
         view_unit_write(out, (double)value->flat, unit);
         break;
     case 1:
-        draw_number(out, percent(value->flat, top->count.total), DRAW_PERCENT);
+        draw_number(out, view_percent(value->flat, top->count.total), DRAW_PERCENT);
         break;
     case 2:
-        draw_number(out, percent(flat_sum(top, row + 1), top->count.total), DRAW_PERCENT);
+        draw_number(out, view_percent(flat_sum(top, row + 1), top->count.total), DRAW_PERCENT);
         break;
     case 3:
         view_unit_write(out, (double)value->cum, unit);
         break;
     case 4:
-        draw_number(out, percent(value->cum, top->count.total), DRAW_PERCENT);
+        draw_number(out, view_percent(value->cum, top->count.total), DRAW_PERCENT);
         break;
     default:
         sink_put(out, label.data, label.len);
@@ -129,7 +115,7 @@ static void table_write(const struct top *top)
     sink_text(cli->out, " of ");
     view_unit_write(cli->out, (double)top->count.total, &top->session->unit);
     sink_text(cli->out, " (");
-    draw_number(cli->out, percent(sum, top->count.total), DRAW_PERCENT);
+    draw_number(cli->out, view_percent(sum, top->count.total), DRAW_PERCENT);
     sink_text(cli->out, ")\n\n");
     draw_table(&table, &cli->out_terminal, cli->out);
 }

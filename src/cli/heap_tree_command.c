@@ -11,17 +11,8 @@ enum {
 
 static const struct option options[] = {
     HEAP_SHARED_OPTIONS,
-    [TREE_NODECOUNT] = {.name = "nodecount",
-                        .letter = 'n',
-                        .kind = OPTION_INTEGER,
-                        .value_name = "N",
-                        .fallback = "80",
-                        .max = UINT32_MAX,
-                        .help = "how many functions; 0: all"},
-    [TREE_CUM] = {.name = "cum",
-                  .letter = 'c',
-                  .kind = OPTION_FLAG,
-                  .help = "order by what a function and all that it calls hold"},
+    [TREE_NODECOUNT] = HEAP_NODECOUNT_OPTION("80", 0, UINT32_MAX),
+    [TREE_CUM] = HEAP_CUM_OPTION,
     [TREE_JSON] = OPTION_JSON,
 };
 

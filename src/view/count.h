@@ -25,6 +25,12 @@ struct view_count {
     int64_t kept;  /* the sum of what the filter lets through */
 };
 
+/* A part of a total in percent. */
+static inline double view_percent(int64_t part, int64_t total)
+{
+    return total == 0 ? 0 : 100.0 * (double)part / (double)total;
+}
+
 #define VIEW_CALLED        1
 #define VIEW_CALLED_INLINE 2
 

@@ -12,18 +12,6 @@
 #define STAGE_BYTES 4096
 #define PLACE_BYTES 1024
 
-static const char *kind_name(enum draw_unit kind)
-{
-    switch (kind) {
-    case DRAW_BYTES:
-        return "bytes";
-    case DRAW_NANOSECONDS:
-        return "nanoseconds";
-    default:
-        return "count";
-    }
-}
-
 struct slu_bytes flame_colour_name(const struct view_tree *tree, uint32_t id)
 {
     const struct view_entry *entry = view_entry_at(tree->view, id);
@@ -109,7 +97,7 @@ void flame_write_json(const struct view_tree *tree, const struct flame_title *ti
     json_write_key(json, "unit");
     json_write_string(json, title->unit_name);
     json_write_key(json, "kind");
-    json_write_string(json, kind_name(title->unit.kind));
+    json_write_string(json, view_unit_kind_name(title->unit.kind));
     json_write_key(json, "factor");
     json_write_double(json, title->unit.factor);
     json_write_key(json, "colours");

@@ -1,5 +1,6 @@
 #include "base/sink.h"
 #include "profile/model.h"
+#include "view/count.h"
 #include "view/flame.h"
 #include "view/flame_parts.h"
 #include "view/page.h"
@@ -45,8 +46,7 @@ static void box_write(const struct view_tree *tree, const struct flame_title *ti
     sink_text(out, "\n");
     view_unit_write(out, (double)node->total, &title->unit);
     sink_text(out, ", ");
-    draw_number(out, root->total == 0 ? 0 : 100.0 * (double)node->total / (double)root->total,
-                DRAW_PERCENT);
+    draw_number(out, view_percent(node->total, root->total), DRAW_PERCENT);
     sink_text(out, "; self ");
     view_unit_write(out, (double)node->self, &title->unit);
     sink_format(out,

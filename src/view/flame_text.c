@@ -93,14 +93,7 @@ static void frames_write(const struct view_tree *tree, struct json_writer *json)
 
 static const char *speedscope_unit(enum draw_unit kind)
 {
-    switch (kind) {
-    case DRAW_BYTES:
-        return "bytes";
-    case DRAW_NANOSECONDS:
-        return "nanoseconds";
-    default:
-        return "none";
-    }
+    return kind == DRAW_COUNT ? "none" : view_unit_kind_name(kind);
 }
 
 static void samples_write(const struct view_tree *tree, struct path *path, struct json_writer *json)

@@ -61,6 +61,14 @@ struct view_unit view_unit_of(struct slu_bytes unit, const char *wanted)
     return found;
 }
 
+const char *view_unit_kind_name(enum draw_unit kind)
+{
+    if (kind == DRAW_BYTES) {
+        return "bytes";
+    }
+    return kind == DRAW_NANOSECONDS ? "nanoseconds" : "count";
+}
+
 void view_unit_write(struct sink *out, double value, const struct view_unit *unit)
 {
     if (unit->symbol == NULL) {

@@ -22,6 +22,9 @@ struct view_unit {
  */
 struct view_unit view_unit_of(struct slu_bytes unit, const char *wanted);
 
+/* bytes, nanoseconds or count. */
+const char *view_unit_kind_name(enum draw_unit kind);
+
 void view_unit_write(struct sink *out, double value, const struct view_unit *unit);
 
 #endif
