@@ -35,6 +35,7 @@ struct top {
     const struct heap_session *session;
     struct view_count count;
     uint32_t *order;
+    int64_t *sums;      /* of flat values up to each row */
     uint32_t row_count; /* all */
     uint32_t shown_count;
 };
@@ -44,13 +45,10 @@ static const struct view_value *value_of(const struct top *top, size_t row)
     return &top->count.values[top->order[row]];
 }
 
+/* Of the first rows. */
 static int64_t flat_sum(const struct top *top, size_t row_count)
 {
-    int64_t sum = 0;
-    for (size_t i = 0; i < row_count; i++) {
-        sum += value_of(top, i)->flat;
-    }
-    return sum;
+    return row_count == 0 ? 0 : top->sums[row_count - 1];
 }
 
 static const char *inlined_remark(const struct top *top, size_t row)
@@ -151,30 +149,42 @@ static void json_write(const struct top *top)
     json_writer_end(&json);
 }
 
+static void top_write(struct top *top)
+{
+    const struct option_value *values = top->session->invocation->values;
+    uint64_t most = values[TOP_NODECOUNT].number;
+    int64_t sum = 0;
+    top->row_count =
+        view_count_order(&top->count, top->session->view, values[TOP_CUM].given, top->order);
+    top->shown_count = most == 0 || most > top->row_count ? top->row_count : (uint32_t)most;
+    for (uint32_t row = 0; row < top->row_count; row++) {
+        sum += value_of(top, row)->flat;
+        top->sums[row] = sum;
+    }
+    if (values[TOP_JSON].given) {
+        json_write(top);
+    } else {
+        table_write(top);
+    }
+}
+
 static int top_count(struct top *top)
 {
     const struct heap_session *session = top->session;
-    const struct option_value *values = session->invocation->values;
+    size_t entry_count = (size_t)session->view->entries.count + 1;
+    size_t bytes = entry_count * (sizeof(*top->sums) + sizeof(*top->order));
     void *block = NULL;
-    size_t order_bytes = ((size_t)session->view->entries.count + 1) * sizeof(uint32_t);
     int err = view_count_init(&top->count, session->view, session->type, 0,
                               heap_session_sample_count(session));
     if (err != 0) {
         return err;
     }
-    err = slu_budget_alloc(session->budget, order_bytes, &block);
+    err = slu_budget_alloc(session->budget, bytes, &block);
     if (err == 0) {
-        top->order = block;
-        top->row_count =
-            view_count_order(&top->count, session->view, values[TOP_CUM].given, top->order);
-        uint64_t most = values[TOP_NODECOUNT].number;
-        top->shown_count = most == 0 || most > top->row_count ? top->row_count : (uint32_t)most;
-        if (values[TOP_JSON].given) {
-            json_write(top);
-        } else {
-            table_write(top);
-        }
-        slu_budget_free(session->budget, top->order, order_bytes);
+        top->sums = block;
+        top->order = (uint32_t *)(top->sums + entry_count);
+        top_write(top);
+        slu_budget_free(session->budget, block, bytes);
     }
     view_count_deinit(&top->count);
     return err;

@@ -2,10 +2,19 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/assert.h"
 #include "readers/pprof_symbolize.h"
 #include "symbol/symbol.h"
+
+/* A profile may name anything: a pipe would be waited for. */
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) != 0 ||
+           S_ISREG(status.st_mode); /* what is gone has its debug file */
+}
 
 static struct symbol_module *module_of(struct modules *modules, const struct pprof_module *wanted)
 {
@@ -18,6 +27,9 @@ static struct symbol_module *module_of(struct modules *modules, const struct ppr
         if (wanted->file.len < sizeof(path) && wanted->file.len > 0) {
             memcpy(path, wanted->file.data, wanted->file.len);
             path[wanted->file.len] = '\0';
+            if (!is_file(path)) {
+                return NULL;
+            }
             /* Without its file a module stays without names; the result says how many do. */
             int err = symbol_module_open(modules->budget, path, wanted->build_id, NULL,
                                          &modules->opened[wanted->index]);

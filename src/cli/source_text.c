@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sluice/diag.h>
@@ -31,6 +32,7 @@ int source_text_open(struct source_text *text, struct slu_budget *budget, struct
 {
     char name[PATH_MAX];
     char found[PATH_MAX];
+    struct stat status;
     *text = (struct source_text){.budget = budget, .line = 1};
     if (path.len == 0 || path.len >= sizeof(name)) {
         return diag_fail(diag, -ENOENT, "the profile does not say in which file it is");
@@ -40,6 +42,9 @@ int source_text_open(struct source_text *text, struct slu_budget *budget, struct
     const char *chosen = name;
     if (folder != NULL && below_folder(name, folder, found, sizeof(found))) {
         chosen = found;
+    }
+    if (stat(chosen, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return diag_fail(diag, -EINVAL, "%.160s is no file", chosen); /* a pipe is waited for */
     }
     return file_read_all(budget, chosen, SOURCE_BYTES_MAX, &text->file, diag);
 }

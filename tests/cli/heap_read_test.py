@@ -232,6 +232,20 @@ def what_is_wrong_is_told_with_its_place():
     refused("diff", HEAP, says="NOW", status=WRONG_USE)
 
 
+def a_profile_that_names_a_pipe_is_not_waited_for():
+    with tempfile.TemporaryDirectory() as folder:
+        pipe, source = os.path.join(folder, "pipe"), os.path.join(folder, "named.heap")
+        os.mkfifo(pipe)
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("heap profile: 1: 2 [1: 2] @ heapprofile\n1: 2 [1: 2] @ 0x1011\n"
+                       f"MAPPED_LIBRARIES:\n1000-2000 r-xp 0 08:01 1 {pipe}\n")
+        assert json_of("top", source)["rows"][0]["function"] == "[pipe]"
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("heap profile: 1: 2 [1: 2] @ heapprofile\n1: 2 [1: 2] @ 0x1011\n"
+                       f"#\t0x1010\tmain.f+0x1\t{pipe}:1\n")
+        assert "is no file" in text_of("list", "main", source)
+
+
 def a_bomb_ends_at_the_bound_of_memory():
     bomb = gzip.compress(b"\x32\x00" * 40000000, 1)
     refused("top", "--memory", "32MiB", "-", input=bomb, says="needs more memory than the 32 MiB")
@@ -297,6 +311,7 @@ if __name__ == "__main__":
         results_go_into_a_file_at_once,
         source_is_shown_with_its_values,
         what_is_wrong_is_told_with_its_place,
+        a_profile_that_names_a_pipe_is_not_waited_for,
         a_bomb_ends_at_the_bound_of_memory,
         a_url_is_read_over_http,
         every_page_of_help_has_examples,
