@@ -7,9 +7,16 @@
 extern const struct command completion_command;
 extern const struct command demo_command;
 extern const struct command heap_command;
+extern const struct command heap_diff_command;
 extern const struct command heap_fetch_command;
+extern const struct command heap_flame_command;
+extern const struct command heap_list_command;
+extern const struct command heap_peek_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;
+extern const struct command heap_timeline_command;
+extern const struct command heap_top_command;
+extern const struct command heap_tree_command;
 extern const struct command help_command;
 extern const struct command man_command;
 extern const struct command version_command;

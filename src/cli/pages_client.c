@@ -103,12 +103,12 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
                : diag_fail(diag, -EINVAL, "%.120s: too long", wanted->source);
 }
 
+/* As HTTP/1.0, so that no server answers in chunks. */
 static int request_send(int connected, const struct place *place)
 {
     char request[2 * TEXT_BYTES + sizeof(place->target)];
-    int len = snprintf(request, sizeof(request),
-                       "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", place->target,
-                       place->host[0] == '\0' ? "process" : place->host);
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n",
+                       place->target, place->host[0] == '\0' ? "process" : place->host);
     ssize_t sent = send(connected, request, (size_t)len, MSG_NOSIGNAL);
     return sent == len ? 0 : -EPIPE;
 }

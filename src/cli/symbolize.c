@@ -7,79 +7,21 @@
 #include <sluice/budget.h>
 #include <sluice/diag.h>
 
-#include "base/assert.h"
 #include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/host.h"
+#include "cli/modules.h"
 #include "codec/gunzip.h"
 #include "profile/gzip_writer.h"
 #include "readers/pprof_symbolize.h"
-#include "symbol/symbol.h"
 #include "sys/file.h"
 
 #define MEMORY_BYTES_MAX  ((uint64_t)2 << 30)
 #define PROFILE_BYTES_MAX ((uint64_t)512 << 20) /* also of what is in a compressed one */
 #define ARENA_CHUNK_BYTES ((size_t)256 * 1024)
-#define MODULES_MAX       4096 /* that are opened; what others hold stays without names */
 #define STAGE_BYTES       16384
 #define STANDARD_OUTPUT   1
-
-/* The modules of a profile, opened when they are first asked for. */
-struct modules {
-    struct slu_budget *budget;
-    struct symbol_module *opened[MODULES_MAX];
-    bool tried[MODULES_MAX];
-};
-
-static struct symbol_module *module_of(struct modules *modules, const struct pprof_module *wanted)
-{
-    if (wanted->index >= MODULES_MAX) {
-        return NULL;
-    }
-    if (!modules->tried[wanted->index]) {
-        char path[PATH_MAX];
-        modules->tried[wanted->index] = true;
-        if (wanted->file.len < sizeof(path) && wanted->file.len > 0) {
-            memcpy(path, wanted->file.data, wanted->file.len);
-            path[wanted->file.len] = '\0';
-            /* Without its file a module stays without names; the result says how many do. */
-            int err = symbol_module_open(modules->budget, path, wanted->build_id, NULL,
-                                         &modules->opened[wanted->index]);
-            SLU_ASSERT((err == 0) == (modules->opened[wanted->index] != NULL));
-        }
-    }
-    return modules->opened[wanted->index];
-}
-
-static size_t frames_find(void *context, const struct pprof_module *wanted, uint64_t file_offset,
-                          struct pprof_frame *frames, size_t frames_max)
-{
-    struct symbol_module *module = module_of(context, wanted);
-    struct symbol_frame found[SYMBOL_FRAMES_MAX];
-    if (module == NULL) {
-        return 0;
-    }
-    size_t most = frames_max < SYMBOL_FRAMES_MAX ? frames_max : SYMBOL_FRAMES_MAX;
-    size_t count = symbol_module_find(module, file_offset, found, most);
-    for (size_t i = 0; i < count; i++) {
-        frames[i] = (struct pprof_frame){
-            .function = found[i].function,
-            .linkage = found[i].linkage,
-            .file = found[i].file,
-            .line = found[i].line,
-            .start_line = found[i].start_line,
-        };
-    }
-    return count;
-}
-
-static void modules_close(struct modules *modules)
-{
-    for (size_t i = 0; i < MODULES_MAX; i++) {
-        symbol_module_close(&modules->opened[i]);
-    }
-}
 
 /* Where the result goes, from the inside out: a descriptor, compression, what is written. */
 struct output {
@@ -106,7 +48,7 @@ static int profile_write(struct work *work, struct slu_bytes profile, int fd,
     sink_init(&output->file, host_write, &output->fd, output->file_stage, STAGE_BYTES);
     gzip_writer_init(&output->gzip, &output->file);
     sink_init(&output->text, gzip_write, &output->gzip, output->text_stage, STAGE_BYTES);
-    struct pprof_symbols symbols = {frames_find, &work->modules};
+    struct pprof_symbols symbols = modules_symbols(&work->modules);
     int err = pprof_symbolize(profile, &symbols, work->arena, &output->text, diag, result);
     if (err != 0) {
         return err;

@@ -96,9 +96,21 @@ static mode_t usual_mode(void)
     return 0666 & ~mask;
 }
 
+/* A device, a pipe or a socket is written to; another file must not take its place. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 int file_replace_begin(struct file_replacement *file, const char *path)
 {
     size_t len = strlen(path);
+    if (is_special(path)) {
+        file->temporary[0] = '\0';
+        file->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return file->fd < 0 ? -errno : 0;
+    }
     if (len + sizeof(TEMPORARY_ENDING) > sizeof(file->temporary)) {
         return -ENAMETOOLONG;
     }
@@ -120,6 +132,9 @@ int file_replace_begin(struct file_replacement *file, const char *path)
 int file_replace_end(struct file_replacement *file)
 {
     int err = close(file->fd) == 0 ? 0 : -errno;
+    if (file->temporary[0] == '\0') {
+        return err;
+    }
     if (err == 0 && rename(file->temporary, file->path) != 0) {
         err = -errno;
     }
@@ -132,5 +147,7 @@ int file_replace_end(struct file_replacement *file)
 void file_replace_cancel(struct file_replacement *file)
 {
     close(file->fd);
-    unlink(file->temporary);
+    if (file->temporary[0] != '\0') {
+        unlink(file->temporary);
+    }
 }

@@ -34,7 +34,8 @@ struct file_replacement {
 };
 
 /*
- * Begin a file that is to stand at `path`, in the same folder under another name.
+ * Begin a file that is to stand at `path`, in the same folder under another name. What stands there
+ * and is no regular file (a device, a pipe) is written to instead.
  *
  * Returns  0; -ENAMETOOLONG; a negative errno of the system
  */

@@ -167,6 +167,32 @@ static void a_replacement_that_cannot_be_leaves_nothing(void **state)
     assert_int_equal(rmdir(place("taken")), 0); /* folder_remove sees what else is left */
 }
 
+static void what_is_no_file_is_written_to_and_stays(void **state)
+{
+    (void)state;
+    struct file_replacement file;
+    struct stat status;
+    char got[8] = {0};
+    const char *path = place("pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(file_replace_begin(&file, path), 0);
+        assert_int_equal(write(file.fd, "text", 4), 4);
+        if (round == 0) {
+            file_replace_cancel(&file);
+        } else {
+            assert_int_equal(file_replace_end(&file), 0);
+        }
+        assert_int_equal(read(reader, got, sizeof(got)), 4);
+        assert_int_equal(stat(path, &status), 0);
+        assert_true(S_ISFIFO(status.st_mode));
+    }
+    close(reader);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(a_replacement_is_seen_when_it_is_whole),
         cmocka_unit_test(a_replacement_that_cannot_be_leaves_nothing),
+        cmocka_unit_test(what_is_no_file_is_written_to_and_stays),
     };
     if (folder_make(NULL) != 0) {
         return 1;

@@ -23,6 +23,7 @@ ARROWS = {
     "holders": "symbol profile",
     "diagnose": "readers window",
     "draw": "profile symbol",
+    "view": "draw profile codec",
     "net": "scope timer codec",
     "wire": "codec",
     "store": "sys codec match",
@@ -30,8 +31,8 @@ ARROWS = {
     "pipeline": "wire net store limit meter",
     "alert": "query net",
     "check": "pipeline alert",
-    "serve": "pipeline query alert diagnose draw",
-    "cli": "readers holders diagnose draw check",
+    "serve": "pipeline query alert diagnose view draw",
+    "cli": "readers holders diagnose view draw check",
 }
 
 # What a program that links libsluice gets, and what a watched process loads: libc and nothing else.

@@ -1,0 +1,155 @@
+#include "cli/heap_timeline.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/sink.h"
+#include "cli/heap_session.h"
+#include "profile/model.h"
+#include "view/page.h"
+#include "view/timeline.h"
+
+#define LINES_MAX    8
+#define CHART_WIDTH  960.0
+#define CHART_HEIGHT 280.0
+#define MARGIN       64.0 /* left of the chart, for the numbers */
+#define TICKS        4
+
+static const char *const dashes[LINES_MAX] = {"none", "6 3",  "2 3",     "10 3 2 3",
+                                              "none", "12 4", "4 2 1 2", "1 2"};
+static const char *const strokes[LINES_MAX] = {"#0072b2", "#d55e00", "#009e73", "#b04a86",
+                                               "#7a7a7a", "#56a0d3", "#a07800", "#c04040"};
+
+struct chart {
+    const struct heap_session *session;
+    const struct timeline *timeline;
+    struct sink *out;
+    double top;  /* the value at the upper edge */
+    double wide; /* seconds at the right edge */
+};
+
+static struct slu_bytes row_label(const struct chart *chart, uint32_t row)
+{
+    uint32_t entry = chart->timeline->entries[row];
+    return entry == MODEL_NONE ? (struct slu_bytes){"all", 3}
+                               : view_label(chart->session->view, entry);
+}
+
+static uint32_t drawn_count(const struct chart *chart)
+{
+    return chart->timeline->row_count < LINES_MAX ? chart->timeline->row_count : LINES_MAX;
+}
+
+static void chart_measure(struct chart *chart)
+{
+    const struct timeline *timeline = chart->timeline;
+    for (uint32_t row = 0; row < drawn_count(chart); row++) {
+        for (uint32_t i = 0; i < timeline->profile_count; i++) {
+            double value = (double)timeline_value(timeline, row, i);
+            chart->top = value > chart->top ? value : chart->top;
+        }
+    }
+    chart->top = chart->top > 0 ? chart->top : 1;
+    chart->wide = timeline->seconds[timeline->profile_count - 1];
+    chart->wide = chart->wide > 0 ? chart->wide : 1;
+}
+
+static void axis_write(const struct chart *chart)
+{
+    for (int tick = 0; tick <= TICKS; tick++) {
+        double y = CHART_HEIGHT - CHART_HEIGHT * tick / TICKS + 10;
+        sink_format(chart->out,
+                    "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" "
+                    "stroke=\"currentColor\" stroke-opacity=\"0.15\"/><text x=\"%.0f\" y=\"%.1f\" "
+                    "text-anchor=\"end\" font-size=\"11\">",
+                    MARGIN, MARGIN + CHART_WIDTH, y, y, MARGIN - 6, y + 4);
+        view_unit_write(chart->out, chart->top * tick / TICKS, &chart->session->unit);
+        sink_text(chart->out, "</text>\n");
+    }
+}
+
+static void line_write(const struct chart *chart, uint32_t row)
+{
+    const struct timeline *timeline = chart->timeline;
+    sink_format(chart->out,
+                "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%d\" "
+                "stroke-dasharray=\"%s\" points=\"",
+                row == 0 ? "currentColor" : strokes[row], row == 0 ? 2 : 1, dashes[row]);
+    for (uint32_t i = 0; i < timeline->profile_count; i++) {
+        double value = (double)timeline_value(timeline, row, i);
+        sink_format(chart->out, "%.1f,%.1f ",
+                    MARGIN + CHART_WIDTH * timeline->seconds[i] / chart->wide,
+                    CHART_HEIGHT + 10 - CHART_HEIGHT * (value > 0 ? value : 0) / chart->top);
+    }
+    sink_text(chart->out, "\"><title>");
+    page_text(chart->out, row_label(chart, row));
+    sink_text(chart->out, "</title></polyline>\n");
+}
+
+static void swatch_write(const struct chart *chart, uint32_t row)
+{
+    if (row < LINES_MAX) {
+        sink_format(chart->out,
+                    "<svg width=\"36\" height=\"10\" aria-hidden=\"true\"><line x1=\"0\" x2=\"36\" "
+                    "y1=\"5\" y2=\"5\" stroke=\"%s\" stroke-width=\"2\" "
+                    "stroke-dasharray=\"%s\"/></svg>",
+                    row == 0 ? "currentColor" : strokes[row], dashes[row]);
+    }
+}
+
+static void put_per_second(const struct chart *chart, double value)
+{
+    if (isnan(value)) {
+        sink_text(chart->out, "-");
+        return;
+    }
+    view_unit_write(chart->out, value, &chart->session->unit);
+    sink_text(chart->out, "/s");
+}
+
+static void row_write(const struct chart *chart, uint32_t row)
+{
+    const struct timeline *timeline = chart->timeline;
+    const struct view_unit *unit = &chart->session->unit;
+    uint32_t last = timeline->profile_count - 1;
+    sink_text(chart->out, "<tr><td>");
+    swatch_write(chart, row);
+    sink_text(chart->out, "</td><td class=\"number\">");
+    view_unit_write(chart->out, (double)timeline_value(timeline, row, 0), unit);
+    sink_text(chart->out, "</td><td class=\"number\">");
+    view_unit_write(chart->out, (double)timeline_value(timeline, row, last), unit);
+    sink_text(chart->out, "</td><td class=\"number\">");
+    put_per_second(chart, timeline_growth(timeline, row));
+    sink_text(chart->out, "</td><td class=\"number\">");
+    put_per_second(chart, timeline_rate(timeline, row, last));
+    sink_text(chart->out, "</td><td class=\"code\">");
+    page_text(chart->out, row_label(chart, row));
+    sink_text(chart->out, "</td></tr>\n");
+}
+
+void heap_timeline_write_html(const struct heap_session *session, const struct timeline *timeline,
+                              struct sink *out)
+{
+    struct chart chart = {.session = session, .timeline = timeline, .out = out};
+    chart_measure(&chart);
+    page_begin(out, "Timeline");
+    sink_format(out,
+                "<p>%u profiles over %.0f %s</p>\n<div class=\"scroll\"><svg width=\"%.0f\" "
+                "height=\"%.0f\" role=\"img\" aria-label=\"What each site holds over time; the "
+                "table below has the figures\">\n",
+                timeline->profile_count, chart.wide, timeline->has_times ? "seconds" : "steps",
+                MARGIN + CHART_WIDTH + 8, CHART_HEIGHT + 20);
+    axis_write(&chart);
+    for (uint32_t row = 0; row < drawn_count(&chart); row++) {
+        line_write(&chart, row);
+    }
+    sink_text(out, "</svg></div>\n<div class=\"scroll\"><table>\n<tr><th></th>"
+                   "<th class=\"number\">first</th><th class=\"number\">last</th>"
+                   "<th class=\"number\">growth</th><th class=\"number\">allocated</th>"
+                   "<th>function</th></tr>\n");
+    for (uint32_t row = 0; row < timeline->row_count; row++) {
+        row_write(&chart, row);
+    }
+    sink_text(out, "</table></div>\n");
+    page_end(out);
+}
