@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "preload/hook.h"
+#include "preload/mapped.h"
 
 #define COUNTED __attribute__((visibility("default")))
 
@@ -40,13 +41,25 @@ static bool is_program(void)
     return hook_thread.depth == 0;
 }
 
+/* What is mapped with MAP_FIXED is mapped over what was there. */
+static void map_count(uintptr_t start, size_t bytes, int flags, uintptr_t caller)
+{
+    add(&counted.map_calls, 1);
+    add(&counted.mapped_bytes, bytes);
+    if ((flags & MAP_FIXED) != 0) {
+        mapped_remove(start, bytes);
+    }
+    if ((flags & MAP_ANONYMOUS) != 0) {
+        mapped_add(start, bytes, caller);
+    }
+}
+
 COUNTED void *mmap64(void *address, size_t bytes, int protection, int flags, int file,
                      off64_t offset)
 {
     long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
     if (result != -1 && is_program()) {
-        add(&counted.map_calls, 1);
-        add(&counted.mapped_bytes, bytes);
+        map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
 }
@@ -58,11 +71,18 @@ COUNTED void *map_with_plain_name(void *address, size_t bytes, int protection, i
 void *map_with_plain_name(void *address, size_t bytes, int protection, int flags, int file,
                           off64_t offset)
 {
-    return mmap64(address, bytes, protection, flags, file, offset);
+    long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
+    if (result != -1 && is_program()) {
+        map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
+    }
+    return (void *)result;
 }
 
 COUNTED int munmap(void *address, size_t bytes)
 {
+    if (is_program()) {
+        mapped_remove((uintptr_t)address, bytes); /* before another thread maps there */
+    }
     long failed = syscall(SYS_munmap, address, bytes);
     if (failed == 0 && is_program()) {
         add(&counted.unmap_calls, 1);
@@ -82,6 +102,8 @@ COUNTED void *mremap(void *address, size_t old_bytes, size_t bytes, int flags, .
     if (result != -1 && is_program()) {
         add(bytes > old_bytes ? &counted.mapped_bytes : &counted.unmapped_bytes,
             bytes > old_bytes ? bytes - old_bytes : old_bytes - bytes);
+        mapped_remove((uintptr_t)address, old_bytes);
+        mapped_add((uintptr_t)result, bytes, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
 }
