@@ -321,6 +321,12 @@ static void account_finish(const struct account_tables *tables, struct account *
     account->names = tables->names;
 }
 
+void account_trim(void)
+{
+    (void)allocator_trim(); /* one that is not known gives nothing back */
+    (void)blocks_trim();    /* the account tells how much */
+}
+
 int account_take(struct account_tables *tables, struct account *account)
 {
     uint64_t begun_ns = slu_clock_monotonic_ns();

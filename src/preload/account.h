@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "preload/allocator.h"
+#include "preload/blocks.h"
 
 struct json_writer;
 struct sink;
@@ -105,6 +106,7 @@ struct account {
     bool tables_full;           /* more mappings or stacks than there is room for */
     bool allocator_told;
     struct allocator_stats allocator;
+    struct blocks_stats sampled;
     struct account_walk walk;
     uint64_t stacks_ended_bytes;
     const struct account_stack *stacks; /* the largest first */
@@ -139,6 +141,14 @@ struct account_tables *account_init(void *block);
  * Threads  one at a time for one block; never within a hook: the allocator's locks are taken
  */
 int account_take(struct account_tables *tables, struct account *account);
+
+/*
+ * Let the allocator and the sampled blocks' cache give back what is free. What went was
+ * fragmentation, what stayed is held.
+ *
+ * Cost  libc gives back the free pages of all arenas, each locked meanwhile
+ */
+void account_trim(void);
 
 /* The text of an owner's name. */
 static inline const char *account_name(const struct account *account, uint32_t name)

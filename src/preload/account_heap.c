@@ -14,7 +14,6 @@
 #include "preload/account_tables.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define HEAP_ALIGN         (UINT64_C(64) << 20)
 #define SEARCHED_AREA_MAX  (UINT64_C(64) << 30)
@@ -276,7 +275,7 @@ void account_heap_add(struct account_tables *tables, uint64_t start, uint64_t li
         return;
     }
     tables->heap_unwalked_bytes += resident_bytes;
-    tables->account->walk.lost_count++;
+    tables->account->walk.lost_count += can_walk ? 1 : 0;
 }
 
 /* Bytes skipped for alignment lie before the header, which ends at a multiple of the alignment. */

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "preload/blocks.h"
-
 #define SEARCH_PAGES_MAX 262144 /* 1 GiB in which a block of libc's is looked for */
 
 /* Resident bytes of a part, no more than the mapping has left: the zero page is nobody's memory. */
@@ -235,12 +233,13 @@ static void area_add(struct account_tables *tables, const struct area *area)
 }
 
 /* Free blocks of ours are resident, and those in use as far as they have been touched. */
-static void sampled_divide(uint64_t *terms)
+static void sampled_divide(struct account *account)
 {
-    struct blocks_stats stats;
-    blocks_stats(&stats);
+    blocks_stats(&account->sampled);
+    uint64_t *terms = account->terms;
+    uint64_t free_bytes = account->sampled.cached_bytes;
     uint64_t all = terms[ACCOUNT_SAMPLED_IN_USE];
-    terms[ACCOUNT_SAMPLED_FREE] = stats.cached_bytes < all ? stats.cached_bytes : all;
+    terms[ACCOUNT_SAMPLED_FREE] = free_bytes < all ? free_bytes : all;
     terms[ACCOUNT_SAMPLED_IN_USE] = all - terms[ACCOUNT_SAMPLED_FREE];
 }
 
@@ -272,6 +271,6 @@ void account_terms_add(struct account_tables *tables)
             area_add(tables, &tables->areas[i]);
         }
     }
-    sampled_divide(tables->account->terms);
+    sampled_divide(tables->account);
     unwalked_divide(tables);
 }

@@ -98,6 +98,17 @@ static void allocator_json(const struct account *account, struct json_writer *js
     json_end_object(json);
 }
 
+static void sampled_json(const struct account *account, struct json_writer *json)
+{
+    json_write_key(json, "sampled");
+    json_begin_object(json);
+    member(json, "in_use", account->sampled.used_bytes);
+    member(json, "free", account->sampled.cached_bytes);
+    member(json, "tables", account->sampled.table_bytes);
+    member(json, "reserved", account->sampled.reserved_bytes);
+    json_end_object(json);
+}
+
 static void stacks_json(const struct account *account, struct json_writer *json)
 {
     json_write_key(json, "stacks");
@@ -161,6 +172,7 @@ void account_json(const struct account *account, struct json_writer *json)
     resident_json(account, json);
     terms_json(account, json);
     allocator_json(account, json);
+    sampled_json(account, json);
     stacks_json(account, json);
     owners_json(account, "files", "path", account->files, account->file_count, json);
     owners_json(account, "shared_memory", "name", account->shared, account->shared_count, json);

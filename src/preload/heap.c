@@ -12,6 +12,7 @@
 #include <sluice/random.h>
 
 #include "base/layout.h"
+#include "preload/allocator.h"
 #include "preload/blocks.h"
 #include "preload/filter.h"
 #include "preload/heap.h"
@@ -276,6 +277,7 @@ __attribute__((constructor)) static void heap_load(int argument_count, char **ar
     said_begin();
     next_resolve();
     heap.is_interposed = next_is_interposed();
+    allocator_resolve((const void *)(uintptr_t)below.malloc);
     /* A program with more rights than who runs it is not told by that one where to write. */
     char *nothing[] = {NULL};
     settings_read(&heap.settings, getauxval(AT_SECURE) != 0 ? nothing : environment);
