@@ -123,15 +123,6 @@ static void area_keep(struct account_tables *tables, const struct smap *smap)
                       .is_executable = smap->is_executable};
 }
 
-static long file_read(void *context, char *bytes, size_t size)
-{
-    ssize_t got = 0;
-    do {
-        got = read(*(const int *)context, bytes, size);
-    } while (got < 0 && errno == EINTR);
-    return got < 0 ? -errno : got;
-}
-
 static int areas_read(struct account_tables *tables)
 {
     int file = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
@@ -139,7 +130,7 @@ static int areas_read(struct account_tables *tables)
         return -errno;
     }
     struct smap smap;
-    smaps_init(&tables->smaps, file_read, &file, tables->text);
+    smaps_init(&tables->smaps, lines_read_file, &file, tables->text);
     int got = 0;
     while ((got = smaps_next(&tables->smaps, &smap)) > 0) {
         area_keep(tables, &smap);
@@ -167,7 +158,7 @@ static void status_read(struct account_tables *tables)
     if (file < 0) {
         return;
     }
-    long got = file_read(&file, tables->text, sizeof(tables->text) - 1);
+    long got = lines_read_file(&file, tables->text, sizeof(tables->text) - 1);
     close(file);
     tables->text[got < 0 ? 0 : got] = '\0';
     struct account_totals *totals = &tables->account->totals;
@@ -327,7 +318,7 @@ void account_trim(void)
     (void)blocks_trim();    /* the account tells how much */
 }
 
-int account_take(struct account_tables *tables, struct account *account)
+int account_take(struct account_tables *tables, uint64_t walk_ns, struct account *account)
 {
     uint64_t begun_ns = slu_clock_monotonic_ns();
     tables_begin(tables, account);
@@ -337,6 +328,7 @@ int account_take(struct account_tables *tables, struct account *account)
         return err;
     }
     status_read(tables);
+    tables->walk_end_ns = slu_clock_monotonic_ns() + walk_ns;
     const struct area *own = account_area(tables, (uint64_t)(uintptr_t)&own_file_marker);
     tables->own_file = own == NULL || own->kind != AREA_FILE ? UINT32_MAX : own->name;
     residency_open(&tables->residency);

@@ -135,12 +135,13 @@ struct account_tables *account_init(void *block);
 /*
  * Take an account of this moment.
  *
+ * walk_ns  how long chunks may be walked; heaps that are left then are by the allocator's figures
  * Returns  0; a negative errno if /proc cannot be read
  * Cost     the kernel walks the page tables; then 8 bytes for each page of anonymous memory, and
  *          each chunk of libc's heaps once
  * Threads  one at a time for one block; never within a hook: the allocator's locks are taken
  */
-int account_take(struct account_tables *tables, struct account *account);
+int account_take(struct account_tables *tables, uint64_t walk_ns, struct account *account);
 
 /*
  * Let the allocator and the sampled blocks' cache give back what is free. What went was

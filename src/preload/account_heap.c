@@ -14,6 +14,10 @@
 #include "preload/account_tables.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <sluice/clock.h>
 
 #define HEAP_ALIGN         (UINT64_C(64) << 20)
 #define SEARCHED_AREA_MAX  (UINT64_C(64) << 30)
@@ -25,8 +29,9 @@
 #define CHUNK_BYTES_MIN    32u
 #define ARENA_BYTES_MIN    2048 /* 2,200 in 2.36 */
 #define ARENA_BYTES_MAX    2560
-#define CHECK_CHUNKS       4096 /* between places to go back to */
-#define RETRIES_MAX        64
+#define CHECK_CHUNKS       1024 /* between places to go back to */
+#define RETRIES_MAX        16
+#define BREAK_BYTES_MAX    (UINT64_C(1) << 46)
 #define SAME_PLACE_MAX     4
 #define CACHE_BYTES        656 /* of a thread's cache, as a chunk */
 #define CACHE_BINS         64
@@ -187,8 +192,20 @@ static int walk_step(struct account_tables *tables, struct walk *walk, uint64_t 
     return 1;
 }
 
-/* From `first` to the heap's end. Returns 0; -EAGAIN if it changes too fast, or is no heap. */
-static int heap_walk(struct account_tables *tables, uint64_t first, uint64_t limit,
+/* Where the heap that begins at `start` ends now: it may have grown, or been trimmed. */
+static uint64_t heap_limit(struct account_tables *tables, uint64_t start, uint64_t limit)
+{
+    struct heap_header header;
+    if (start % HEAP_ALIGN == 0 && heap_header_read(tables, start, UINT64_MAX, &header)) {
+        return start + header.bytes;
+    }
+    uint64_t end_of_break = (uint64_t)syscall(SYS_brk, 0);
+    bool is_break = end_of_break >= start && end_of_break - start < BREAK_BYTES_MAX;
+    return is_break ? end_of_break : limit;
+}
+
+/* From `first` to the heap's end. Returns 0; -EAGAIN if it changes too fast, or is no heap; -ETIME. */
+static int heap_walk(struct account_tables *tables, uint64_t start, uint64_t first, uint64_t limit,
                      struct walk *walk)
 {
     struct walk begin = {.at = first};
@@ -205,13 +222,17 @@ static int heap_walk(struct account_tables *tables, uint64_t first, uint64_t lim
         if (step > 0 && ++steps % CHECK_CHUNKS == 0) {
             checked = *walk;
             same_place = 0;
+            if (slu_clock_monotonic_ns() > tables->walk_end_ns) {
+                return -ETIME;
+            }
         }
         if (step < 0) {
-            if (++retries == RETRIES_MAX) {
+            if (++retries == RETRIES_MAX || slu_clock_monotonic_ns() > tables->walk_end_ns) {
                 return step;
             }
             checked = ++same_place < SAME_PLACE_MAX ? checked : begin;
             residency_forget(&tables->residency);
+            limit = heap_limit(tables, start, limit);
             *walk = checked;
         }
     }
@@ -241,7 +262,7 @@ static int arena_walk(struct account_tables *tables, uint64_t start, uint64_t li
 {
     uint64_t arena_at = header->arena % HEAP_ALIGN;
     if (header->before != 0) {
-        return heap_walk(tables, start + arena_at, limit, walk);
+        return heap_walk(tables, start, start + arena_at, limit, walk);
     }
     int err = -EAGAIN;
     for (uint64_t at = ARENA_BYTES_MIN; at <= ARENA_BYTES_MAX && err != 0; at += CHUNK_ALIGN) {
@@ -251,7 +272,7 @@ static int arena_walk(struct account_tables *tables, uint64_t start, uint64_t li
         uint64_t bytes = chunk.size & ~(uint64_t)FLAGS;
         if (is_read && (chunk.size & FLAG_BEFORE_IN_USE) != 0 && bytes >= CHUNK_BYTES_MIN &&
             bytes <= limit - first) {
-            err = heap_walk(tables, first, limit, walk);
+            err = heap_walk(tables, start, first, limit, walk);
             walk->sums.metadata_bytes += err == 0 ? first - start : 0;
         }
     }
@@ -268,7 +289,7 @@ void account_heap_add(struct account_tables *tables, uint64_t start, uint64_t li
     if (can_walk && heap_header_read(tables, start, limit, &header)) {
         err = arena_walk(tables, start, start + header.bytes, &header, &walk);
     } else if (can_walk) {
-        err = heap_walk(tables, start, limit, &walk);
+        err = heap_walk(tables, start, start, limit, &walk);
     }
     if (err == 0) {
         walk_keep(tables, &walk);

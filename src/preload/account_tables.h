@@ -73,6 +73,7 @@ struct account_tables {
     uint32_t loader_place_count;
     uint64_t loader_places[ACCOUNT_LOADER_PLACES]; /* within memory of the dynamic loader's */
     uint64_t area_left_bytes;                      /* of the mapping that is being divided */
+    uint64_t walk_end_ns;                          /* monotonic: no chunk is walked after it */
     uint64_t heap_unwalked_bytes; /* resident; whether in use or free is for statistics to say */
     struct owners files;
     struct owners named;
@@ -80,7 +81,7 @@ struct account_tables {
     struct owners shared;
     struct account_hole holes[ACCOUNT_HOLES_MAX];
     struct smaps smaps;
-    char text[SMAPS_BUFFER_BYTES];
+    char text[LINES_BUFFER_BYTES];
     struct residency residency;
     struct mapped mapped[MAPPED_MAX];
     struct account_stack stacks[ACCOUNT_STACKS_MAX];

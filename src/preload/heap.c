@@ -15,6 +15,7 @@
 #include "preload/allocator.h"
 #include "preload/blocks.h"
 #include "preload/filter.h"
+#include "preload/flight.h"
 #include "preload/heap.h"
 #include "preload/scribe.h"
 #include "preload/hook.h"
@@ -44,7 +45,8 @@ static struct {
     _Atomic bool has_threads; /* the program */
     bool is_interposed;
     bool is_forked;
-    bool is_served; /* or was tried */
+    bool is_served;  /* or was tried */
+    bool is_watched; /* its memory limit, or was tried */
     uint64_t samples_at_fork;
 } heap = {.mutex = {PTHREAD_MUTEX_INITIALIZER}};
 
@@ -122,6 +124,10 @@ static int heap_make(void)
 static void services_start(void)
 {
     scribe_start();
+    if (heap.settings.flight != 0 && !heap.is_watched) {
+        heap.is_watched = true;
+        flight_start(heap_output(), heap.settings.memory_limit);
+    }
     if (heap.is_served) {
         return;
     }

@@ -22,6 +22,12 @@
 
 #define STAGE_BYTES 16384
 
+/* What a file is filled by. */
+struct writing {
+    output_put *put;
+    void *context;
+};
+
 struct output {
     struct mutex mutex; /* of all that follows */
     const struct profile *profile;
@@ -95,20 +101,25 @@ static int profile_put(struct output *output, int file)
     return err != 0 ? err : end_err;
 }
 
-static int file_write_through(struct output *output, const char *path)
+static int own_profile_put(void *output, int file)
+{
+    return profile_put(output, file);
+}
+
+static int file_write_through(const struct writing *writing, const char *path)
 {
     int file = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (file < 0) {
         return -errno;
     }
-    int err = profile_put(output, file);
+    int err = writing->put(writing->context, file);
     if (close(file) != 0 && err == 0) {
         err = -errno;
     }
     return err;
 }
 
-static int file_replace(struct output *output, const char *path)
+static int file_replace(struct output *output, const struct writing *writing, const char *path)
 {
     int len =
         snprintf(output->temporary, sizeof(output->temporary), "%s.%ld.part", path, (long)getpid());
@@ -121,7 +132,7 @@ static int file_replace(struct output *output, const char *path)
     if (file < 0) {
         return -errno;
     }
-    int err = profile_put(output, file);
+    int err = writing->put(writing->context, file);
     if (close(file) != 0 && err == 0) {
         err = -errno;
     }
@@ -134,23 +145,30 @@ static int file_replace(struct output *output, const char *path)
     return err;
 }
 
-static int file_write(struct output *output, const char *path)
+static int file_write(struct output *output, const struct writing *writing, const char *path)
 {
     struct stat found;
     bool special = stat(path, &found) == 0 && !S_ISREG(found.st_mode);
-    return special ? file_write_through(output, path) : file_replace(output, path);
+    return special ? file_write_through(writing, path) : file_replace(output, writing, path);
 }
 
-static int file_write_undisturbed(struct output *output, const char *path)
+static int file_write_undisturbed(struct output *output, const struct writing *writing,
+                                  const char *path)
 {
     struct held_signals held;
     int err = signals_hold(&held);
     if (err != 0) {
         return err;
     }
-    err = file_write(output, path);
+    err = file_write(output, writing, path);
     signals_release(&held);
     return err;
+}
+
+static int profile_write_undisturbed(struct output *output, const char *path)
+{
+    struct writing writing = {own_profile_put, output};
+    return file_write_undisturbed(output, &writing, path);
 }
 
 static int told(const char *path, int err)
@@ -180,7 +198,7 @@ int output_write(struct output *output, const char *path)
     modules_refresh(output->modules);
     int err = path == NULL ? path_make(output, 0) : 0;
     if (err == 0) {
-        err = file_write_undisturbed(output, path == NULL ? output->path : path);
+        err = profile_write_undisturbed(output, path == NULL ? output->path : path);
     }
     if (path == NULL) {
         err = told(output->path, err);
@@ -195,7 +213,7 @@ static int ring_advance(struct output *output)
     uint64_t number = output->written_count + 1;
     int err = path_make(output, number);
     if (err == 0) {
-        err = file_write_undisturbed(output, output->path);
+        err = profile_write_undisturbed(output, output->path);
     }
     if (told(output->path, err) != 0) {
         return err;
@@ -227,6 +245,43 @@ int output_write_ring_in_hook(struct output *output)
     int err = ring_advance(output);
     mutex_unlock(&output->mutex);
     errno = saved;
+    return err;
+}
+
+int output_write_as_is(struct output *output, const char *path)
+{
+    mutex_lock(&output->mutex);
+    int err = profile_write_undisturbed(output, path);
+    mutex_unlock(&output->mutex);
+    return err;
+}
+
+int output_write_with(struct output *output, const char *path, output_put *put, void *context)
+{
+    struct writing writing = {put, context};
+    mutex_lock(&output->mutex);
+    int err = file_write_undisturbed(output, &writing, path);
+    mutex_unlock(&output->mutex);
+    return err;
+}
+
+int output_path(const struct output *output, const char *ending, char path[PATH_MAX])
+{
+    int len = snprintf(path, PATH_MAX, "%s.%ld.%s", output->prefix, (long)getpid(), ending);
+    return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int output_rehearse(struct output *output)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0) {
+        return -errno;
+    }
+    mutex_lock(&output->mutex);
+    modules_refresh(output->modules);
+    int err = profile_put(output, nowhere);
+    mutex_unlock(&output->mutex);
+    close(nowhere);
     return err;
 }
 

@@ -11,6 +11,7 @@
 #ifndef PRELOAD_OUTPUT_H
 #define PRELOAD_OUTPUT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,22 @@ int output_write_ring(struct output *output);
  * while a file is being written.
  */
 int output_write_ring_in_hook(struct output *output);
+
+/* Fill a file that is open. Returns 0; a negative errno. */
+typedef int output_put(void *context, int file);
+
+/*
+ * For the moment at which memory runs out: the profile, without looking for new modules, which
+ * would take the loader's lock; and a file of other content. Return as output_write.
+ */
+int output_write_as_is(struct output *output, const char *path);
+int output_write_with(struct output *output, const char *path, output_put *put, void *context);
+
+/* Write a profile to nowhere: the pages that the next one needs become resident. */
+int output_rehearse(struct output *output);
+
+/* OUT.PID.ENDING. Returns 0; -ENAMETOOLONG. */
+int output_path(const struct output *output, const char *ending, char path[PATH_MAX]);
 
 /*
  * In the child of fork: the ring begins anew, with the child's number in its names. What another

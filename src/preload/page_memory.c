@@ -9,6 +9,8 @@
 #include "preload/blocks.h"
 #include "preload/pages.h"
 
+#define WALK_NS UINT64_C(10000000000) /* tens of gigabytes */
+
 /* Made at the first request, and kept: of the one thread that makes pages. */
 static struct account_tables *tables_of_pages(void)
 {
@@ -48,7 +50,7 @@ static int trim_json(struct account_tables *tables, struct account *before, stru
     json_write_key(&json, "before");
     account_json(before, &json);
     account_trim();
-    int err = account_take(tables, &after);
+    int err = account_take(tables, WALK_NS, &after);
     if (err != 0) {
         return err;
     }
@@ -66,7 +68,7 @@ static int trim_text(struct account_tables *tables, struct account *before, stru
     sink_text(sink, "before\n\n");
     account_write_text(before, sink);
     account_trim();
-    int err = account_take(tables, &after);
+    int err = account_take(tables, WALK_NS, &after);
     sink_text(sink, "\nafter\n\n");
     account_write_text(&after, sink);
     int64_t bytes = (int64_t)(before->totals.resident_bytes - after.totals.resident_bytes);
@@ -87,7 +89,7 @@ static int memory_write(const struct page_source *source, const struct page_quer
         return -EINVAL;
     }
     struct account_tables *tables = tables_of_pages();
-    int err = tables == NULL ? -ENOMEM : account_take(tables, &account);
+    int err = tables == NULL ? -ENOMEM : account_take(tables, WALK_NS, &account);
     if (err != 0) {
         return err;
     }

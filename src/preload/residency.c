@@ -12,6 +12,7 @@
 void residency_open(struct residency *residency)
 {
     residency->pagemap = -1;
+    residency->process = getpid();
     if ((uint64_t)sysconf(_SC_PAGESIZE) == RESIDENCY_PAGE_BYTES) {
         residency->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     }
@@ -69,17 +70,23 @@ uint64_t residency_count(struct residency *residency, uint64_t start, uint64_t l
     return bytes;
 }
 
-/* From the page of `address` on, as far as pages are resident. */
+/*
+ * From the page of `address` on, as far as pages are resident: one, and twice as much as before
+ * each time that what follows is wanted.
+ */
 static bool memory_load(struct residency *residency, uint64_t address)
 {
     uint64_t start = address & ~PAGE_MASK;
+    uint64_t after = residency->memory_start + residency->memory_bytes;
+    size_t bytes_max = start == after ? 2 * residency->memory_bytes : RESIDENCY_PAGE_BYTES;
+    bytes_max = bytes_max < RESIDENCY_MEMORY_BYTES ? bytes_max : RESIDENCY_MEMORY_BYTES;
     size_t bytes = 0;
-    while (bytes < RESIDENCY_MEMORY_BYTES && residency_page(residency, start + bytes)) {
+    while (bytes < bytes_max && residency_page(residency, start + bytes)) {
         bytes += RESIDENCY_PAGE_BYTES;
     }
     struct iovec into = {.iov_base = residency->memory, .iov_len = bytes};
     struct iovec from = {.iov_base = (void *)(uintptr_t)start, .iov_len = bytes};
-    ssize_t got = bytes == 0 ? 0 : process_vm_readv(getpid(), &into, 1, &from, 1, 0);
+    ssize_t got = bytes == 0 ? 0 : process_vm_readv(residency->process, &into, 1, &from, 1, 0);
     residency->memory_start = start;
     residency->memory_bytes = got <= 0 ? 0 : (size_t)got;
     return got > 0;

@@ -16,6 +16,7 @@
 /* 130 KiB: it belongs into pages of the profiler. One thread at a time. */
 struct residency {
     int pagemap; /* -1: this system has none */
+    int process;
     uint64_t window_start;
     uint64_t window_pages;
     uint64_t memory_start;

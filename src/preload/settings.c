@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "preload/blocks.h"
+#include "preload/flight.h"
 #include "preload/said.h"
 #include "profile/profile.h"
 #include "profile/sampling.h"
@@ -22,6 +23,7 @@ enum setting_kind {
     SETTING_BYTES,    /* K, M and G are powers of 1024 */
     SETTING_DURATION, /* ms, s, m or h */
     SETTING_SIGNAL,   /* a number, or one of two names */
+    SETTING_LIMIT,    /* bytes, or a percentage */
     SETTING_TEXT,
 };
 
@@ -49,6 +51,8 @@ static const struct setting table[] = {
     {"FILES", SETTING_COUNT, PLACE(files_max), 1, 1000000},
     {"SIGNAL", SETTING_SIGNAL, PLACE(signal), 0, 64},
     {"AGES", SETTING_FLAG, PLACE(ages), 0, 1},
+    {"FLIGHT", SETTING_FLAG, PLACE(flight), 0, 1},
+    {"MEMORY_LIMIT", SETTING_LIMIT, PLACE(memory_limit), 0, UINT64_MAX},
     {"SEED", SETTING_COUNT, PLACE(seed), 0, UINT64_MAX},
     {"OUT", SETTING_TEXT, PLACE(out), 0, 0},
     {"LISTEN", SETTING_TEXT, PLACE(listen), 0, 0},
@@ -74,6 +78,7 @@ static const struct unit duration_units[] = {{"ms", 1000000},
                                              {"m", UINT64_C(60000000000)},
                                              {"h", UINT64_C(3600000000000)},
                                              {NULL, 0}};
+static const struct unit percent_units[] = {{"%", 1}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 static const struct unit signal_names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {NULL, 0}};
 
@@ -111,6 +116,18 @@ static bool signal_read(const char *text, uint64_t *value)
     return number_read(text, no_units, value);
 }
 
+/* "75%" or bytes. */
+static bool limit_read(const char *text, uint64_t *value)
+{
+    uint64_t percent = 0;
+    if (strchr(text, '%') != NULL) {
+        bool is_number = number_read(text, percent_units, &percent);
+        *value = FLIGHT_PERCENT | percent;
+        return is_number && percent >= 1 && percent <= 100;
+    }
+    return number_read(text, byte_units, value) && *value < FLIGHT_PERCENT;
+}
+
 static bool value_read(enum setting_kind kind, const char *text, uint64_t *value)
 {
     switch (kind) {
@@ -120,6 +137,8 @@ static bool value_read(enum setting_kind kind, const char *text, uint64_t *value
         return number_read(text, duration_units, value);
     case SETTING_SIGNAL:
         return signal_read(text, value);
+    case SETTING_LIMIT:
+        return limit_read(text, value);
     case SETTING_FLAG:
     case SETTING_COUNT:
     case SETTING_TEXT:
@@ -173,6 +192,7 @@ static void settings_usual(struct settings *settings)
         .ranges = 1,
         .at_exit = 1,
         .files_max = 20,
+        .flight = 1,
         .out = "sluice-heap",
     };
 }

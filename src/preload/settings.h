@@ -24,6 +24,8 @@ struct settings {
     uint64_t files_max; /* of the ring */
     uint64_t signal;    /* 0: none */
     uint64_t ages;
+    uint64_t flight;                    /* 0: nothing is written when memory runs out */
+    uint64_t memory_limit;              /* that flight.h takes */
     uint64_t seed;                      /* 0: a random one */
     uint64_t anywhere;                  /* 1: pages also where others reach them */
     uint64_t control;                   /* 1: pages by the process's number, for its user */

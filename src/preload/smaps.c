@@ -14,56 +14,9 @@
 
 #define KIB 1024
 
-void smaps_init(struct smaps *smaps, smaps_read read, void *context, char *bytes)
+void smaps_init(struct smaps *smaps, lines_read read, void *context, char *bytes)
 {
-    *smaps = (struct smaps){.read = read, .context = context, .bytes = bytes};
-}
-
-/* More bytes behind those that are there, which move to the front. */
-static int refill(struct smaps *smaps)
-{
-    size_t kept = smaps->end - smaps->begin;
-    memmove(smaps->bytes, smaps->bytes + smaps->begin, kept);
-    smaps->begin = 0;
-    smaps->end = kept;
-    if (smaps->is_at_end || kept == SMAPS_BUFFER_BYTES) {
-        return 0;
-    }
-    long got = smaps->read(smaps->context, smaps->bytes + kept, SMAPS_BUFFER_BYTES - kept);
-    if (got < 0) {
-        return (int)got;
-    }
-    smaps->is_at_end = got == 0;
-    smaps->end += (size_t)got;
-    return 0;
-}
-
-/* The next whole line, not taken yet; a longer one than the buffer is cut. 1, 0 at the end. */
-static int line_look(struct smaps *smaps, struct slu_bytes *line)
-{
-    for (;;) {
-        char *begin = smaps->bytes + smaps->begin;
-        size_t len = smaps->end - smaps->begin;
-        char *newline = len == 0 ? NULL : memchr(begin, '\n', len);
-        bool is_full = len == SMAPS_BUFFER_BYTES;
-        if (newline != NULL || is_full || (smaps->is_at_end && len > 0)) {
-            *line = (struct slu_bytes){begin, newline == NULL ? len : (size_t)(newline - begin)};
-            return 1;
-        }
-        if (smaps->is_at_end) {
-            return 0;
-        }
-        int err = refill(smaps);
-        if (err != 0) {
-            return err;
-        }
-    }
-}
-
-static void line_take(struct smaps *smaps, struct slu_bytes line)
-{
-    bool has_newline = smaps->begin + line.len < smaps->end;
-    smaps->begin += line.len + (has_newline ? 1 : 0);
+    lines_init(&smaps->lines, read, context, bytes);
 }
 
 /* A line's text, taken from the left. */
@@ -176,12 +129,12 @@ static int fields_read(struct smaps *smaps, struct smap *smap)
     for (;;) {
         struct slu_bytes line;
         struct smap next;
-        int got = line_look(smaps, &line);
+        int got = lines_look(&smaps->lines, &line);
         if (got <= 0 || mapping_read(line, &next)) {
             return got < 0 ? got : 0;
         }
         field_read(line, smap);
-        line_take(smaps, line);
+        lines_take(&smaps->lines, line);
     }
 }
 
@@ -199,7 +152,7 @@ int smaps_next(struct smaps *smaps, struct smap *smap)
 {
     for (;;) {
         struct slu_bytes line;
-        int got = line_look(smaps, &line);
+        int got = lines_look(&smaps->lines, &line);
         if (got <= 0) {
             return got;
         }
@@ -207,7 +160,7 @@ int smaps_next(struct smaps *smaps, struct smap *smap)
         if (is_mapping) {
             name_keep(smaps, smap);
         }
-        line_take(smaps, line);
+        lines_take(&smaps->lines, line);
         if (is_mapping) {
             int err = fields_read(smaps, smap);
             return err != 0 ? err : 1;

@@ -8,6 +8,8 @@
 
 #include <sluice/bytes.h>
 
+#include "preload/lines.h"
+
 /* One mapping. `name` is borrowed, and valid until the next call; "" if it has none. */
 struct smap {
     uint64_t start;
@@ -23,25 +25,16 @@ struct smap {
     struct slu_bytes name;
 };
 
-/* Read up to `size` bytes: how many, 0 at the end, or a negative errno. */
-typedef long (*smaps_read)(void *context, char *bytes, size_t size);
-
-#define SMAPS_NAME_MAX     1024               /* longer ones are cut */
-#define SMAPS_BUFFER_BYTES ((size_t)32 << 10) /* what a line may have, and more */
+#define SMAPS_NAME_MAX 1024 /* longer ones are cut */
 
 /* Members are private. */
 struct smaps {
-    smaps_read read;
-    void *context;
-    char *bytes;
-    size_t begin; /* of what has not been taken */
-    size_t end;
-    bool is_at_end;
+    struct lines lines;
     char name[SMAPS_NAME_MAX];
 };
 
-/* `bytes` is SMAPS_BUFFER_BYTES of room. */
-void smaps_init(struct smaps *smaps, smaps_read read, void *context, char *bytes);
+/* `bytes` is LINES_BUFFER_BYTES of room. */
+void smaps_init(struct smaps *smaps, lines_read read, void *context, char *bytes);
 
 /*
  * The next mapping. Fields that a kernel does not know are 0; lines that are no mapping's are

@@ -26,7 +26,7 @@ static int start(void **state)
 
 static void take(struct account *account)
 {
-    assert_int_equal(account_take(tables, account), 0);
+    assert_int_equal(account_take(tables, UINT64_MAX / 2, account), 0);
 }
 
 static void test_it_adds_up(void **state)
