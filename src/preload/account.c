@@ -318,17 +318,18 @@ void account_trim(void)
     (void)blocks_trim();    /* the account tells how much */
 }
 
-int account_take(struct account_tables *tables, uint64_t walk_ns, struct account *account)
+int account_take(struct account_tables *tables, const struct account_options *options,
+                 struct account *account)
 {
     uint64_t begun_ns = slu_clock_monotonic_ns();
     tables_begin(tables, account);
-    account->allocator_told = allocator_stats(&account->allocator) == 0;
+    account->allocator_told = options->asks_allocator && allocator_stats(&account->allocator) == 0;
     int err = areas_read(tables);
     if (err != 0) {
         return err;
     }
     status_read(tables);
-    tables->walk_end_ns = slu_clock_monotonic_ns() + walk_ns;
+    tables->walk_end_ns = slu_clock_monotonic_ns() + options->walk_ns;
     const struct area *own = account_area(tables, (uint64_t)(uintptr_t)&own_file_marker);
     tables->own_file = own == NULL || own->kind != AREA_FILE ? UINT32_MAX : own->name;
     residency_open(&tables->residency);

@@ -132,16 +132,21 @@ size_t account_bytes(void);
 /* In `block`, zero pages; it becomes resident as far as it is used. */
 struct account_tables *account_init(void *block);
 
+struct account_options {
+    uint64_t walk_ns;    /* for walking chunks; heaps that are left then are by statistics */
+    bool asks_allocator; /* false within a hook: its locks may be this thread's own */
+};
+
 /*
  * Take an account of this moment.
  *
- * walk_ns  how long chunks may be walked; heaps that are left then are by the allocator's figures
  * Returns  0; a negative errno if /proc cannot be read
  * Cost     the kernel walks the page tables; then 8 bytes for each page of anonymous memory, and
  *          each chunk of libc's heaps once
- * Threads  one at a time for one block; never within a hook: the allocator's locks are taken
+ * Threads  one at a time for one block
  */
-int account_take(struct account_tables *tables, uint64_t walk_ns, struct account *account);
+int account_take(struct account_tables *tables, const struct account_options *options,
+                 struct account *account);
 
 /*
  * Let the allocator and the sampled blocks' cache give back what is free. What went was

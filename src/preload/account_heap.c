@@ -204,7 +204,7 @@ static uint64_t heap_limit(struct account_tables *tables, uint64_t start, uint64
     return is_break ? end_of_break : limit;
 }
 
-/* From `first` to the heap's end. Returns 0; -EAGAIN if it changes too fast, or is no heap; -ETIME. */
+/* From `first` to the end. Returns 0; -EAGAIN if it changes too fast, or is no heap; -ETIME. */
 static int heap_walk(struct account_tables *tables, uint64_t start, uint64_t first, uint64_t limit,
                      struct walk *walk)
 {

@@ -124,7 +124,9 @@ static void rest_add(struct account_tables *tables, const struct area *area, uin
 
 static bool more_blocks_are_mapped(const struct account_tables *tables)
 {
-    return tables->account->walk.mapped_bytes < tables->account->allocator.mapped_in_use_bytes;
+    const struct account *account = tables->account;
+    return !account->allocator_told ||
+           account->walk.mapped_bytes < account->allocator.mapped_in_use_bytes;
 }
 
 /* Where the next block of libc's in a mapping of its own begins, and its length; or `limit`, 0. */
@@ -256,7 +258,7 @@ static void unwalked_divide(struct account_tables *tables)
     uint64_t left = tables->heap_unwalked_bytes;
     uint64_t walked = account->walk.in_use_bytes + account->walk.mapped_bytes;
     uint64_t in_use = stats->in_use_bytes > walked ? stats->in_use_bytes - walked : 0;
-    in_use = at_most(in_use, left);
+    in_use = account->allocator_told ? at_most(in_use, left) : left;
     uint64_t metadata = at_most(stats->metadata_bytes, left - in_use);
     account->terms[ACCOUNT_HEAP_IN_USE] += in_use;
     account->terms[ACCOUNT_HEAP_METADATA] += metadata;

@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+
+#include <sluice/clock.h>
 
 #include "base/sink.h"
 #include "codec/json_writer.h"
@@ -21,19 +25,22 @@
 #include "preload/pages.h"
 #include "preload/said.h"
 
-#define STACK_BYTES  ((size_t)64 << 10)
-#define GROUPS_MAX   4 /* limited ones, from this process's up */
-#define LIMITS_MAX   (GROUPS_MAX + 1)
-#define RECORDS_MAX  6 /* that are kept */
-#define ENDING_BYTES 64
-#define STAGE_BYTES  16384
-#define WALK_NS      UINT64_C(50000000) /* memory does not wait */
+#define STACK_BYTES    ((size_t)64 << 10)
+#define GROUPS_MAX     4 /* limited ones, from this process's up */
+#define LIMITS_MAX     (GROUPS_MAX + 1)
+#define RECORDS_MAX    6 /* that are kept */
+#define ENDING_BYTES   64
+#define MORE_BYTES_MIN ((uint64_t)4 << 20) /* so much at once is looked at at once */
+#define STAGE_BYTES    16384
+#define WALK_NS        UINT64_C(50000000) /* memory does not wait */
 
 struct flight {
+    _Atomic bool is_looking; /* a thread that allocates is at it */
+    _Atomic bool has_thread;
+    _Atomic uint64_t due_ns; /* when to look next */
     struct output *output;
     struct account_tables *tables;
     struct cgroup cgroup;
-    uint64_t own_limit;
     uint64_t record_count;
     uint32_t limit_count;
     struct memory_limit limits[LIMITS_MAX];
@@ -44,6 +51,8 @@ struct flight {
     char stage[STAGE_BYTES];
     char lines[LINES_BUFFER_BYTES];
 };
+
+static _Atomic(struct flight *) the_flight;
 
 static unsigned percent_of(const struct memory_limit *limit)
 {
@@ -64,6 +73,8 @@ static void limit_json(const struct flight *flight, struct json_writer *json)
     json_write_uint(json, limit->used_bytes);
     json_write_key(json, "charged");
     json_write_uint(json, limit->charged_bytes);
+    json_write_key(json, "asked");
+    json_write_uint(json, limit->asked_bytes);
     json_write_key(json, "profile");
     json_write_string(json, flight->path);
     json_end_object(json);
@@ -103,19 +114,35 @@ static void oldest_remove(struct flight *flight)
     }
 }
 
+static bool is_thread(const struct flight *flight)
+{
+    return atomic_load_explicit(&flight->has_thread, memory_order_relaxed);
+}
+
+/* Within a hook the allocator's locks may be this thread's own. */
+static int flight_account_take(struct flight *flight)
+{
+    struct account_options options = {.walk_ns = WALK_NS, .asks_allocator = is_thread(flight)};
+    return account_take(flight->tables, &options, &flight->account);
+}
+
 /* The profile first: it names who grows, and takes no lock of the allocator's. */
 static void record(struct flight *flight, const struct memory_limit *limit)
 {
+    struct output_writing writing = {account_put, flight};
     flight->reached = limit;
     flight->record_count++;
     int err = paths_make(flight, flight->record_count);
-    err = err != 0 ? err : output_write_as_is(flight->output, flight->path);
-    int account_err = err != 0 ? err : account_take(flight->tables, WALK_NS, &flight->account);
+    err = err != 0 ? err : output_write_as_is(flight->output, flight->path, is_thread(flight));
+    int account_err = err != 0 ? err : flight_account_take(flight);
     if (account_err == 0) {
-        account_err = output_write_with(flight->output, flight->account_path, account_put, flight);
+        account_err =
+            output_write_with(flight->output, flight->account_path, &writing, is_thread(flight));
     }
     const char *error = strerrorname_np(err != 0 ? -err : -account_err);
-    own_files_begin_saying();
+    if (is_thread(flight)) {
+        own_files_begin_saying();
+    }
     if (err == 0) {
         said_line("memory at %u %% of %llu bytes (%s): wrote %s%s%s", percent_of(limit),
                   (unsigned long long)limit->limit_bytes, limit->name, flight->path,
@@ -124,15 +151,17 @@ static void record(struct flight *flight, const struct memory_limit *limit)
         said_line("memory at %u %% of %llu bytes (%s): no profile written: %s", percent_of(limit),
                   (unsigned long long)limit->limit_bytes, limit->name, error);
     }
-    own_files_end_saying();
+    if (is_thread(flight)) {
+        own_files_end_saying();
+    }
     oldest_remove(flight);
 }
 
 /* Once at the beginning; profiles grow, so that theirs is rehearsed again. */
 static void rehearse(struct flight *flight)
 {
-    (void)output_rehearse(flight->output); /* what fails now will be told when it counts */
-    if (account_take(flight->tables, WALK_NS, &flight->account) == 0) {
+    (void)output_rehearse(flight->output, true); /* what fails now will be told when it counts */
+    if (flight_account_take(flight) == 0) {
         int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         flight->reached = &flight->limits[0];
         (void)account_put(flight, nowhere);
@@ -141,14 +170,12 @@ static void rehearse(struct flight *flight)
 }
 
 /* Wait until the kernel tells, or it is time to look. */
-static void limits_wait(struct flight *flight)
+static void limits_wait(struct flight *flight, uint64_t now_ns)
 {
     struct pollfd files[2 * LIMITS_MAX];
-    uint64_t wait_ns = UINT64_MAX;
+    uint64_t wait_ns = atomic_load_explicit(&flight->due_ns, memory_order_relaxed) - now_ns;
     for (uint32_t i = 0; i < flight->limit_count; i++) {
         const struct memory_limit *limit = &flight->limits[i];
-        uint64_t own_ns = memory_limit_wait_ns(limit);
-        wait_ns = own_ns < wait_ns ? own_ns : wait_ns;
         files[2 * i] = (struct pollfd){
             .fd = limit->event, .events = limit->kind == MEMORY_LIMIT_GROUP_1 ? POLLIN : POLLPRI};
         files[2 * i + 1] = (struct pollfd){.fd = limit->pressure, .events = POLLPRI};
@@ -169,81 +196,119 @@ static void limits_wait(struct flight *flight)
     }
 }
 
-static void limits_open(struct flight *flight)
+static void limits_find(struct flight *flight, uint64_t own_limit)
 {
     uint64_t group_limit = 0;
-    uint32_t count = 0;
-    do {
-        struct memory_limit *limit = &flight->limits[count];
-        if (flight->cgroup.version != 0 && memory_limit_open_group(limit, &flight->cgroup) == 0) {
+    if (cgroup_find(flight->lines, &flight->cgroup) != 0) {
+        flight->cgroup.version = 0;
+    }
+    bool is_below = flight->cgroup.version != 0;
+    for (; is_below && flight->limit_count < GROUPS_MAX; is_below = cgroup_up(&flight->cgroup)) {
+        struct memory_limit *limit = &flight->limits[flight->limit_count];
+        if (memory_limit_group(limit, &flight->cgroup) == 0) {
             group_limit = group_limit == 0 ? limit->limit_bytes : group_limit;
-            count++;
+            flight->limit_count++;
         }
-    } while (count < GROUPS_MAX && cgroup_up(&flight->cgroup));
-    uint64_t own_limit = flight->own_limit;
+    }
     if ((own_limit & FLIGHT_PERCENT) != 0) {
         struct sysinfo machine = {0};
         (void)sysinfo(&machine); /* it cannot fail with a good pointer */
         uint64_t whole = group_limit != 0 ? group_limit : machine.totalram * machine.mem_unit;
         own_limit = whole / 100 * (own_limit & ~FLIGHT_PERCENT);
     }
-    if (own_limit != 0 && memory_limit_open_own(&flight->limits[count], own_limit) == 0) {
-        count++;
+    if (own_limit != 0) {
+        memory_limit_own(&flight->limits[flight->limit_count++], own_limit);
     }
-    flight->limit_count = count;
+}
+
+/* All limits once; `more_bytes` are about to be used. */
+static void limits_look(struct flight *flight, uint64_t more_bytes, uint64_t now_ns)
+{
+    uint64_t wait_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < flight->limit_count; i++) {
+        struct memory_limit *limit = &flight->limits[i];
+        enum memory_level level = memory_limit_look(limit, more_bytes, now_ns);
+        if (level >= MEMORY_LEVEL_RECORD) {
+            record(flight, limit);
+        } else if (level == MEMORY_LEVEL_READY) {
+            (void)output_rehearse(flight->output, is_thread(flight)); /* it was tried */
+        }
+        uint64_t own_ns = memory_limit_wait_ns(limit);
+        wait_ns = own_ns < wait_ns ? own_ns : wait_ns;
+    }
+    atomic_store_explicit(&flight->due_ns, now_ns + wait_ns, memory_order_relaxed);
 }
 
 static void flight_run(void *context)
 {
     struct flight *flight = context;
     own_files_begin();
-    limits_open(flight);
+    for (uint32_t i = 0; i < flight->limit_count; i++) {
+        memory_limit_listen(&flight->limits[i]);
+    }
     rehearse(flight);
     for (;;) {
-        for (uint32_t i = 0; i < flight->limit_count; i++) {
-            enum memory_level level = memory_limit_look(&flight->limits[i]);
-            if (level >= MEMORY_LEVEL_RECORD) {
-                record(flight, &flight->limits[i]);
-            } else if (level == MEMORY_LEVEL_READY) {
-                (void)output_rehearse(flight->output); /* as above */
-            }
-        }
-        limits_wait(flight);
+        uint64_t now_ns = slu_clock_monotonic_ns();
+        limits_look(flight, 0, now_ns);
+        limits_wait(flight, now_ns);
     }
 }
 
-/* True if there is anything to watch; the thread opens it anew, in files of its own. */
-static bool is_limited(struct flight *flight)
+static void thread_start_for(struct flight *flight)
 {
-    if (cgroup_find(flight->lines, &flight->cgroup) != 0) {
-        flight->cgroup.version = 0;
+    atomic_store_explicit(&flight->has_thread, true, memory_order_relaxed);
+    if (own_thread_start("sluice-flight", STACK_BYTES, flight_run, flight) != 0) {
+        atomic_store_explicit(&flight->has_thread, false, memory_order_relaxed);
+        said_line("no thread for the flight recorder: allocations look at memory limits");
     }
-    struct cgroup kept = flight->cgroup;
-    limits_open(flight);
-    for (uint32_t i = 0; i < flight->limit_count; i++) {
-        memory_limit_close(&flight->limits[i]);
-    }
-    flight->cgroup = kept;
-    return flight->limit_count > 0;
 }
 
-void flight_start(struct output *output, uint64_t own_limit)
+void flight_start(struct output *output, uint64_t own_limit, bool with_thread)
 {
     struct flight *flight = pages_map(sizeof(*flight));
     if (flight == NULL) {
         return;
     }
     flight->output = output;
-    flight->own_limit = own_limit;
-    void *block = is_limited(flight) ? pages_map(account_bytes()) : NULL;
+    limits_find(flight, own_limit);
+    void *block = flight->limit_count > 0 ? pages_map(account_bytes()) : NULL;
     if (block == NULL) {
         pages_unmap(flight, sizeof(*flight));
         return;
     }
     flight->tables = account_init(block);
-    if (own_thread_start("sluice-flight", STACK_BYTES, flight_run, flight) != 0) {
-        said_line("no thread for the flight recorder: memory limits are not watched");
-        pages_unmap(block, account_bytes());
-        pages_unmap(flight, sizeof(*flight));
+    if (with_thread) {
+        thread_start_for(flight);
+    } else {
+        rehearse(flight);
+    }
+    atomic_store_explicit(&the_flight, flight, memory_order_release);
+}
+
+void flight_tick(uint64_t more_bytes, uint64_t now_ns)
+{
+    struct flight *flight = atomic_load_explicit(&the_flight, memory_order_acquire);
+    if (flight == NULL || atomic_load_explicit(&flight->has_thread, memory_order_relaxed) ||
+        (now_ns < atomic_load_explicit(&flight->due_ns, memory_order_relaxed) &&
+         more_bytes < MORE_BYTES_MIN) ||
+        atomic_exchange_explicit(&flight->is_looking, true, memory_order_acquire)) {
+        return;
+    }
+    int saved = errno;
+    int cancelable = 0;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable); /* malloc ends no thread */
+    limits_look(flight, more_bytes, now_ns);
+    (void)pthread_setcancelstate(cancelable, &cancelable);
+    errno = saved;
+    atomic_store_explicit(&flight->is_looking, false, memory_order_release);
+}
+
+void flight_after_fork_child(void)
+{
+    struct flight *flight = atomic_load_explicit(&the_flight, memory_order_acquire);
+    if (flight != NULL) {
+        atomic_store_explicit(&flight->has_thread, false, memory_order_relaxed);
+        atomic_store_explicit(&flight->is_looking, false, memory_order_relaxed);
+        flight->record_count = 0;
     }
 }

@@ -1,6 +1,7 @@
 /*
- * The flight recorder: a thread that watches how near the process is to being killed for memory,
- * and writes the profile and the account of memory before it is.
+ * The flight recorder watches how near the process is to being killed for memory, and writes the
+ * profile and the account of memory before it is. Without a thread of its own the threads that
+ * allocate look, each time that one of their allocations is sampled (docs/decisions/0017).
  *
  *   OUT.PID.flight.NUMBER.pb.gz   the last few
  *   OUT.PID.flight.NUMBER.json    the limit, and the account
@@ -10,6 +11,7 @@
 #ifndef PRELOAD_FLIGHT_H
 #define PRELOAD_FLIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct output;
@@ -17,12 +19,18 @@ struct output;
 #define FLIGHT_PERCENT ((uint64_t)1 << 63) /* of a limit: the rest is percent, not bytes */
 
 /*
- * Start it, if the process's control group is limited, or an own limit is given.
+ * Begin, if the process's control group is limited, or an own limit is given.
  *
  * own_limit  resident bytes, or FLIGHT_PERCENT and how many of the group's limit, or of the
  *            machine's memory; 0: none
  * Threads    once, where a thread may be started (own_thread.h)
  */
-void flight_start(struct output *output, uint64_t own_limit);
+void flight_start(struct output *output, uint64_t own_limit, bool with_thread);
+
+/* Within a hook: `more_bytes` have been asked for. Cost: one comparison unless it is time. */
+void flight_tick(uint64_t more_bytes, uint64_t now_ns);
+
+/* In the child of fork: the thread has stayed with the parent. */
+void flight_after_fork_child(void);
 
 #endif

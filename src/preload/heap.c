@@ -120,13 +120,21 @@ static int heap_make(void)
     return 0;
 }
 
+/* One thread of ours more costs nothing; the first one lets libc lock (docs/decisions/0017). */
+static bool flight_wants_thread(void)
+{
+    const struct settings *settings = &heap.settings;
+    return settings->flight == FLIGHT_THREAD || settings->memory_limit != 0 ||
+           settings->listen[0] != '\0' || settings->period_ns != 0 || settings->signal != 0;
+}
+
 /* What needs threads: when main begins, or later at the first start. Called with the mutex. */
 static void services_start(void)
 {
     scribe_start();
     if (heap.settings.flight != 0 && !heap.is_watched) {
         heap.is_watched = true;
-        flight_start(heap_output(), heap.settings.memory_limit);
+        flight_start(heap_output(), heap.settings.memory_limit, flight_wants_thread());
     }
     if (heap.is_served) {
         return;
@@ -258,6 +266,7 @@ static void after_fork_child(void)
         output_after_fork_child(heap_output(), now_ns);
         scribe_after_fork_child(now_ns);
         http_server_after_fork_child();
+        flight_after_fork_child();
     }
     own_threads_after_fork_child();
     atomic_store(&heap.has_threads, false);

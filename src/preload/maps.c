@@ -18,10 +18,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <sluice/clock.h>
+
+#include "preload/flight.h"
 #include "preload/hook.h"
 #include "preload/mapped.h"
 
-#define COUNTED __attribute__((visibility("default")))
+#define LOOK_BYTES_MIN ((size_t)64 << 10)
+#define COUNTED        __attribute__((visibility("default")))
 
 static struct {
     _Atomic uint64_t map_calls;
@@ -41,6 +45,16 @@ static bool is_program(void)
     return hook_thread.depth == 0;
 }
 
+/* An allocator that the program brings grows so: malloc may sample nothing of it. */
+static void memory_look(size_t bytes)
+{
+    if (bytes >= LOOK_BYTES_MIN) {
+        hook_thread.depth++;
+        flight_tick(0, slu_clock_monotonic_ns());
+        hook_thread.depth--;
+    }
+}
+
 /* What is mapped with MAP_FIXED is mapped over what was there. */
 static void map_count(uintptr_t start, size_t bytes, int flags, uintptr_t caller)
 {
@@ -51,6 +65,7 @@ static void map_count(uintptr_t start, size_t bytes, int flags, uintptr_t caller
     }
     if ((flags & MAP_ANONYMOUS) != 0) {
         mapped_add(start, bytes, caller);
+        memory_look(bytes);
     }
 }
 

@@ -17,10 +17,8 @@
 #define WAIT_NS_TOLD     UINT64_C(10000000000) /* where the kernel tells; limits may change */
 #define SECOND_NS        UINT64_C(1000000000)
 #define NUMBER_BYTES     64
-#define STATISTICS_BYTES 8192
+#define AGAIN_NS         UINT64_C(10000000000) /* levels are passed anew at the earliest */
 #define PRESSURE_TRIGGER "some 200000 2000000" /* a tenth of two seconds: any user may ask */
-#define OWN_USAGE        "/proc/self/statm"
-#define RESIDENT_FIELD   1
 
 static const unsigned percents[MEMORY_LEVEL_COUNT] = {0, 75, 90, 95, 98};
 
@@ -68,83 +66,84 @@ static bool number_read(const char *text, uint64_t *value)
     return at > text;
 }
 
-static bool text_read(int file, char *text, size_t size)
+/* A file of the group's folder: its text, or "". */
+static const char *text_read(struct memory_limit *limit, const char *name)
 {
-    ssize_t got = file < 0 ? -1 : pread(file, text, size - 1, 0);
-    text[got < 0 ? 0 : got] = '\0';
-    return got > 0;
+    int len = snprintf(limit->path, sizeof(limit->path), "%s/%s", limit->name, name);
+    bool fits = len > 0 && (size_t)len < sizeof(limit->path);
+    int file = fits ? open(limit->path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = file < 0 ? 0 : read(file, limit->text, sizeof(limit->text) - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    limit->text[got < 0 ? 0 : got] = '\0';
+    return limit->text;
 }
 
 /* "max" is UINT64_MAX. */
-static uint64_t limit_read(const struct memory_limit *limit)
+static uint64_t limit_read(struct memory_limit *limit)
 {
-    char text[NUMBER_BYTES];
     uint64_t bytes = 0;
-    bool found = text_read(limit->limit_file, text, sizeof(text)) && number_read(text, &bytes);
+    bool found = number_read(text_read(limit, group_files[limit->kind].limit), &bytes);
     return found && bytes <= LIMITED_MAX ? bytes : UINT64_MAX;
 }
 
-/* Pages of the second field of statm; otherwise the file is a number. */
-static uint64_t usage_read(const struct memory_limit *limit)
+/* The second field of statm is pages; the groups' files are a number. */
+static uint64_t usage_read(struct memory_limit *limit)
 {
-    char text[2 * NUMBER_BYTES];
     uint64_t number = 0;
-    if (!text_read(limit->usage_file, text, sizeof(text))) {
-        return 0;
-    }
     if (limit->kind != MEMORY_LIMIT_OWN) {
-        return number_read(text, &number) ? number : 0;
+        return number_read(text_read(limit, group_files[limit->kind].usage), &number) ? number : 0;
     }
-    const char *resident = strchr(text, ' ');
+    const char *resident = strchr(text_read(limit, "statm"), ' ');
     bool found = resident != NULL && number_read(resident + 1, &number);
     return found ? number * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static uint64_t reclaimable_read(const struct memory_limit *limit)
+static uint64_t reclaimable_read(struct memory_limit *limit)
 {
+    uint64_t bytes = 0;
     if (limit->kind == MEMORY_LIMIT_OWN) {
         return 0;
     }
-    char text[STATISTICS_BYTES];
-    int file = openat(limit->folder, "memory.stat", O_RDONLY | O_CLOEXEC);
-    uint64_t bytes = 0;
-    if (text_read(file, text, sizeof(text))) {
-        const char *name = group_files[limit->kind].reclaimable;
-        const char *at = strstr(text, name);
-        if (at == NULL || !number_read(at + strlen(name), &bytes)) {
-            bytes = 0;
-        }
+    const char *name = group_files[limit->kind].reclaimable;
+    const char *at = strstr(text_read(limit, "memory.stat"), name);
+    return at != NULL && number_read(at + strlen(name), &bytes) ? bytes : 0;
+}
+
+static int file_open(struct memory_limit *limit, const char *name, int flags)
+{
+    int len = snprintf(limit->path, sizeof(limit->path), "%s/%s", limit->name, name);
+    bool fits = len > 0 && (size_t)len < sizeof(limit->path);
+    return fits ? open(limit->path, flags | O_CLOEXEC) : -1;
+}
+
+static void file_close(int *file)
+{
+    if (*file >= 0) {
+        close(*file);
+        *file = -1;
     }
-    if (file >= 0) {
-        close(file);
-    }
-    return bytes;
 }
 
 /* What the kernel does not grant leaves looking from time to time. */
-static void event_ask(const struct memory_limit *limit, const char *of, const char *argument)
+static void event_ask(struct memory_limit *limit, const char *of, const char *argument)
 {
     char text[3 * NUMBER_BYTES];
-    int file = openat(limit->folder, of, O_RDONLY | O_CLOEXEC);
-    int control = openat(limit->folder, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
+    int file = file_open(limit, of, O_RDONLY);
+    int control = file_open(limit, "cgroup.event_control", O_WRONLY);
     int len = snprintf(text, sizeof(text), "%d %d %s", limit->event, file, argument);
     if (file >= 0 && control >= 0) {
         (void)!write(control, text, (size_t)len);
     }
-    if (control >= 0) {
-        close(control);
-    }
-    if (file >= 0) {
-        close(file);
-    }
+    file_close(&control);
+    file_close(&file);
 }
 
 /* Version 1: the kernel writes into an eventfd when use crosses a threshold. */
 static void thresholds_ask(struct memory_limit *limit)
 {
-    if (limit->event >= 0) {
-        close(limit->event); /* which takes back what was asked for */
-    }
+    file_close(&limit->event); /* which takes back what was asked for */
     limit->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (limit->event < 0) {
         return;
@@ -161,64 +160,42 @@ static void thresholds_ask(struct memory_limit *limit)
 /* Version 2: memory.events changes at the limit, and pressure is told from a share of time on. */
 static void events_open(struct memory_limit *limit)
 {
-    limit->event = openat(limit->folder, "memory.events", O_RDONLY | O_CLOEXEC);
-    limit->pressure =
-        openat(limit->folder, group_files[limit->kind].pressure, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    limit->event = file_open(limit, "memory.events", O_RDONLY);
+    limit->pressure = file_open(limit, group_files[limit->kind].pressure, O_RDWR | O_NONBLOCK);
     if (limit->pressure >= 0 &&
         write(limit->pressure, PRESSURE_TRIGGER, sizeof(PRESSURE_TRIGGER)) < 0) {
-        close(limit->pressure);
-        limit->pressure = -1;
+        file_close(&limit->pressure);
     }
 }
 
-int memory_limit_open_group(struct memory_limit *limit, const struct cgroup *cgroup)
+void memory_limit_listen(struct memory_limit *limit)
 {
-    enum memory_limit_kind kind =
-        cgroup->version == 1 ? MEMORY_LIMIT_GROUP_1 : MEMORY_LIMIT_GROUP_2;
-    int folder = open(cgroup->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
-        return -errno;
-    }
-    *limit = (struct memory_limit){.kind = kind, .folder = folder, .event = -1, .pressure = -1};
-    limit->usage_file = openat(folder, group_files[kind].usage, O_RDONLY | O_CLOEXEC);
-    limit->limit_file = openat(folder, group_files[kind].limit, O_RDONLY | O_CLOEXEC);
-    limit->limit_bytes = limit_read(limit);
-    if (limit->usage_file < 0 || limit->limit_bytes > LIMITED_MAX) {
-        memory_limit_close(limit);
-        return -ENOENT;
-    }
-    (void)snprintf(limit->name, sizeof(limit->name), "%s", cgroup->folder); /* it is as long */
-    if (kind == MEMORY_LIMIT_GROUP_1) {
+    if (limit->kind == MEMORY_LIMIT_GROUP_1) {
         thresholds_ask(limit);
-    } else {
+    } else if (limit->kind == MEMORY_LIMIT_GROUP_2) {
         events_open(limit);
     }
-    return 0;
 }
 
-int memory_limit_open_own(struct memory_limit *limit, uint64_t limit_bytes)
+int memory_limit_group(struct memory_limit *limit, const struct cgroup *cgroup)
 {
-    *limit = (struct memory_limit){.kind = MEMORY_LIMIT_OWN,
-                                   .limit_bytes = limit_bytes,
-                                   .name = "this process",
-                                   .folder = -1,
-                                   .limit_file = -1,
-                                   .event = -1,
-                                   .pressure = -1};
-    limit->usage_file = open(OWN_USAGE, O_RDONLY | O_CLOEXEC);
-    return limit->usage_file < 0 ? -errno : 0;
+    limit->kind = cgroup->version == 1 ? MEMORY_LIMIT_GROUP_1 : MEMORY_LIMIT_GROUP_2;
+    limit->level = MEMORY_LEVEL_NONE;
+    limit->event = -1;
+    limit->pressure = -1;
+    (void)snprintf(limit->name, sizeof(limit->name), "%s", cgroup->folder); /* it is as long */
+    limit->limit_bytes = limit_read(limit);
+    return limit->limit_bytes > LIMITED_MAX ? -ENOENT : 0;
 }
 
-void memory_limit_close(struct memory_limit *limit)
+void memory_limit_own(struct memory_limit *limit, uint64_t limit_bytes)
 {
-    int *files[] = {&limit->folder, &limit->usage_file, &limit->limit_file, &limit->event,
-                    &limit->pressure};
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (*files[i] >= 0) {
-            close(*files[i]);
-            *files[i] = -1;
-        }
-    }
+    limit->kind = MEMORY_LIMIT_OWN;
+    limit->level = MEMORY_LEVEL_NONE;
+    limit->limit_bytes = limit_bytes;
+    limit->event = -1;
+    limit->pressure = -1;
+    (void)snprintf(limit->name, sizeof(limit->name), "/proc/self"); /* it fits */
 }
 
 static void limit_renew(struct memory_limit *limit)
@@ -226,28 +203,36 @@ static void limit_renew(struct memory_limit *limit)
     uint64_t bytes = limit->kind == MEMORY_LIMIT_OWN ? limit->limit_bytes : limit_read(limit);
     if (bytes != limit->limit_bytes) {
         limit->limit_bytes = bytes;
-        if (limit->kind == MEMORY_LIMIT_GROUP_1) {
+        if (limit->event >= 0 && limit->kind == MEMORY_LIMIT_GROUP_1) {
             thresholds_ask(limit);
         }
     }
 }
 
-enum memory_level memory_limit_look(struct memory_limit *limit)
+enum memory_level memory_limit_look(struct memory_limit *limit, uint64_t more_bytes,
+                                    uint64_t now_ns)
 {
     limit_renew(limit);
-    limit->charged_bytes = usage_read(limit);
-    limit->used_bytes = limit->charged_bytes;
-    enum memory_level level = memory_level_of(limit->used_bytes, limit->limit_bytes);
+    uint64_t charged = usage_read(limit);
+    if (__builtin_add_overflow(charged, more_bytes, &charged)) {
+        charged = UINT64_MAX;
+    }
+    limit->asked_bytes = more_bytes;
+    limit->charged_bytes = charged;
+    limit->used_bytes = charged;
+    enum memory_level level = memory_level_of(charged, limit->limit_bytes);
     if (level > limit->level) {
         uint64_t reclaimable = reclaimable_read(limit);
-        limit->used_bytes -= reclaimable < limit->used_bytes ? reclaimable : limit->used_bytes;
+        limit->used_bytes -= reclaimable < charged ? reclaimable : charged;
         level = memory_level_of(limit->used_bytes, limit->limit_bytes);
     }
     if (level > limit->level) {
         limit->level = level;
+        limit->passed_ns = now_ns;
         return level;
     }
-    if (limit->used_bytes < part_of(limit->limit_bytes, FALLEN_PERCENT)) {
+    if (limit->used_bytes < part_of(limit->limit_bytes, FALLEN_PERCENT) &&
+        now_ns - limit->passed_ns > AGAIN_NS) {
         limit->level = MEMORY_LEVEL_NONE;
     }
     return MEMORY_LEVEL_NONE;
@@ -265,10 +250,11 @@ uint64_t memory_limit_wait_ns(const struct memory_limit *limit)
         return WAIT_NS_TOLD;
     }
     uint64_t room = threshold > limit->used_bytes ? threshold - limit->used_bytes : 0;
-    room = room < GROWTH_BYTES_MAX ? room : GROWTH_BYTES_MAX;
+    if (room >= GROWTH_BYTES_MAX) {
+        return WAIT_NS_MAX;
+    }
     uint64_t wait_ns = room * (SECOND_NS >> 10) / (GROWTH_BYTES_MAX >> 10);
-    wait_ns = wait_ns < WAIT_NS_MIN ? WAIT_NS_MIN : wait_ns;
-    return wait_ns > WAIT_NS_MAX ? WAIT_NS_MAX : wait_ns;
+    return wait_ns < WAIT_NS_MIN ? WAIT_NS_MIN : wait_ns;
 }
 
 void memory_limit_told(const struct memory_limit *limit)

@@ -9,10 +9,11 @@
 #define PRELOAD_MEMORY_LIMIT_H
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 struct cgroup;
+
+#define MEMORY_LIMIT_TEXT_BYTES 8192
 
 enum memory_limit_kind {
     MEMORY_LIMIT_GROUP_1,
@@ -37,37 +38,44 @@ struct memory_limit {
     uint64_t limit_bytes;    /* UINT64_MAX: none any more */
     uint64_t used_bytes;     /* when it was looked at last */
     uint64_t charged_bytes;  /* the same with what can be reclaimed */
-    int folder;
-    int usage_file;
-    int limit_file;
-    int event;    /* an eventfd, or memory.events; -1: none */
-    int pressure; /* -1: none */
-    char name[PATH_MAX];
+    uint64_t asked_bytes;    /* of them: about to be used */
+    uint64_t passed_ns;      /* when a level was passed last */
+    int event;               /* an eventfd, or memory.events; -1: none */
+    int pressure;            /* -1: none */
+    char name[PATH_MAX];     /* the group's folder */
+    char path[PATH_MAX];
+    char text[MEMORY_LIMIT_TEXT_BYTES];
 };
 
 /* A level of a use. */
 enum memory_level memory_level_of(uint64_t used_bytes, uint64_t limit_bytes);
 
 /*
- * Open the group's files, if it has a limit.
+ * The group's limit. Nothing is open afterwards: a program may close any file of its process.
  *
- * Returns  0; -ENOENT if it is not limited; a negative errno of the system
- * Owner    the caller closes it
+ * Returns  0; -ENOENT if it is not limited, or cannot be read
  */
-int memory_limit_open_group(struct memory_limit *limit, const struct cgroup *cgroup);
+int memory_limit_group(struct memory_limit *limit, const struct cgroup *cgroup);
 
-/* A limit of this process's own resident memory. Returns as above. */
-int memory_limit_open_own(struct memory_limit *limit, uint64_t limit_bytes);
+/* A limit of this process's own resident memory. */
+void memory_limit_own(struct memory_limit *limit, uint64_t limit_bytes);
 
-void memory_limit_close(struct memory_limit *limit);
+/*
+ * Have the kernel tell of thresholds, events and pressure, as far as it grants that; `event` and
+ * `pressure` are to be polled then. Only in a thread that has a table of files of its own.
+ */
+void memory_limit_listen(struct memory_limit *limit);
 
 /*
  * Look how much is used.
  *
- * Returns  the level that has been passed since, or MEMORY_LEVEL_NONE
- * Cost     two small files are read; at a new level the group's statistics as well
+ * more_bytes  that are about to be used, too
+ * Returns     the level that has been passed since, or MEMORY_LEVEL_NONE
+ * Cost        two small files are read; at a new level the group's statistics as well. The stack
+ *             needs little: also within a hook
  */
-enum memory_level memory_limit_look(struct memory_limit *limit);
+enum memory_level memory_limit_look(struct memory_limit *limit, uint64_t more_bytes,
+                                    uint64_t now_ns);
 
 /* For how long no level can be passed unnoticed. */
 uint64_t memory_limit_wait_ns(const struct memory_limit *limit);

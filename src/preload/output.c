@@ -22,12 +22,6 @@
 
 #define STAGE_BYTES 16384
 
-/* What a file is filled by. */
-struct writing {
-    output_put *put;
-    void *context;
-};
-
 struct output {
     struct mutex mutex; /* of all that follows */
     const struct profile *profile;
@@ -106,7 +100,7 @@ static int own_profile_put(void *output, int file)
     return profile_put(output, file);
 }
 
-static int file_write_through(const struct writing *writing, const char *path)
+static int file_write_through(const struct output_writing *writing, const char *path)
 {
     int file = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (file < 0) {
@@ -119,7 +113,8 @@ static int file_write_through(const struct writing *writing, const char *path)
     return err;
 }
 
-static int file_replace(struct output *output, const struct writing *writing, const char *path)
+static int file_replace(struct output *output, const struct output_writing *writing,
+                        const char *path)
 {
     int len =
         snprintf(output->temporary, sizeof(output->temporary), "%s.%ld.part", path, (long)getpid());
@@ -145,14 +140,14 @@ static int file_replace(struct output *output, const struct writing *writing, co
     return err;
 }
 
-static int file_write(struct output *output, const struct writing *writing, const char *path)
+static int file_write(struct output *output, const struct output_writing *writing, const char *path)
 {
     struct stat found;
     bool special = stat(path, &found) == 0 && !S_ISREG(found.st_mode);
     return special ? file_write_through(writing, path) : file_replace(output, writing, path);
 }
 
-static int file_write_undisturbed(struct output *output, const struct writing *writing,
+static int file_write_undisturbed(struct output *output, const struct output_writing *writing,
                                   const char *path)
 {
     struct held_signals held;
@@ -167,7 +162,7 @@ static int file_write_undisturbed(struct output *output, const struct writing *w
 
 static int profile_write_undisturbed(struct output *output, const char *path)
 {
-    struct writing writing = {own_profile_put, output};
+    struct output_writing writing = {own_profile_put, output};
     return file_write_undisturbed(output, &writing, path);
 }
 
@@ -248,21 +243,23 @@ int output_write_ring_in_hook(struct output *output)
     return err;
 }
 
-int output_write_as_is(struct output *output, const char *path)
+int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
+                      bool waits)
 {
-    mutex_lock(&output->mutex);
-    int err = profile_write_undisturbed(output, path);
+    if (waits) {
+        mutex_lock(&output->mutex);
+    } else if (!mutex_try_lock(&output->mutex)) {
+        return -EBUSY;
+    }
+    int err = file_write_undisturbed(output, writing, path);
     mutex_unlock(&output->mutex);
     return err;
 }
 
-int output_write_with(struct output *output, const char *path, output_put *put, void *context)
+int output_write_as_is(struct output *output, const char *path, bool waits)
 {
-    struct writing writing = {put, context};
-    mutex_lock(&output->mutex);
-    int err = file_write_undisturbed(output, &writing, path);
-    mutex_unlock(&output->mutex);
-    return err;
+    struct output_writing writing = {own_profile_put, output};
+    return output_write_with(output, path, &writing, waits);
 }
 
 int output_path(const struct output *output, const char *ending, char path[PATH_MAX])
@@ -271,16 +268,20 @@ int output_path(const struct output *output, const char *ending, char path[PATH_
     return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int output_rehearse(struct output *output)
+int output_rehearse(struct output *output, bool looks_for_modules)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere < 0) {
         return -errno;
     }
-    mutex_lock(&output->mutex);
-    modules_refresh(output->modules);
-    int err = profile_put(output, nowhere);
-    mutex_unlock(&output->mutex);
+    int err = -EBUSY;
+    if (mutex_try_lock(&output->mutex)) {
+        if (looks_for_modules) {
+            modules_refresh(output->modules);
+        }
+        err = profile_put(output, nowhere);
+        mutex_unlock(&output->mutex);
+    }
     close(nowhere);
     return err;
 }

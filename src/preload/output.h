@@ -52,18 +52,28 @@ int output_write_ring(struct output *output);
  */
 int output_write_ring_in_hook(struct output *output);
 
-/* Fill a file that is open. Returns 0; a negative errno. */
-typedef int output_put(void *context, int file);
+/* How a file that is open is filled: 0, or a negative errno. */
+struct output_writing {
+    int (*put)(void *context, int file);
+    void *context;
+};
 
 /*
  * For the moment at which memory runs out: the profile, without looking for new modules, which
  * would take the loader's lock; and a file of other content. Return as output_write.
+ *
+ * waits  for another file that is being written; otherwise -EBUSY: so within a hook
  */
-int output_write_as_is(struct output *output, const char *path);
-int output_write_with(struct output *output, const char *path, output_put *put, void *context);
+int output_write_as_is(struct output *output, const char *path, bool waits);
+int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
+                      bool waits);
 
-/* Write a profile to nowhere: the pages that the next one needs become resident. */
-int output_rehearse(struct output *output);
+/*
+ * Write a profile to nowhere: the pages that the next one needs become resident.
+ *
+ * looks_for_modules  not within a hook
+ */
+int output_rehearse(struct output *output, bool looks_for_modules);
 
 /* OUT.PID.ENDING. Returns 0; -ENAMETOOLONG. */
 int output_path(const struct output *output, const char *ending, char path[PATH_MAX]);

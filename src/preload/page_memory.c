@@ -9,7 +9,10 @@
 #include "preload/blocks.h"
 #include "preload/pages.h"
 
-#define WALK_NS UINT64_C(10000000000) /* tens of gigabytes */
+static const struct account_options options = {
+    .walk_ns = UINT64_C(10000000000), /* tens of gigabytes */
+    .asks_allocator = true,
+};
 
 /* Made at the first request, and kept: of the one thread that makes pages. */
 static struct account_tables *tables_of_pages(void)
@@ -50,7 +53,7 @@ static int trim_json(struct account_tables *tables, struct account *before, stru
     json_write_key(&json, "before");
     account_json(before, &json);
     account_trim();
-    int err = account_take(tables, WALK_NS, &after);
+    int err = account_take(tables, &options, &after);
     if (err != 0) {
         return err;
     }
@@ -68,7 +71,7 @@ static int trim_text(struct account_tables *tables, struct account *before, stru
     sink_text(sink, "before\n\n");
     account_write_text(before, sink);
     account_trim();
-    int err = account_take(tables, WALK_NS, &after);
+    int err = account_take(tables, &options, &after);
     sink_text(sink, "\nafter\n\n");
     account_write_text(&after, sink);
     int64_t bytes = (int64_t)(before->totals.resident_bytes - after.totals.resident_bytes);
@@ -89,7 +92,7 @@ static int memory_write(const struct page_source *source, const struct page_quer
         return -EINVAL;
     }
     struct account_tables *tables = tables_of_pages();
-    int err = tables == NULL ? -ENOMEM : account_take(tables, WALK_NS, &account);
+    int err = tables == NULL ? -ENOMEM : account_take(tables, &options, &account);
     if (err != 0) {
         return err;
     }

@@ -51,7 +51,7 @@ static const struct setting table[] = {
     {"FILES", SETTING_COUNT, PLACE(files_max), 1, 1000000},
     {"SIGNAL", SETTING_SIGNAL, PLACE(signal), 0, 64},
     {"AGES", SETTING_FLAG, PLACE(ages), 0, 1},
-    {"FLIGHT", SETTING_FLAG, PLACE(flight), 0, 1},
+    {"FLIGHT", SETTING_COUNT, PLACE(flight), 0, FLIGHT_THREAD},
     {"MEMORY_LIMIT", SETTING_LIMIT, PLACE(memory_limit), 0, UINT64_MAX},
     {"SEED", SETTING_COUNT, PLACE(seed), 0, UINT64_MAX},
     {"OUT", SETTING_TEXT, PLACE(out), 0, 0},

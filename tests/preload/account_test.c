@@ -14,6 +14,7 @@
 #define MIB ((size_t)1 << 20)
 
 static struct account_tables *tables;
+static const struct account_options options = {.walk_ns = UINT64_MAX / 2, .asks_allocator = true};
 
 static int start(void **state)
 {
@@ -26,7 +27,7 @@ static int start(void **state)
 
 static void take(struct account *account)
 {
-    assert_int_equal(account_take(tables, UINT64_MAX / 2, account), 0);
+    assert_int_equal(account_take(tables, &options, account), 0);
 }
 
 static void test_it_adds_up(void **state)
