@@ -248,8 +248,9 @@ static void own_claim(struct account_tables *tables)
     struct blocks_area areas[BLOCKS_AREAS_MAX];
     size_t count = pages_regions(regions);
     for (size_t i = 0; i < count; i++) {
-        account_claim(tables, regions[i].start, regions[i].start + regions[i].bytes, CLAIM_PROFILER,
-                      0);
+        uint64_t end = regions[i].start + regions[i].bytes + RESIDENCY_PAGE_BYTES - 1;
+        end -= end % RESIDENCY_PAGE_BYTES;
+        account_claim(tables, regions[i].start, end, CLAIM_PROFILER, 0);
     }
     count = blocks_areas(areas);
     for (size_t i = 0; i < count; i++) {

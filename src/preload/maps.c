@@ -55,16 +55,21 @@ static void memory_look(size_t bytes)
     }
 }
 
-/* What is mapped with MAP_FIXED is mapped over what was there. */
+/*
+ * What an allocator maps while we call it is its own, too, so that only the counts are of the
+ * program alone. What is mapped with MAP_FIXED is mapped over what was there.
+ */
 static void map_count(uintptr_t start, size_t bytes, int flags, uintptr_t caller)
 {
-    add(&counted.map_calls, 1);
-    add(&counted.mapped_bytes, bytes);
     if ((flags & MAP_FIXED) != 0) {
         mapped_remove(start, bytes);
     }
     if ((flags & MAP_ANONYMOUS) != 0) {
         mapped_add(start, bytes, caller);
+    }
+    if (is_program()) {
+        add(&counted.map_calls, 1);
+        add(&counted.mapped_bytes, bytes);
         memory_look(bytes);
     }
 }
@@ -73,7 +78,7 @@ COUNTED void *mmap64(void *address, size_t bytes, int protection, int flags, int
                      off64_t offset)
 {
     long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
-    if (result != -1 && is_program()) {
+    if (result != -1) {
         map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
@@ -87,7 +92,7 @@ void *map_with_plain_name(void *address, size_t bytes, int protection, int flags
                           off64_t offset)
 {
     long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
-    if (result != -1 && is_program()) {
+    if (result != -1) {
         map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
@@ -95,9 +100,7 @@ void *map_with_plain_name(void *address, size_t bytes, int protection, int flags
 
 COUNTED int munmap(void *address, size_t bytes)
 {
-    if (is_program()) {
-        mapped_remove((uintptr_t)address, bytes); /* before another thread maps there */
-    }
+    mapped_remove((uintptr_t)address, bytes); /* before another thread maps there */
     long failed = syscall(SYS_munmap, address, bytes);
     if (failed == 0 && is_program()) {
         add(&counted.unmap_calls, 1);
@@ -117,6 +120,8 @@ COUNTED void *mremap(void *address, size_t old_bytes, size_t bytes, int flags, .
     if (result != -1 && is_program()) {
         add(bytes > old_bytes ? &counted.mapped_bytes : &counted.unmapped_bytes,
             bytes > old_bytes ? bytes - old_bytes : old_bytes - bytes);
+    }
+    if (result != -1) {
         mapped_remove((uintptr_t)address, old_bytes);
         mapped_add((uintptr_t)result, bytes, (uintptr_t)__builtin_return_address(0));
     }

@@ -1,12 +1,13 @@
 /*
  * grower STEP_KIB: allocates so much more for each byte that it reads, until something ends it, or
- * nothing more is to be read.
+ * nothing more is to be read; at a 'c' it closes its standard output.
  *
  * What grows is allocated by grow_for_ever; keep_steadily frees what it allocates.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct block {
     struct block *before;
@@ -41,10 +42,13 @@ int main(int argument_count, char **arguments)
         return 2;
     }
     size_t step_bytes = strtoull(arguments[1], NULL, 10) << 10;
-    while (getchar() != EOF) {
+    closefrom(STDERR_FILENO + 1); /* as daemons do */
+    for (int byte = getchar(); byte != EOF; byte = getchar()) {
+        if (byte == 'c') {
+            fclose(stdout);
+        }
         grow_for_ever(step_bytes);
         keep_steadily(step_bytes);
     }
-    puts("grown");
     return 0;
 }
