@@ -75,7 +75,7 @@ class Grown(unittest.TestCase):
         environment = environment_of(LIBRARY, settings) if not command else dict(os.environ)
         with open(os.path.join(self.folder, "said"), "w", encoding="utf-8") as said:
             return subprocess.Popen([*command, GROWER, str(step_kib)], stdin=subprocess.PIPE,
-                                    stdout=subprocess.PIPE, stderr=said, env=environment,
+                                    stdout=subprocess.PIPE, stderr=said, env=environment, bufsize=0,
                                     preexec_fn=enter, cwd=self.folder)
 
     def said(self):
@@ -86,16 +86,17 @@ class Grown(unittest.TestCase):
         return sorted(glob.glob(os.path.join(self.folder, "out.*.flight.*.json")))
 
     def feed(self, process, steps, step_seconds=0):
-        """One byte for each step, no faster than asked; False when the program has ended."""
+        """Step by step, no faster than asked; False when the program has ended."""
         begun = time.monotonic()
         for step in range(steps):
-            try:
-                process.stdin.write(b"x")
-                process.stdin.flush()
-            except BrokenPipeError:
-                return False
             left = begun + step * step_seconds - time.monotonic()
             if left > 0 and select.select([process.stdout], [], [], left)[0]:
+                return False
+            try:
+                process.stdin.write(b"x")
+            except BrokenPipeError:
+                return False
+            if process.stdout.read(1) != b".":
                 return False
         return True
 
@@ -179,7 +180,6 @@ class Grown(unittest.TestCase):
         process = self.begin(64, MEMORY_LIMIT="64M")
         self.assertTrue(self.feed(process, 10))
         process.stdin.write(b"c")
-        process.stdin.flush()
         self.assertEqual(b"", process.stdout.read())
         self.assertIsNone(process.poll())
         self.assertEqual(0, self.end(process))

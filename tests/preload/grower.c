@@ -1,6 +1,6 @@
 /*
  * grower STEP_KIB: allocates so much more for each byte that it reads, until something ends it, or
- * nothing more is to be read; at a 'c' it closes its standard output.
+ * nothing more is to be read. Each time it says that it has; at a 'c' it closes its output.
  *
  * What grows is allocated by grow_for_ever; keep_steadily frees what it allocates.
  */
@@ -43,12 +43,16 @@ int main(int argument_count, char **arguments)
     }
     size_t step_bytes = strtoull(arguments[1], NULL, 10) << 10;
     closefrom(STDERR_FILENO + 1); /* as daemons do */
+    setvbuf(stdin, NULL, _IONBF, 0);
     for (int byte = getchar(); byte != EOF; byte = getchar()) {
         if (byte == 'c') {
             fclose(stdout);
+            continue;
         }
         grow_for_ever(step_bytes);
         keep_steadily(step_bytes);
+        putchar('.');
+        fflush(stdout);
     }
     return 0;
 }
