@@ -25,19 +25,20 @@
 #include "preload/pages.h"
 #include "preload/said.h"
 
-#define STACK_BYTES    ((size_t)64 << 10)
-#define GROUPS_MAX     4 /* limited ones, from this process's up */
-#define LIMITS_MAX     (GROUPS_MAX + 1)
-#define RECORDS_MAX    6 /* that are kept */
-#define ENDING_BYTES   64
-#define MORE_BYTES_MIN ((uint64_t)4 << 20) /* so much at once is looked at at once */
-#define STAGE_BYTES    16384
-#define WALK_NS        UINT64_C(50000000) /* memory does not wait */
+#define STACK_BYTES  ((size_t)64 << 10)
+#define GROUPS_MAX   4 /* limited ones, from this process's up */
+#define LIMITS_MAX   (GROUPS_MAX + 1)
+#define RECORDS_MAX  6 /* that are kept */
+#define ENDING_BYTES 64
+#define STAGE_BYTES  16384
+#define WALK_NS      UINT64_C(50000000) /* memory does not wait */
+#define REHEARSAL_NS UINT64_C(1000000)  /* of the same */
 
 struct flight {
     _Atomic bool is_looking; /* a thread that allocates is at it */
     _Atomic bool has_thread;
-    _Atomic uint64_t due_ns; /* when to look next */
+    _Atomic uint64_t due_ns;     /* when to look next */
+    _Atomic uint64_t room_bytes; /* up to the next level, when it was looked last */
     struct output *output;
     struct account_tables *tables;
     struct cgroup cgroup;
@@ -120,9 +121,9 @@ static bool is_thread(const struct flight *flight)
 }
 
 /* Within a hook the allocator's locks may be this thread's own. */
-static int flight_account_take(struct flight *flight)
+static int flight_account_take(struct flight *flight, uint64_t walk_ns)
 {
-    struct account_options options = {.walk_ns = WALK_NS, .asks_allocator = is_thread(flight)};
+    struct account_options options = {.walk_ns = walk_ns, .asks_allocator = is_thread(flight)};
     return account_take(flight->tables, &options, &flight->account);
 }
 
@@ -134,7 +135,7 @@ static void record(struct flight *flight, const struct memory_limit *limit)
     flight->record_count++;
     int err = paths_make(flight, flight->record_count);
     err = err != 0 ? err : output_write_as_is(flight->output, flight->path, is_thread(flight));
-    int account_err = err != 0 ? err : flight_account_take(flight);
+    int account_err = err != 0 ? err : flight_account_take(flight, WALK_NS);
     if (account_err == 0) {
         account_err =
             output_write_with(flight->output, flight->account_path, &writing, is_thread(flight));
@@ -157,11 +158,11 @@ static void record(struct flight *flight, const struct memory_limit *limit)
     oldest_remove(flight);
 }
 
-/* Once at the beginning; profiles grow, so that theirs is rehearsed again. */
+/* Write to nowhere what will be written: what fails now will be told when it counts. */
 static void rehearse(struct flight *flight)
 {
-    (void)output_rehearse(flight->output, true); /* what fails now will be told when it counts */
-    if (flight_account_take(flight) == 0) {
+    (void)output_rehearse(flight->output, is_thread(flight)); /* as above */
+    if (flight_account_take(flight, REHEARSAL_NS) == 0) {
         int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         flight->reached = &flight->limits[0];
         (void)account_put(flight, nowhere);
@@ -225,17 +226,23 @@ static void limits_find(struct flight *flight, uint64_t own_limit)
 static void limits_look(struct flight *flight, uint64_t more_bytes, uint64_t now_ns)
 {
     uint64_t wait_ns = UINT64_MAX;
+    uint64_t room_bytes = UINT64_MAX;
     for (uint32_t i = 0; i < flight->limit_count; i++) {
         struct memory_limit *limit = &flight->limits[i];
         enum memory_level level = memory_limit_look(limit, more_bytes, now_ns);
         if (level >= MEMORY_LEVEL_RECORD) {
             record(flight, limit);
+        } else if (level == MEMORY_LEVEL_READY && is_thread(flight)) {
+            (void)output_rehearse(flight->output, true); /* as above; the account was at first */
         } else if (level == MEMORY_LEVEL_READY) {
-            (void)output_rehearse(flight->output, is_thread(flight)); /* it was tried */
+            rehearse(flight);
         }
         uint64_t own_ns = memory_limit_wait_ns(limit);
+        uint64_t own_bytes = memory_limit_room(limit);
         wait_ns = own_ns < wait_ns ? own_ns : wait_ns;
+        room_bytes = own_bytes < room_bytes ? own_bytes : room_bytes;
     }
+    atomic_store_explicit(&flight->room_bytes, room_bytes, memory_order_relaxed);
     atomic_store_explicit(&flight->due_ns, now_ns + wait_ns, memory_order_relaxed);
 }
 
@@ -280,17 +287,22 @@ void flight_start(struct output *output, uint64_t own_limit, bool with_thread)
     if (with_thread) {
         thread_start_for(flight);
     } else {
-        rehearse(flight);
+        output_look_for_modules(output); /* within a hook that cannot be done */
     }
     atomic_store_explicit(&the_flight, flight, memory_order_release);
+}
+
+/* Half of the room: a look is due before as much can have been used by others. */
+static bool is_due(const struct flight *flight, uint64_t more_bytes, uint64_t now_ns)
+{
+    return now_ns >= atomic_load_explicit(&flight->due_ns, memory_order_relaxed) ||
+           more_bytes > atomic_load_explicit(&flight->room_bytes, memory_order_relaxed) / 2;
 }
 
 void flight_tick(uint64_t more_bytes, uint64_t now_ns)
 {
     struct flight *flight = atomic_load_explicit(&the_flight, memory_order_acquire);
-    if (flight == NULL || atomic_load_explicit(&flight->has_thread, memory_order_relaxed) ||
-        (now_ns < atomic_load_explicit(&flight->due_ns, memory_order_relaxed) &&
-         more_bytes < MORE_BYTES_MIN) ||
+    if (flight == NULL || is_thread(flight) || !is_due(flight, more_bytes, now_ns) ||
         atomic_exchange_explicit(&flight->is_looking, true, memory_order_acquire)) {
         return;
     }
@@ -310,5 +322,8 @@ void flight_after_fork_child(void)
         atomic_store_explicit(&flight->has_thread, false, memory_order_relaxed);
         atomic_store_explicit(&flight->is_looking, false, memory_order_relaxed);
         flight->record_count = 0;
+        for (uint32_t i = 0; i < flight->limit_count; i++) {
+            memory_limit_after_fork_child(&flight->limits[i]);
+        }
     }
 }

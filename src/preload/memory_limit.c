@@ -238,23 +238,40 @@ enum memory_level memory_limit_look(struct memory_limit *limit, uint64_t more_by
     return MEMORY_LEVEL_NONE;
 }
 
-uint64_t memory_limit_wait_ns(const struct memory_limit *limit)
+uint64_t memory_limit_room(const struct memory_limit *limit)
 {
     enum memory_level next = limit->level + 1;
     if (next == MEMORY_LEVEL_COUNT || limit->limit_bytes > LIMITED_MAX) {
-        return WAIT_NS_MAX;
+        return UINT64_MAX;
     }
     uint64_t threshold = part_of(limit->limit_bytes, percents[next]);
-    if (limit->kind == MEMORY_LIMIT_GROUP_1 && limit->event >= 0 &&
-        limit->charged_bytes < threshold) {
+    return threshold > limit->used_bytes ? threshold - limit->used_bytes : 0;
+}
+
+/* The kernel tells when all that is charged passes a threshold, so that it need not have done. */
+static bool kernel_tells(const struct memory_limit *limit)
+{
+    return limit->kind == MEMORY_LIMIT_GROUP_1 && limit->event >= 0 &&
+           memory_level_of(limit->charged_bytes, limit->limit_bytes) <= limit->level;
+}
+
+uint64_t memory_limit_wait_ns(const struct memory_limit *limit)
+{
+    uint64_t room = memory_limit_room(limit);
+    if (room != UINT64_MAX && kernel_tells(limit)) {
         return WAIT_NS_TOLD;
     }
-    uint64_t room = threshold > limit->used_bytes ? threshold - limit->used_bytes : 0;
     if (room >= GROWTH_BYTES_MAX) {
         return WAIT_NS_MAX;
     }
     uint64_t wait_ns = room * (SECOND_NS >> 10) / (GROWTH_BYTES_MAX >> 10);
     return wait_ns < WAIT_NS_MIN ? WAIT_NS_MIN : wait_ns;
+}
+
+void memory_limit_after_fork_child(struct memory_limit *limit)
+{
+    limit->event = -1;
+    limit->pressure = -1;
 }
 
 void memory_limit_told(const struct memory_limit *limit)

@@ -77,8 +77,14 @@ void memory_limit_listen(struct memory_limit *limit);
 enum memory_level memory_limit_look(struct memory_limit *limit, uint64_t more_bytes,
                                     uint64_t now_ns);
 
+/* How much is left up to the next level; behind the last, UINT64_MAX. */
+uint64_t memory_limit_room(const struct memory_limit *limit);
+
 /* For how long no level can be passed unnoticed. */
 uint64_t memory_limit_wait_ns(const struct memory_limit *limit);
+
+/* In the child of fork: what was open is the parent's, under numbers that are others' here. */
+void memory_limit_after_fork_child(struct memory_limit *limit);
 
 /* Take in what the kernel has told, so that it can tell anew. */
 void memory_limit_told(const struct memory_limit *limit);

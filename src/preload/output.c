@@ -268,6 +268,13 @@ int output_path(const struct output *output, const char *ending, char path[PATH_
     return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+void output_look_for_modules(struct output *output)
+{
+    mutex_lock(&output->mutex);
+    modules_refresh(output->modules);
+    mutex_unlock(&output->mutex);
+}
+
 int output_rehearse(struct output *output, bool looks_for_modules)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);

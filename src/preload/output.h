@@ -68,6 +68,9 @@ int output_write_as_is(struct output *output, const char *path, bool waits);
 int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
                       bool waits);
 
+/* Take in the modules that are loaded now. Not within a hook. */
+void output_look_for_modules(struct output *output);
+
 /*
  * Write a profile to nowhere: the pages that the next one needs become resident.
  *

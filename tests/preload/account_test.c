@@ -47,7 +47,9 @@ static void test_it_adds_up(void **state)
     account_write_text(&account, &sink);
     account_write_json(&account, &sink);
     assert_int_equal(sink_end(&sink), 0);
-    assert_true(account.unexplained_bytes * 50 <= account.totals.anonymous_bytes);
+    if (allocator_kind() == ALLOCATOR_GLIBC) { /* a sanitizer's is not known, nor its shadow */
+        assert_true(account.unexplained_bytes * 50 <= account.totals.anonymous_bytes);
+    }
 }
 
 int main(void)
