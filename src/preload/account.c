@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "preload/account_tables.h"
 #include "preload/blocks.h"
+#include "preload/digits.h"
 #include "preload/pages.h"
 #include "sys/wall_clock.h"
 
@@ -142,14 +143,13 @@ static int areas_read(struct account_tables *tables)
 /* "RssAnon:      1234 kB"; 0 if there is none. */
 static uint64_t status_figure(const char *text, const char *name)
 {
-    const char *at = strstr(text, name);
     uint64_t kib = 0;
-    for (at = at == NULL ? "" : at + strlen(name); *at == ' ' || *at == '\t'; at++) {
+    const char *at = strstr(text, name);
+    if (at != NULL) {
+        at += strlen(name);
+        (void)digits_read(at + strspn(at, " \t"), &kib); /* or 0 */
     }
-    for (; *at >= '0' && *at <= '9' && kib <= UINT32_MAX; at++) {
-        kib = kib * 10 + (uint64_t)(*at - '0');
-    }
-    return kib * KIB;
+    return kib <= UINT64_MAX / KIB ? kib * KIB : 0;
 }
 
 static void status_read(struct account_tables *tables)

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/digits.h"
+
 #define DESCRIPTOR_BYTES 2304 /* glibc's struct pthread; the end of the stack is near */
 #define DESCRIPTOR_ALIGN 64
 #define ENTRY_BYTES      24 /* of struct linux_dirent64 before the name: see getdents64(2) */
@@ -105,24 +107,15 @@ static void thread_claim(struct account_tables *tables, int thread)
     }
 }
 
-static int number_of(const char *digits)
-{
-    int number = 0;
-    for (; *digits >= '0' && *digits <= '9' && number < INT32_MAX / 10 - 1; digits++) {
-        number = number * 10 + (*digits - '0');
-    }
-    return number;
-}
-
 /* One piece of the folder's listing. */
 static void entries_claim(struct account_tables *tables, const char *entries, size_t len)
 {
     for (size_t at = 0; at + ENTRY_BYTES <= len;) {
         uint16_t entry_len = 0;
         memcpy(&entry_len, entries + at + ENTRY_LEN_AT, sizeof(entry_len));
-        int thread = number_of(entries + at + ENTRY_NAME_AT);
-        if (thread > 0) {
-            thread_claim(tables, thread);
+        uint64_t thread = 0;
+        if (digits_read(entries + at + ENTRY_NAME_AT, &thread) != NULL && thread <= INT32_MAX) {
+            thread_claim(tables, (int)thread);
         }
         at += entry_len < ENTRY_BYTES ? ENTRY_BYTES : entry_len;
     }

@@ -65,17 +65,20 @@ static void limit_json(const struct flight *flight, struct json_writer *json)
 {
     const struct memory_limit *limit = flight->reached;
     json_write_key(json, "limit");
+    const struct {
+        const char *key;
+        uint64_t bytes;
+    } figures[] = {{"bytes", limit->limit_bytes},
+                   {"used", limit->used_bytes},
+                   {"charged", limit->charged_bytes},
+                   {"asked", limit->asked_bytes}};
     json_begin_object(json);
     json_write_key(json, "of");
     json_write_string(json, limit->name);
-    json_write_key(json, "bytes");
-    json_write_uint(json, limit->limit_bytes);
-    json_write_key(json, "used");
-    json_write_uint(json, limit->used_bytes);
-    json_write_key(json, "charged");
-    json_write_uint(json, limit->charged_bytes);
-    json_write_key(json, "asked");
-    json_write_uint(json, limit->asked_bytes);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        json_write_key(json, figures[i].key);
+        json_write_uint(json, figures[i].bytes);
+    }
     json_write_key(json, "profile");
     json_write_string(json, flight->path);
     json_end_object(json);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/cgroup.h"
+#include "preload/digits.h"
 
 #define LIMITED_MAX      (UINT64_C(1) << 60) /* version 1 says "none" by a number near 2^63 */
 #define FALLEN_PERCENT   65                  /* below, levels can be passed anew */
@@ -51,21 +52,6 @@ enum memory_level memory_level_of(uint64_t used_bytes, uint64_t limit_bytes)
     return level;
 }
 
-/* False if there is none. */
-static bool number_read(const char *text, uint64_t *value)
-{
-    uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) {
-            return false;
-        }
-    }
-    *value = number;
-    return at > text;
-}
-
 /* A file of the group's folder: its text, or "". */
 static const char *text_read(struct memory_limit *limit, const char *name)
 {
@@ -84,7 +70,7 @@ static const char *text_read(struct memory_limit *limit, const char *name)
 static uint64_t limit_read(struct memory_limit *limit)
 {
     uint64_t bytes = 0;
-    bool found = number_read(text_read(limit, group_files[limit->kind].limit), &bytes);
+    bool found = digits_read(text_read(limit, group_files[limit->kind].limit), &bytes) != NULL;
     return found && bytes <= LIMITED_MAX ? bytes : UINT64_MAX;
 }
 
@@ -93,10 +79,11 @@ static uint64_t usage_read(struct memory_limit *limit)
 {
     uint64_t number = 0;
     if (limit->kind != MEMORY_LIMIT_OWN) {
-        return number_read(text_read(limit, group_files[limit->kind].usage), &number) ? number : 0;
+        (void)digits_read(text_read(limit, group_files[limit->kind].usage), &number); /* or 0 */
+        return number;
     }
     const char *resident = strchr(text_read(limit, "statm"), ' ');
-    bool found = resident != NULL && number_read(resident + 1, &number);
+    bool found = resident != NULL && digits_read(resident + 1, &number) != NULL;
     return found ? number * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
@@ -108,7 +95,7 @@ static uint64_t reclaimable_read(struct memory_limit *limit)
     }
     const char *name = group_files[limit->kind].reclaimable;
     const char *at = strstr(text_read(limit, "memory.stat"), name);
-    return at != NULL && number_read(at + strlen(name), &bytes) ? bytes : 0;
+    return at != NULL && digits_read(at + strlen(name), &bytes) != NULL ? bytes : 0;
 }
 
 static int file_open(struct memory_limit *limit, const char *name, int flags)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "preload/blocks.h"
+#include "preload/digits.h"
 #include "preload/flight.h"
 #include "preload/said.h"
 #include "profile/profile.h"
@@ -86,14 +87,8 @@ static const struct unit signal_names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2},
 static bool number_read(const char *text, const struct unit *units, uint64_t *value)
 {
     uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) {
-            return false;
-        }
-    }
-    if (at == text) {
+    const char *at = digits_read(text, &number);
+    if (at == NULL) {
         return false;
     }
     for (; units->name != NULL; units++) {
