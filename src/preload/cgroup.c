@@ -82,9 +82,13 @@ static bool is_octal(char digit)
 /* As mountinfo writes paths. */
 static void path_decode(char path[PATH_MAX], struct slu_bytes from)
 {
+    size_t len = 0;
+    path[0] = '\0';
+    if (from.len == 0) {
+        return;
+    }
     const char *at = from.data;
     const char *end = at + from.len;
-    size_t len = 0;
     while (at < end && len < PATH_MAX - 1) {
         bool is_escaped =
             at[0] == '\\' && end - at >= 4 && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3]);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "preload/account.h"
 #include "preload/cgroup.h"
 #include "preload/file_put.h"
+#include "preload/loader.h"
 #include "preload/memory_limit.h"
 #include "preload/output.h"
 #include "preload/own_files.h"
@@ -35,7 +37,7 @@
 #define REHEARSAL_NS UINT64_C(1000000)  /* of the same */
 
 struct flight {
-    _Atomic bool is_looking; /* a thread that allocates is at it */
+    _Atomic bool is_looking; /* a thread that allocates is at it, or the own one for ever */
     _Atomic bool has_thread;
     _Atomic uint64_t due_ns;     /* when to look next */
     _Atomic uint64_t room_bytes; /* up to the next level, when it was looked last */
@@ -43,6 +45,7 @@ struct flight {
     struct account_tables *tables;
     struct cgroup cgroup;
     uint64_t record_count;
+    bool can_ask_loader; /* for new modules, within this hook */
     uint32_t limit_count;
     struct memory_limit limits[LIMITS_MAX];
     const struct memory_limit *reached; /* of the record that is being written */
@@ -136,6 +139,9 @@ static void record(struct flight *flight, const struct memory_limit *limit)
     struct output_writing writing = {account_put, flight};
     flight->reached = limit;
     flight->record_count++;
+    if (flight->can_ask_loader) {
+        output_look_for_modules(flight->output);
+    }
     int err = paths_make(flight, flight->record_count);
     err = err != 0 ? err : output_write_as_is(flight->output, flight->path, is_thread(flight));
     int account_err = err != 0 ? err : flight_account_take(flight, WALK_NS);
@@ -164,7 +170,8 @@ static void record(struct flight *flight, const struct memory_limit *limit)
 /* Write to nowhere what will be written: what fails now will be told when it counts. */
 static void rehearse(struct flight *flight)
 {
-    (void)output_rehearse(flight->output, is_thread(flight)); /* as above */
+    bool can_ask = is_thread(flight) || flight->can_ask_loader;
+    (void)output_rehearse(flight->output, can_ask); /* as above */
     if (flight_account_take(flight, REHEARSAL_NS) == 0) {
         int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         flight->reached = &flight->limits[0];
@@ -252,6 +259,10 @@ static void limits_look(struct flight *flight, uint64_t more_bytes, uint64_t now
 static void flight_run(void *context)
 {
     struct flight *flight = context;
+    while (atomic_exchange_explicit(&flight->is_looking, true, memory_order_acquire)) {
+        (void)sched_yield(); /* a thread that allocates ends soon */
+    }
+    flight->can_ask_loader = false;
     own_files_begin();
     for (uint32_t i = 0; i < flight->limit_count; i++) {
         memory_limit_listen(&flight->limits[i]);
@@ -295,6 +306,14 @@ void flight_start(struct output *output, uint64_t own_limit, bool with_thread)
     atomic_store_explicit(&the_flight, flight, memory_order_release);
 }
 
+void flight_take_thread(void)
+{
+    struct flight *flight = atomic_load_explicit(&the_flight, memory_order_acquire);
+    if (flight != NULL && !is_thread(flight)) {
+        thread_start_for(flight);
+    }
+}
+
 /* Half of the room: a look is due before as much can have been used by others. */
 static bool is_due(const struct flight *flight, uint64_t more_bytes, uint64_t now_ns)
 {
@@ -302,7 +321,7 @@ static bool is_due(const struct flight *flight, uint64_t more_bytes, uint64_t no
            more_bytes > atomic_load_explicit(&flight->room_bytes, memory_order_relaxed) / 2;
 }
 
-void flight_tick(uint64_t more_bytes, uint64_t now_ns)
+void flight_tick(uint64_t more_bytes, uint64_t now_ns, const uintptr_t *pcs, size_t count)
 {
     struct flight *flight = atomic_load_explicit(&the_flight, memory_order_acquire);
     if (flight == NULL || is_thread(flight) || !is_due(flight, more_bytes, now_ns) ||
@@ -312,6 +331,7 @@ void flight_tick(uint64_t more_bytes, uint64_t now_ns)
     int saved = errno;
     int cancelable = 0;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable); /* malloc ends no thread */
+    flight->can_ask_loader = count > 0 && gettid() == getpid() && !loader_is_in(pcs, count);
     limits_look(flight, more_bytes, now_ns);
     (void)pthread_setcancelstate(cancelable, &cancelable);
     errno = saved;

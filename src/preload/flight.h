@@ -12,6 +12,7 @@
 #define PRELOAD_FLIGHT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct output;
@@ -27,8 +28,15 @@ struct output;
  */
 void flight_start(struct output *output, uint64_t own_limit, bool with_thread);
 
-/* Within a hook: `more_bytes` have been asked for. Cost: one comparison unless it is time. */
-void flight_tick(uint64_t more_bytes, uint64_t now_ns);
+/*
+ * Within a hook: `more_bytes` have been asked for, with this stack; 0 if it is not known.
+ *
+ * Cost  one comparison unless it is time; then some 10 us, and a record near a limit
+ */
+void flight_tick(uint64_t more_bytes, uint64_t now_ns, const uintptr_t *pcs, size_t count);
+
+/* The program has threads: from now on one of ours looks. Where one may be started. */
+void flight_take_thread(void);
 
 /* In the child of fork: the thread has stayed with the parent. */
 void flight_after_fork_child(void);

@@ -125,7 +125,8 @@ static bool flight_wants_thread(void)
 {
     const struct settings *settings = &heap.settings;
     return settings->flight == FLIGHT_THREAD || settings->memory_limit != 0 ||
-           settings->listen[0] != '\0' || settings->period_ns != 0 || settings->signal != 0;
+           settings->listen[0] != '\0' || settings->period_ns != 0 || settings->signal != 0 ||
+           atomic_load(&heap.has_threads);
 }
 
 /* What needs threads: when main begins, or later at the first start. Called with the mutex. */
@@ -215,6 +216,7 @@ void heap_thread_begun(void)
         atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
         mutex_lock(&heap.mutex); /* a first start may be at work */
         http_server_take_thread();
+        flight_take_thread();
         mutex_unlock(&heap.mutex);
     }
 }

@@ -148,7 +148,7 @@ static int sample_record(const struct hook_sample *sample, const void *block, ui
     }
     scribe_tick(now_ns);
     http_server_tick(now_ns, pcs, count);
-    flight_tick(sample->size, now_ns);
+    flight_tick(sample->size, now_ns, pcs, count);
     return err;
 }
 

@@ -50,7 +50,7 @@ static void memory_look(size_t bytes)
 {
     if (bytes >= LOOK_BYTES_MIN) {
         hook_thread.depth++;
-        flight_tick(0, slu_clock_monotonic_ns());
+        flight_tick(0, slu_clock_monotonic_ns(), NULL, 0);
         hook_thread.depth--;
     }
 }

@@ -270,9 +270,10 @@ int output_path(const struct output *output, const char *ending, char path[PATH_
 
 void output_look_for_modules(struct output *output)
 {
-    mutex_lock(&output->mutex);
-    modules_refresh(output->modules);
-    mutex_unlock(&output->mutex);
+    if (mutex_try_lock(&output->mutex)) {
+        modules_refresh(output->modules);
+        mutex_unlock(&output->mutex);
+    }
 }
 
 int output_rehearse(struct output *output, bool looks_for_modules)

@@ -68,7 +68,7 @@ int output_write_as_is(struct output *output, const char *path, bool waits);
 int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
                       bool waits);
 
-/* Take in the modules that are loaded now. Not within a hook. */
+/* Take in the modules that are loaded now, unless a file is being written. As modules_refresh. */
 void output_look_for_modules(struct output *output);
 
 /*

@@ -9,10 +9,8 @@
 #include "preload/blocks.h"
 #include "preload/pages.h"
 
-static const struct account_options options = {
-    .walk_ns = UINT64_C(10000000000), /* tens of gigabytes */
-    .asks_allocator = true,
-};
+#define WALK_NS      UINT64_C(10000000000) /* tens of gigabytes */
+#define HOOK_WALK_NS UINT64_C(100000000)   /* while the program waits */
 
 /* Made at the first request, and kept: of the one thread that makes pages. */
 static struct account_tables *tables_of_pages(void)
@@ -46,6 +44,7 @@ static void returned_json(struct json_writer *json, const struct account *before
 
 static int trim_json(struct account_tables *tables, struct account *before, struct sink *sink)
 {
+    struct account_options options = {.walk_ns = WALK_NS, .asks_allocator = true};
     struct account after;
     struct json_writer json;
     json_writer_init(&json, sink, JSON_PRETTY);
@@ -67,6 +66,7 @@ static int trim_json(struct account_tables *tables, struct account *before, stru
 
 static int trim_text(struct account_tables *tables, struct account *before, struct sink *sink)
 {
+    struct account_options options = {.walk_ns = WALK_NS, .asks_allocator = true};
     struct account after;
     sink_text(sink, "before\n\n");
     account_write_text(before, sink);
@@ -83,12 +83,14 @@ static int trim_text(struct account_tables *tables, struct account *before, stru
 static int memory_write(const struct page_source *source, const struct page_query *query,
                         struct sink *sink)
 {
-    (void)source;
     struct account account;
+    bool is_hook = source->caller_pc_count > 0; /* the allocator's locks may be this thread's */
+    struct account_options options = {.walk_ns = is_hook ? HOOK_WALK_NS : WALK_NS,
+                                      .asks_allocator = !is_hook};
     uint64_t trim = 0;
     int found = http_request_number(&query->request, "trim", &trim);
     bool is_post = query->request.method == HTTP_POST;
-    if (found == -EBADMSG || trim > 1 || is_post != (trim == 1)) {
+    if (found == -EBADMSG || trim > 1 || is_post != (trim == 1) || (is_post && is_hook)) {
         return -EINVAL;
     }
     struct account_tables *tables = tables_of_pages();
