@@ -324,11 +324,12 @@ int account_take(struct account_tables *tables, const struct account_options *op
 {
     uint64_t begun_ns = slu_clock_monotonic_ns();
     tables_begin(tables, account);
-    account->allocator_told = options->asks_allocator && allocator_stats(&account->allocator) == 0;
     int err = areas_read(tables);
     if (err != 0) {
         return err;
     }
+    /* After the mappings, so that a program that grows has no block in them that is not counted. */
+    account->allocator_told = options->asks_allocator && allocator_stats(&account->allocator) == 0;
     status_read(tables);
     tables->walk_end_ns = slu_clock_monotonic_ns() + options->walk_ns;
     const struct area *own = account_area(tables, (uint64_t)(uintptr_t)&own_file_marker);
