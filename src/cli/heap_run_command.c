@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/heap_library.h"
+#include "cli/quantity.h"
 #include "cli/symbolize.h"
 #include "draw/text.h"
 #include "readers/pprof_symbolize.h"
@@ -32,7 +33,8 @@ enum {
     RUN_EVERY,
     RUN_FILES,
     RUN_AGES,
-    RUN_LISTEN
+    RUN_LISTEN,
+    RUN_MEMORY_LIMIT
 };
 
 static const struct option options[] = {
@@ -73,6 +75,11 @@ static const struct option options[] = {
                     .kind = OPTION_TEXT,
                     .value_name = "ADDRESS",
                     .help = "serve /debug/pprof/ inside the program, as 127.0.0.1:6070"},
+    [RUN_MEMORY_LIMIT] = {.name = "memory-limit",
+                          .letter = 'm',
+                          .kind = OPTION_TEXT,
+                          .value_name = "LIMIT",
+                          .help = "record what holds memory near this size, as 2GiB or 80%"},
 };
 
 static const struct example examples[] = {
@@ -81,6 +88,8 @@ static const struct example examples[] = {
      "and /tmp/redis.PID.NUMBER.pb.gz for the last 20 times ten seconds"},
     {"sluice heap run --listen 127.0.0.1:6070 -- redis-server --port 7777",
      "and meanwhile go tool pprof reads its /debug/pprof/heap"},
+    {"sluice heap run --memory-limit 2GiB -- ./server",
+     "and sluice-heap.PID.flight.1.pb.gz and .json when nine tenths of that are reached"},
     {"sluice heap run --rate 64KiB -- ./build.sh", "eight times as many samples; what a script "
                                                    "starts is profiled too"},
 };
@@ -98,6 +107,44 @@ static int could_not(const struct run *run, const struct slu_diag *diag)
     return cli_could_not(run->cli, run->invocation->command->name, diag);
 }
 
+static void setting_add(struct heap_setting *settings, size_t *count, const char *name,
+                        const struct option_value *value)
+{
+    if (value->given) {
+        settings[(*count)++] = (struct heap_setting){name, value->text};
+    }
+}
+
+/* A size as everywhere on the command line, or "80%" as the library reads it. */
+static int memory_limit_add(struct heap_setting *settings, size_t *count,
+                            const struct option_value *value, char limit[NUMBER_BYTES],
+                            struct slu_diag *diag)
+{
+    if (!value->given) {
+        return 0;
+    }
+    uint64_t bytes = 0;
+    size_t digits = strspn(value->text, "0123456789");
+    bool is_percent = digits > 0 && digits <= 3 && strcmp(value->text + digits, "%") == 0;
+    int err = is_percent ? 0 : quantity_read_bytes(value->text, &bytes);
+    if (is_percent) {
+        uint64_t percent = strtoull(value->text, NULL, 10);
+        err = percent < 1 || percent > 100 ? -EINVAL : 0;
+        snprintf(limit, NUMBER_BYTES, "%s", value->text);
+    } else {
+        err = err == 0 && bytes == 0 ? -EINVAL : err;
+        snprintf(limit, NUMBER_BYTES, "%" PRIu64, bytes);
+    }
+    if (err != 0) {
+        return diag_fail(diag, err,
+                         "--memory-limit %.40s: a size above 0 is allowed, as 2GiB, or "
+                         "1%% to 100%%",
+                         value->text);
+    }
+    settings[(*count)++] = (struct heap_setting){"SLUICE_HEAP_MEMORY_LIMIT", limit};
+    return 0;
+}
+
 static int watched_run(struct run *run, struct child_end *end, struct slu_diag *diag)
 {
     const struct option_value *values = run->invocation->values;
@@ -106,6 +153,7 @@ static int watched_run(struct run *run, struct child_end *end, struct slu_diag *
     char rate[NUMBER_BYTES];
     char every[NUMBER_BYTES];
     char files[NUMBER_BYTES];
+    char limit[NUMBER_BYTES];
     snprintf(rate, sizeof(rate), "%" PRIu64, values[RUN_RATE].number);
     snprintf(every, sizeof(every), "%" PRIu64 "ms", values[RUN_EVERY].number / 1000000);
     snprintf(files, sizeof(files), "%" PRIu64, values[RUN_FILES].number);
@@ -116,12 +164,15 @@ static int watched_run(struct run *run, struct child_end *end, struct slu_diag *
         {"SLUICE_HEAP_FILES", files},
         {"SLUICE_HEAP_AGES", values[RUN_AGES].given ? "1" : "0"},
         {"SLUICE_HEAP_SYMBOLIZER", program},
-        {"SLUICE_HEAP_LISTEN", values[RUN_LISTEN].text},
     };
-    size_t setting_count = values[RUN_LISTEN].given ? 7 : 6;
+    size_t setting_count = 6;
+    setting_add(settings, &setting_count, "SLUICE_HEAP_LISTEN", &values[RUN_LISTEN]);
     char **environment = NULL;
     heap_program_find(program, sizeof(program));
-    int err = heap_library_find(library, sizeof(library), diag);
+    int err = memory_limit_add(settings, &setting_count, &values[RUN_MEMORY_LIMIT], limit, diag);
+    if (err == 0) {
+        err = heap_library_find(library, sizeof(library), diag);
+    }
     if (err != 0) {
         return err;
     }

@@ -462,6 +462,32 @@ void blocks_stats(struct blocks_stats *stats)
     mutex_unlock(&blocks.mutex);
 }
 
+static struct blocks_area area_of(const struct range *range, bool is_table)
+{
+    return (struct blocks_area){(uint64_t)(uintptr_t)range->base, range->open_bytes, is_table};
+}
+
+size_t blocks_areas(struct blocks_area areas[BLOCKS_AREAS_MAX])
+{
+    areas[0] = (struct blocks_area){(uint64_t)(uintptr_t)blocks.boot, blocks.boot_bytes, true};
+    if (!blocks.ready) {
+        return 1;
+    }
+    size_t count = 1;
+    mutex_lock(&blocks.mutex);
+    areas[count++] = area_of(&blocks.slots.pages, false);
+    areas[count++] = area_of(&blocks.medium.memory, false);
+    areas[count++] = area_of(&blocks.large.memory, false);
+    areas[count++] = area_of(&blocks.huge.memory, false);
+    areas[count++] = area_of(&blocks.slots.table, true);
+    areas[count++] = area_of(&blocks.records.table, true);
+    areas[count++] = area_of(&blocks.medium.tags, true);
+    areas[count++] = area_of(&blocks.large.tags, true);
+    areas[count++] = area_of(&blocks.huge.tags, true);
+    mutex_unlock(&blocks.mutex);
+    return count;
+}
+
 void blocks_before_fork(void)
 {
     mutex_lock(&blocks.mutex);

@@ -91,6 +91,18 @@ struct blocks_stats {
 
 void blocks_stats(struct blocks_stats *stats);
 
+/* What is open for reading and writing: blocks of the program's, or tables of ours. */
+struct blocks_area {
+    uint64_t start;
+    uint64_t bytes;
+    bool is_table;
+};
+
+#define BLOCKS_AREAS_MAX 10
+
+/* Returns how many there are. Threads: any, not within a hook. */
+size_t blocks_areas(struct blocks_area areas[BLOCKS_AREAS_MAX]);
+
 /* Around fork: nobody else is within the tables; in the child the mutex begins anew. */
 void blocks_before_fork(void);
 void blocks_after_fork_parent(void);

@@ -12,8 +12,10 @@
 #include <sluice/random.h>
 
 #include "base/layout.h"
+#include "preload/allocator.h"
 #include "preload/blocks.h"
 #include "preload/filter.h"
+#include "preload/flight.h"
 #include "preload/heap.h"
 #include "preload/scribe.h"
 #include "preload/hook.h"
@@ -43,7 +45,8 @@ static struct {
     _Atomic bool has_threads; /* the program */
     bool is_interposed;
     bool is_forked;
-    bool is_served; /* or was tried */
+    bool is_served;  /* or was tried */
+    bool is_watched; /* its memory limit, or was tried */
     uint64_t samples_at_fork;
 } heap = {.mutex = {PTHREAD_MUTEX_INITIALIZER}};
 
@@ -117,10 +120,23 @@ static int heap_make(void)
     return 0;
 }
 
+/* One thread of ours more costs nothing; the first one lets libc lock (docs/decisions/0017). */
+static bool flight_wants_thread(void)
+{
+    const struct settings *settings = &heap.settings;
+    return settings->flight == FLIGHT_THREAD || settings->memory_limit != 0 ||
+           settings->listen[0] != '\0' || settings->period_ns != 0 || settings->signal != 0 ||
+           atomic_load(&heap.has_threads);
+}
+
 /* What needs threads: when main begins, or later at the first start. Called with the mutex. */
 static void services_start(void)
 {
     scribe_start();
+    if (heap.settings.flight != 0 && !heap.is_watched) {
+        heap.is_watched = true;
+        flight_start(heap_output(), heap.settings.memory_limit, flight_wants_thread());
+    }
     if (heap.is_served) {
         return;
     }
@@ -200,6 +216,7 @@ void heap_thread_begun(void)
         atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
         mutex_lock(&heap.mutex); /* a first start may be at work */
         http_server_take_thread();
+        flight_take_thread();
         mutex_unlock(&heap.mutex);
     }
 }
@@ -251,6 +268,7 @@ static void after_fork_child(void)
         output_after_fork_child(heap_output(), now_ns);
         scribe_after_fork_child(now_ns);
         http_server_after_fork_child();
+        flight_after_fork_child();
     }
     own_threads_after_fork_child();
     atomic_store(&heap.has_threads, false);
@@ -276,6 +294,7 @@ __attribute__((constructor)) static void heap_load(int argument_count, char **ar
     said_begin();
     next_resolve();
     heap.is_interposed = next_is_interposed();
+    allocator_resolve((const void *)(uintptr_t)below.malloc);
     /* A program with more rights than who runs it is not told by that one where to write. */
     char *nothing[] = {NULL};
     settings_read(&heap.settings, getauxval(AT_SECURE) != 0 ? nothing : environment);

@@ -10,6 +10,7 @@
 
 #include "preload/blocks.h"
 #include "preload/filter.h"
+#include "preload/flight.h"
 #include "preload/http_server.h"
 #include "preload/scribe.h"
 #include "preload/said.h"
@@ -147,6 +148,7 @@ static int sample_record(const struct hook_sample *sample, const void *block, ui
     }
     scribe_tick(now_ns);
     http_server_tick(now_ns, pcs, count);
+    flight_tick(sample->size, now_ns, pcs, count);
     return err;
 }
 

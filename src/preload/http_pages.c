@@ -19,7 +19,7 @@
 #define FIRST_OWN_FILE 3 /* 0 to 2 are the helper's own */
 
 const struct page *const page_table[] = {
-    &page_index, &page_heap, &page_allocs, &page_threads, NULL,
+    &page_index, &page_heap, &page_allocs, &page_memory, &page_threads, NULL,
 };
 
 static const char *const format_types[] = {

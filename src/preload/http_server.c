@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
@@ -63,7 +62,7 @@ static _Atomic(struct http_server *) server;
 static void connection_close(struct http_server *http, struct connection *connection)
 {
     if (connection->waits) {
-        (void)munmap(http->snapshot_block, profile_snapshot_bytes(http->profile));
+        pages_unmap(http->snapshot_block, profile_snapshot_bytes(http->profile));
         http->snapshot_block = NULL;
     }
     close(connection->socket);

@@ -18,9 +18,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "preload/hook.h"
+#include <sluice/clock.h>
 
-#define COUNTED __attribute__((visibility("default")))
+#include "preload/flight.h"
+#include "preload/hook.h"
+#include "preload/mapped.h"
+
+#define LOOK_BYTES_MIN ((size_t)64 << 10)
+#define COUNTED        __attribute__((visibility("default")))
 
 static struct {
     _Atomic uint64_t map_calls;
@@ -40,13 +45,41 @@ static bool is_program(void)
     return hook_thread.depth == 0;
 }
 
+/* An allocator that the program brings grows so: malloc may sample nothing of it. */
+static void memory_look(size_t bytes)
+{
+    if (bytes >= LOOK_BYTES_MIN) {
+        hook_thread.depth++;
+        flight_tick(0, slu_clock_monotonic_ns(), NULL, 0);
+        hook_thread.depth--;
+    }
+}
+
+/*
+ * What an allocator maps while we call it is its own, too, so that only the counts are of the
+ * program alone. What is mapped with MAP_FIXED is mapped over what was there.
+ */
+static void map_count(uintptr_t start, size_t bytes, int flags, uintptr_t caller)
+{
+    if ((flags & MAP_FIXED) != 0) {
+        mapped_remove(start, bytes);
+    }
+    if ((flags & MAP_ANONYMOUS) != 0) {
+        mapped_add(start, bytes, caller);
+    }
+    if (is_program()) {
+        add(&counted.map_calls, 1);
+        add(&counted.mapped_bytes, bytes);
+        memory_look(bytes);
+    }
+}
+
 COUNTED void *mmap64(void *address, size_t bytes, int protection, int flags, int file,
                      off64_t offset)
 {
     long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
-    if (result != -1 && is_program()) {
-        add(&counted.map_calls, 1);
-        add(&counted.mapped_bytes, bytes);
+    if (result != -1) {
+        map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
 }
@@ -58,11 +91,16 @@ COUNTED void *map_with_plain_name(void *address, size_t bytes, int protection, i
 void *map_with_plain_name(void *address, size_t bytes, int protection, int flags, int file,
                           off64_t offset)
 {
-    return mmap64(address, bytes, protection, flags, file, offset);
+    long result = syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
+    if (result != -1) {
+        map_count((uintptr_t)result, bytes, flags, (uintptr_t)__builtin_return_address(0));
+    }
+    return (void *)result;
 }
 
 COUNTED int munmap(void *address, size_t bytes)
 {
+    mapped_remove((uintptr_t)address, bytes); /* before another thread maps there */
     long failed = syscall(SYS_munmap, address, bytes);
     if (failed == 0 && is_program()) {
         add(&counted.unmap_calls, 1);
@@ -82,6 +120,10 @@ COUNTED void *mremap(void *address, size_t old_bytes, size_t bytes, int flags, .
     if (result != -1 && is_program()) {
         add(bytes > old_bytes ? &counted.mapped_bytes : &counted.unmapped_bytes,
             bytes > old_bytes ? bytes - old_bytes : old_bytes - bytes);
+    }
+    if (result != -1) {
+        mapped_remove((uintptr_t)address, old_bytes);
+        mapped_add((uintptr_t)result, bytes, (uintptr_t)__builtin_return_address(0));
     }
     return (void *)result;
 }

@@ -95,20 +95,26 @@ static int profile_put(struct output *output, int file)
     return err != 0 ? err : end_err;
 }
 
-static int file_write_through(struct output *output, const char *path)
+static int own_profile_put(void *output, int file)
+{
+    return profile_put(output, file);
+}
+
+static int file_write_through(const struct output_writing *writing, const char *path)
 {
     int file = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (file < 0) {
         return -errno;
     }
-    int err = profile_put(output, file);
+    int err = writing->put(writing->context, file);
     if (close(file) != 0 && err == 0) {
         err = -errno;
     }
     return err;
 }
 
-static int file_replace(struct output *output, const char *path)
+static int file_replace(struct output *output, const struct output_writing *writing,
+                        const char *path)
 {
     int len =
         snprintf(output->temporary, sizeof(output->temporary), "%s.%ld.part", path, (long)getpid());
@@ -121,7 +127,7 @@ static int file_replace(struct output *output, const char *path)
     if (file < 0) {
         return -errno;
     }
-    int err = profile_put(output, file);
+    int err = writing->put(writing->context, file);
     if (close(file) != 0 && err == 0) {
         err = -errno;
     }
@@ -134,23 +140,30 @@ static int file_replace(struct output *output, const char *path)
     return err;
 }
 
-static int file_write(struct output *output, const char *path)
+static int file_write(struct output *output, const struct output_writing *writing, const char *path)
 {
     struct stat found;
     bool special = stat(path, &found) == 0 && !S_ISREG(found.st_mode);
-    return special ? file_write_through(output, path) : file_replace(output, path);
+    return special ? file_write_through(writing, path) : file_replace(output, writing, path);
 }
 
-static int file_write_undisturbed(struct output *output, const char *path)
+static int file_write_undisturbed(struct output *output, const struct output_writing *writing,
+                                  const char *path)
 {
     struct held_signals held;
     int err = signals_hold(&held);
     if (err != 0) {
         return err;
     }
-    err = file_write(output, path);
+    err = file_write(output, writing, path);
     signals_release(&held);
     return err;
+}
+
+static int profile_write_undisturbed(struct output *output, const char *path)
+{
+    struct output_writing writing = {own_profile_put, output};
+    return file_write_undisturbed(output, &writing, path);
 }
 
 static int told(const char *path, int err)
@@ -180,7 +193,7 @@ int output_write(struct output *output, const char *path)
     modules_refresh(output->modules);
     int err = path == NULL ? path_make(output, 0) : 0;
     if (err == 0) {
-        err = file_write_undisturbed(output, path == NULL ? output->path : path);
+        err = profile_write_undisturbed(output, path == NULL ? output->path : path);
     }
     if (path == NULL) {
         err = told(output->path, err);
@@ -195,7 +208,7 @@ static int ring_advance(struct output *output)
     uint64_t number = output->written_count + 1;
     int err = path_make(output, number);
     if (err == 0) {
-        err = file_write_undisturbed(output, output->path);
+        err = profile_write_undisturbed(output, output->path);
     }
     if (told(output->path, err) != 0) {
         return err;
@@ -227,6 +240,57 @@ int output_write_ring_in_hook(struct output *output)
     int err = ring_advance(output);
     mutex_unlock(&output->mutex);
     errno = saved;
+    return err;
+}
+
+int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
+                      bool waits)
+{
+    if (waits) {
+        mutex_lock(&output->mutex);
+    } else if (!mutex_try_lock(&output->mutex)) {
+        return -EBUSY;
+    }
+    int err = file_write_undisturbed(output, writing, path);
+    mutex_unlock(&output->mutex);
+    return err;
+}
+
+int output_write_as_is(struct output *output, const char *path, bool waits)
+{
+    struct output_writing writing = {own_profile_put, output};
+    return output_write_with(output, path, &writing, waits);
+}
+
+int output_path(const struct output *output, const char *ending, char path[PATH_MAX])
+{
+    int len = snprintf(path, PATH_MAX, "%s.%ld.%s", output->prefix, (long)getpid(), ending);
+    return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+void output_look_for_modules(struct output *output)
+{
+    if (mutex_try_lock(&output->mutex)) {
+        modules_refresh(output->modules);
+        mutex_unlock(&output->mutex);
+    }
+}
+
+int output_rehearse(struct output *output, bool looks_for_modules)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0) {
+        return -errno;
+    }
+    int err = -EBUSY;
+    if (mutex_try_lock(&output->mutex)) {
+        if (looks_for_modules) {
+            modules_refresh(output->modules);
+        }
+        err = profile_put(output, nowhere);
+        mutex_unlock(&output->mutex);
+    }
+    close(nowhere);
     return err;
 }
 

@@ -11,6 +11,7 @@
 #ifndef PRELOAD_OUTPUT_H
 #define PRELOAD_OUTPUT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,35 @@ int output_write_ring(struct output *output);
  * while a file is being written.
  */
 int output_write_ring_in_hook(struct output *output);
+
+/* How a file that is open is filled: 0, or a negative errno. */
+struct output_writing {
+    int (*put)(void *context, int file);
+    void *context;
+};
+
+/*
+ * For the moment at which memory runs out: the profile, without looking for new modules, which
+ * would take the loader's lock; and a file of other content. Return as output_write.
+ *
+ * waits  for another file that is being written; otherwise -EBUSY: so within a hook
+ */
+int output_write_as_is(struct output *output, const char *path, bool waits);
+int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
+                      bool waits);
+
+/* Take in the modules that are loaded now, unless a file is being written. As modules_refresh. */
+void output_look_for_modules(struct output *output);
+
+/*
+ * Write a profile to nowhere: the pages that the next one needs become resident.
+ *
+ * looks_for_modules  not within a hook
+ */
+int output_rehearse(struct output *output, bool looks_for_modules);
+
+/* OUT.PID.ENDING. Returns 0; -ENAMETOOLONG. */
+int output_path(const struct output *output, const char *ending, char path[PATH_MAX]);
 
 /*
  * In the child of fork: the ring begins anew, with the child's number in its names. What another

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "preload/hook.h"
+#include "preload/pages.h"
 #include "sys/thread.h"
 
 #define OWN_THREADS_MAX 4
@@ -47,6 +48,7 @@ int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *con
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int err = thread_stack_map(thread_reserved_bytes(stack_bytes), &own->thread.stack);
     if (err == 0) {
+        pages_note(own->thread.stack.mapping, own->thread.stack.reserved_bytes);
         err = thread_start(&own->thread, own_thread_main, own);
         if (err != 0) {
             thread_stack_unmap(&own->thread.stack);

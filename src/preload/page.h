@@ -76,5 +76,6 @@ extern const struct page page_allocs;
 extern const struct page page_heap;
 extern const struct page page_index;
 extern const struct page page_threads;
+extern const struct page page_memory;
 
 #endif

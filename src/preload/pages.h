@@ -3,8 +3,25 @@
 #define PRELOAD_PAGES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zero pages, or NULL. */
 void *pages_map(size_t bytes);
+
+/* Give back what pages_map has given, whole. */
+void pages_unmap(void *pages, size_t bytes);
+
+/* Memory of the profiler's that came from elsewhere (a stack): an account counts it as ours. */
+void pages_note(const void *pages, size_t bytes);
+
+struct pages_region {
+    uint64_t start;
+    uint64_t bytes;
+};
+
+#define PAGES_REGIONS_MAX 64 /* further ones are not known as ours */
+
+/* All that is mapped now. Returns how many. Threads: any. */
+size_t pages_regions(struct pages_region regions[PAGES_REGIONS_MAX]);
 
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "preload/blocks.h"
+#include "preload/digits.h"
+#include "preload/flight.h"
 #include "preload/said.h"
 #include "profile/profile.h"
 #include "profile/sampling.h"
@@ -22,6 +24,7 @@ enum setting_kind {
     SETTING_BYTES,    /* K, M and G are powers of 1024 */
     SETTING_DURATION, /* ms, s, m or h */
     SETTING_SIGNAL,   /* a number, or one of two names */
+    SETTING_LIMIT,    /* bytes, or a percentage */
     SETTING_TEXT,
 };
 
@@ -49,6 +52,8 @@ static const struct setting table[] = {
     {"FILES", SETTING_COUNT, PLACE(files_max), 1, 1000000},
     {"SIGNAL", SETTING_SIGNAL, PLACE(signal), 0, 64},
     {"AGES", SETTING_FLAG, PLACE(ages), 0, 1},
+    {"FLIGHT", SETTING_COUNT, PLACE(flight), 0, FLIGHT_THREAD},
+    {"MEMORY_LIMIT", SETTING_LIMIT, PLACE(memory_limit), 0, UINT64_MAX},
     {"SEED", SETTING_COUNT, PLACE(seed), 0, UINT64_MAX},
     {"OUT", SETTING_TEXT, PLACE(out), 0, 0},
     {"LISTEN", SETTING_TEXT, PLACE(listen), 0, 0},
@@ -74,6 +79,7 @@ static const struct unit duration_units[] = {{"ms", 1000000},
                                              {"m", UINT64_C(60000000000)},
                                              {"h", UINT64_C(3600000000000)},
                                              {NULL, 0}};
+static const struct unit percent_units[] = {{"%", 1}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 static const struct unit signal_names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {NULL, 0}};
 
@@ -81,14 +87,8 @@ static const struct unit signal_names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2},
 static bool number_read(const char *text, const struct unit *units, uint64_t *value)
 {
     uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) {
-            return false;
-        }
-    }
-    if (at == text) {
+    const char *at = digits_read(text, &number);
+    if (at == NULL) {
         return false;
     }
     for (; units->name != NULL; units++) {
@@ -111,6 +111,18 @@ static bool signal_read(const char *text, uint64_t *value)
     return number_read(text, no_units, value);
 }
 
+/* "75%" or bytes. */
+static bool limit_read(const char *text, uint64_t *value)
+{
+    uint64_t percent = 0;
+    if (strchr(text, '%') != NULL) {
+        bool is_number = number_read(text, percent_units, &percent);
+        *value = FLIGHT_PERCENT | percent;
+        return is_number && percent >= 1 && percent <= 100;
+    }
+    return number_read(text, byte_units, value) && *value < FLIGHT_PERCENT;
+}
+
 static bool value_read(enum setting_kind kind, const char *text, uint64_t *value)
 {
     switch (kind) {
@@ -120,6 +132,8 @@ static bool value_read(enum setting_kind kind, const char *text, uint64_t *value
         return number_read(text, duration_units, value);
     case SETTING_SIGNAL:
         return signal_read(text, value);
+    case SETTING_LIMIT:
+        return limit_read(text, value);
     case SETTING_FLAG:
     case SETTING_COUNT:
     case SETTING_TEXT:
@@ -173,6 +187,7 @@ static void settings_usual(struct settings *settings)
         .ranges = 1,
         .at_exit = 1,
         .files_max = 20,
+        .flight = 1,
         .out = "sluice-heap",
     };
 }

@@ -9,6 +9,8 @@
 
 #define SETTINGS_TEXT_MAX 3072 /* of a path, with the final zero */
 
+#define FLIGHT_THREAD 2
+
 /* Numbers are of one type, so that the table may point at them. */
 struct settings {
     uint64_t start;      /* 1: profile from the beginning; 0: wait for slu_heap_start */
@@ -24,9 +26,11 @@ struct settings {
     uint64_t files_max; /* of the ring */
     uint64_t signal;    /* 0: none */
     uint64_t ages;
-    uint64_t seed;                      /* 0: a random one */
-    uint64_t anywhere;                  /* 1: pages also where others reach them */
-    uint64_t control;                   /* 1: pages by the process's number, for its user */
+    uint64_t flight;       /* when memory runs out: 0: nothing; FLIGHT_THREAD: a thread watches */
+    uint64_t memory_limit; /* that flight.h takes */
+    uint64_t seed;         /* 0: a random one */
+    uint64_t anywhere;     /* 1: pages also where others reach them */
+    uint64_t control;      /* 1: pages by the process's number, for its user */
     char out[SETTINGS_TEXT_MAX];        /* what the names of files begin with */
     char listen[SETTINGS_TEXT_MAX];     /* where the pages are; "": there are none */
     char symbolizer[SETTINGS_TEXT_MAX]; /* the program `sluice`, for names in them; or "" */

@@ -20,6 +20,7 @@ import unittest
 
 import tap
 from pprof_file import Profile, TYPES
+from preloaded import environment_of, library_path
 from repository import ROOT
 
 LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT = sys.argv[1:6]
@@ -31,15 +32,6 @@ slu_heap_write valloc""".split()
 OTHER_ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
 
 
-def library_path(name):
-    """Where the loader finds a library of the system's."""
-    listing = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
-    for line in listing.stdout.splitlines():
-        if line.split()[0] == name:
-            return line.split()[-1]
-    raise tap.Skip(f"{name} is not installed")
-
-
 class Preloaded(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="sluice-heap.")
@@ -48,9 +40,7 @@ class Preloaded(unittest.TestCase):
     def environment(self, settings, variables, preload):
         settings = {"OUT": os.path.join(self.folder, "out"), "SAMPLES_PER_SECOND_MAX": 0,
                     **(settings or {})}
-        return {**os.environ, "LD_PRELOAD": preload,
-                **{"SLUICE_HEAP_" + name: str(value) for name, value in settings.items()},
-                **variables}
+        return {**environment_of(preload, settings), **variables}
 
     def run_program(self, *command, settings=None, status=0, says="", preload=LIBRARY,
                     before=None, **variables):

@@ -1,0 +1,218 @@
+"""A program that grows until the kernel kills it leaves a record of what held its memory.
+
+flight_test.py LIBRARY GROWER SLUICE: the preload library, the program that grows, and `sluice`.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import tap
+from pprof_file import Profile
+from preloaded import environment_of
+
+LIBRARY, GROWER, SLUICE = sys.argv[1:4]
+del sys.argv[1:]
+WAIT_SECONDS = 60
+MIB = 1 << 20
+SAID = re.compile(r"sluice-heap: memory at (\d+) % of (\d+) bytes \((.*)\): wrote (.*)\n")
+
+
+def own_group():
+    """The folder of this process's memory group of version 1."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        for line in file:
+            _, controllers, path = line.rstrip("\n").split(":", 2)
+            folder = "/sys/fs/cgroup/memory" + path
+            if "memory" in controllers.split(","):
+                return folder
+    raise tap.Skip("this system has no memory groups of version 1")
+
+
+class Group:
+    """A group of version 1 below our own, with a limit; removed at the end."""
+
+    def __init__(self, limit, name="sluice-test", above=None):
+        self.folder = os.path.join(above or own_group(), f"{name}.{os.getpid()}")
+        try:
+            os.mkdir(self.folder)
+        except OSError as error:
+            raise tap.Skip(f"{self.folder} cannot be made: {error.strerror}") from error
+        if limit is not None:
+            self.put("memory.limit_in_bytes", limit)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.rmdir(self.folder)
+
+    def put(self, name, value):
+        with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
+            file.write(str(value))
+
+    def enter(self):
+        self.put("cgroup.procs", 0)
+
+
+class Grown(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="sluice-flight.")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def begin(self, step_kib, enter=None, command=(), **settings):
+        settings = {"OUT": os.path.join(self.folder, "out"), "RATE": "128K", **settings}
+        environment = environment_of(LIBRARY, settings) if not command else dict(os.environ)
+        with open(os.path.join(self.folder, "said"), "w", encoding="utf-8") as said:
+            return subprocess.Popen([*command, GROWER, str(step_kib)], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, stderr=said, env=environment, bufsize=0,
+                                    preexec_fn=enter, cwd=self.folder)
+
+    def said(self):
+        with open(os.path.join(self.folder, "said"), encoding="utf-8") as file:
+            return file.read()
+
+    def records(self):
+        return sorted(glob.glob(os.path.join(self.folder, "out.*.flight.*.json")))
+
+    def feed(self, process, steps, step_seconds=0):
+        """Step by step, no faster than asked; False when the program has ended."""
+        begun = time.monotonic()
+        for step in range(steps):
+            left = begun + step * step_seconds - time.monotonic()
+            if left > 0 and select.select([process.stdout], [], [], left)[0]:
+                return False
+            try:
+                process.stdin.write(b"x")
+            except BrokenPipeError:
+                return False
+            if process.stdout.read(1) != b".":
+                return False
+        return True
+
+    def end(self, process):
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.read()
+        process.stdout.close()
+        return process.wait(WAIT_SECONDS)
+
+    def check_record(self, path, limit_bytes):
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(limit_bytes, record["limit"]["bytes"])
+        self.assertGreaterEqual(record["limit"]["used"], limit_bytes * 0.89)
+        account = record["account"]
+        self.assertLessEqual(account["anonymous"]["unexplained"],
+                             0.02 * account["resident"]["anonymous"])
+        profile = Profile(record["limit"]["profile"])
+        grown = profile.totals()["inuse_space"]
+        self.assertGreater(grown, 0.5 * limit_bytes)
+        return profile
+
+    def names(self, profile_path):
+        subprocess.run([SLUICE, "heap", "symbolize", profile_path], check=True,
+                       capture_output=True)
+        return Profile(profile_path).strings
+
+    def feed_until_killed(self, process, limit_mib, step_kib, step_seconds, by_thread):
+        """A thread may not run for a while: at nine tenths it is waited for."""
+        if by_thread:
+            self.assertTrue(self.feed(process, limit_mib * 922 // step_kib, step_seconds))
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not self.records():
+                self.assertIsNone(process.poll())
+                self.assertLess(time.monotonic(), deadline)
+        self.feed(process, 1 << 30, step_seconds)
+
+    def check_killed(self, limit_mib, step_kib, step_seconds=0, **settings):
+        with Group(limit_mib * MIB) as group:
+            process = self.begin(step_kib, group.enter, **settings)
+            self.feed_until_killed(process, limit_mib, step_kib, step_seconds,
+                                   "FLIGHT" in settings)
+            self.assertEqual(-signal.SIGKILL, self.end(process), self.said())
+            self.assertIn(" memory at ", self.said())
+            lines = [SAID.fullmatch(line) for line in self.said().splitlines(keepends=True)]
+            self.assertNotIn(None, lines, self.said())
+            self.assertEqual([group.folder] * len(lines), [line[3] for line in lines])
+        self.assertEqual(len(lines), len(glob.glob(os.path.join(self.folder, "*.flight.*.pb.gz"))))
+        for path in self.records():
+            self.check_record(path, limit_mib * MIB)
+        names = self.names(lines[0][4].split(",")[0])
+        self.assertIn("grow_for_ever", names)
+
+    def test_a_program_that_is_killed_has_left_who_grew(self):
+        self.check_killed(64, 100, 0.002)
+
+    def test_so_it_is_at_100_mib_a_second(self):
+        self.check_killed(256, 1024, 0.01)
+
+    def test_a_thread_watches_as_well(self):
+        self.check_killed(256, 1024, 0.01, FLIGHT=2)
+
+    def test_a_group_above_is_watched_too(self):
+        with Group(256 * MIB) as above:
+            with Group(None, "within", above.folder) as group:
+                process = self.begin(1024, group.enter, FLIGHT=2)
+                self.feed_until_killed(process, 256, 1024, 0, by_thread=True)
+                self.assertEqual(-signal.SIGKILL, self.end(process))
+            self.assertIn(f"({above.folder})", self.said())
+
+    def test_an_own_limit_is_told_and_ends_nobody(self):
+        process = self.begin(1024, MEMORY_LIMIT="64M")
+        while not self.records():
+            self.assertTrue(self.feed(process, 1))
+            self.assertIsNone(process.poll())
+        self.assertEqual(0, self.end(process))
+        self.assertRegex(self.said(), SAID)
+        self.check_record(self.records()[0], 64 * MIB)
+
+    def test_it_says_nothing_far_from_a_limit_or_when_it_is_off(self):
+        for settings in ({"MEMORY_LIMIT": "4G"}, {"MEMORY_LIMIT": "64M", "FLIGHT": 0}):
+            process = self.begin(1024, **settings)
+            self.assertTrue(self.feed(process, 100))
+            self.assertEqual(0, self.end(process))
+            self.assertEqual("", self.said())
+            self.assertEqual([], self.records())
+
+    def test_what_the_program_closes_is_closed(self):
+        """The thread that watches holds nothing of the program's open."""
+        process = self.begin(64, MEMORY_LIMIT="64M")
+        self.assertTrue(self.feed(process, 10))
+        process.stdin.write(b"c")
+        self.assertEqual(b"", process.stdout.read())
+        self.assertIsNone(process.poll())
+        self.assertEqual(0, self.end(process))
+
+    def test_sluice_heap_run_takes_the_limit(self):
+        out = os.path.join(self.folder, "out")
+        process = self.begin(1024, command=[SLUICE, "heap", "run", "--memory-limit", "64MiB",
+                                            "--out", out, "--"])
+        while not self.records():
+            self.assertTrue(self.feed(process, 1))
+            self.assertIsNone(process.poll())
+        self.assertEqual(0, self.end(process))
+        record = self.records()[0]
+        self.assertIn("grow_for_ever", Profile(record.replace(".json", ".pb.gz")).strings)
+
+    def test_version_2_is_skipped_where_it_has_no_memory(self):
+        with contextlib.suppress(OSError):
+            with open("/sys/fs/cgroup/cgroup.controllers", encoding="ascii") as file:
+                if "memory" in file.read().split():
+                    return
+        raise tap.Skip("the memory controller belongs to version 1 here, so that none of version 2 "
+                       "can be had; memory_limit_test has its files")
+
+
+if __name__ == "__main__":
+    tap.main()
