@@ -9,6 +9,7 @@ extern const struct command demo_command;
 extern const struct command heap_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;
+extern const struct command heap_who_command;
 extern const struct command help_command;
 extern const struct command man_command;
 extern const struct command version_command;
