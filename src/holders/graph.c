@@ -18,12 +18,12 @@
 #include "holders/heap.h"
 #include "holders/image.h"
 #include "holders/window.h"
+#include "sys/pages.h"
 
-#define GRAPH_PAGE_BYTES ((size_t)1 << 20)
-#define EDGE_BYTES_MAX   6 /* a word: no edge takes more for the words that it steps over */
-#define FIRST_BYTES      ((size_t)4096)
-#define STAGE_WORDS      4096
-#define ROOTS_USUAL      16384
+#define EDGE_BYTES_MAX 6 /* a word: no edge takes more for the words that it steps over */
+#define FIRST_BYTES    ((size_t)4096)
+#define STAGE_WORDS    4096
+#define ROOTS_USUAL    16384
 
 struct encoder {
     struct graph *graph;
@@ -42,6 +42,7 @@ static int page_add(struct graph *graph, size_t pages)
     if (err != 0) {
         return err;
     }
+    pages_want_huge(bytes, pages * GRAPH_PAGE_BYTES);
     for (size_t i = 0; i < pages; i++) {
         unsigned char *page = (unsigned char *)bytes + i * GRAPH_PAGE_BYTES;
         struct graph_page kept = {page, i == 0 ? pages : 0};
@@ -193,6 +194,7 @@ static int graph_begin(struct graph *graph)
     int err =
         block_begin(graph->budget, places > FIRST_BYTES ? places : FIRST_BYTES, &graph->places);
     if (err == 0) {
+        pages_want_huge(graph->places.data, graph->places.size_bytes);
         err = block_begin(graph->budget, FIRST_BYTES, &graph->pages);
     }
     if (err == 0) {
@@ -281,14 +283,4 @@ int graph_add_root_words(struct graph *graph, const uint64_t *words, size_t coun
     }
     words_take(&encoder, (const unsigned char *)words, count, 1);
     return root_end(&encoder);
-}
-
-void edge_cursor_init(struct edge_cursor *cursor, const struct graph *graph, uint32_t node)
-{
-    const struct graph_page *pages = graph->pages.data;
-    uint32_t place = ((const uint32_t *)graph->places.data)[node];
-    *cursor = (struct edge_cursor){
-        .at = pages[place / GRAPH_PAGE_BYTES].bytes + place % GRAPH_PAGE_BYTES,
-        .source = node < graph->block_count ? node : 0,
-    };
 }

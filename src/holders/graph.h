@@ -20,7 +20,8 @@ struct slu_budget;
 struct slu_diag;
 struct window;
 
-#define GRAPH_NONE UINT32_MAX
+#define GRAPH_NONE       UINT32_MAX
+#define GRAPH_PAGE_BYTES ((size_t)4 << 20)
 
 enum edge_kind {
     EDGE_EXACT,        /* to the beginning of a block */
@@ -89,7 +90,21 @@ SLU_MUST_USE int graph_add_root(struct graph *graph, struct window *window,
                                 struct graph_range range);
 SLU_MUST_USE int graph_add_root_words(struct graph *graph, const uint64_t *words, size_t count);
 
-void edge_cursor_init(struct edge_cursor *cursor, const struct graph *graph, uint32_t node);
+/* A node's place in the stream. */
+static inline const unsigned char *graph_edges_at(const struct graph *graph, uint32_t node)
+{
+    const struct graph_page *pages = (const struct graph_page *)graph->pages.data;
+    uint32_t place = ((const uint32_t *)graph->places.data)[node];
+    return pages[place / GRAPH_PAGE_BYTES].bytes + place % GRAPH_PAGE_BYTES;
+}
+
+static inline void edge_cursor_init(struct edge_cursor *cursor, const struct graph *graph,
+                                    uint32_t node)
+{
+    cursor->at = graph_edges_at(graph, node);
+    cursor->source = node < graph->block_count ? node : 0;
+    cursor->word = 0;
+}
 
 static inline uint64_t edge_varint(struct edge_cursor *cursor)
 {
@@ -114,6 +129,29 @@ static inline bool edge_next(struct edge_cursor *cursor, struct edge *edge)
     edge->target = (uint32_t)(cursor->source + distance);
     edge->kind = (head & 1) != 0 ? EDGE_INTERIOR : EDGE_EXACT;
     return true;
+}
+
+/*
+ * Nodes are visited in an order that the processor cannot foresee: what is needed of those that
+ * come later is asked for early. `words` are looked up by the targets of edges.
+ */
+#define GRAPH_AHEAD 24
+
+static inline void graph_look_ahead(const struct graph *graph, const uint32_t *order, uint32_t at,
+                                    uint32_t count, const uint32_t *words)
+{
+    const uint32_t *places = (const uint32_t *)graph->places.data;
+    if (count - at <= GRAPH_AHEAD) {
+        return;
+    }
+    __builtin_prefetch(&places[order[at + GRAPH_AHEAD]]);
+    __builtin_prefetch(graph_edges_at(graph, order[at + GRAPH_AHEAD * 2 / 3]));
+    struct edge_cursor cursor;
+    struct edge edge;
+    edge_cursor_init(&cursor, graph, order[at + GRAPH_AHEAD / 3]);
+    for (int i = 0; i < 8 && edge_next(&cursor, &edge); i++) {
+        __builtin_prefetch(&words[edge.target]);
+    }
 }
 
 #endif

@@ -46,6 +46,17 @@ int image_create(struct slu_budget *budget, struct slu_diag *diag, struct image 
     return 0;
 }
 
+int image_stop(struct image *image, struct slu_diag *diag)
+{
+    if (image->stop == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < IMAGE_CACHE_LINES; i++) {
+        image->lines[i].page = 0;
+    }
+    return image->stop(image, diag);
+}
+
 void image_release(struct image *image)
 {
     if (image->release != NULL) {

@@ -66,6 +66,7 @@ struct image {
     uint64_t missing_bytes; /* that it should have, and does not: it was cut off */
     bool is_live;
     struct image_line *lines;
+    int (*stop)(struct image *image, struct slu_diag *diag);
     void (*release)(struct image *image);
     uint64_t stopped_ns; /* how long the process stood, once it goes on */
     uint64_t stop_began_ns;
@@ -83,12 +84,20 @@ SLU_MUST_USE int image_open_core(struct slu_budget *budget, const char *path, st
                                  struct image **out);
 
 /*
- * Stop the process and open its memory; image_close lets it go on.
+ * Open the memory of a process that goes on meanwhile: its modules can be read.
  *
  * Returns  0; -ESRCH; -EPERM; -EDQUOT; -ENOMEM; another negative errno of the system
+ * Owner    the caller, until image_close, which lets the process go on
  */
 SLU_MUST_USE int image_open_process(struct slu_budget *budget, uint64_t process_id,
                                     struct slu_diag *diag, struct image **out);
+
+/*
+ * From now on the image is of one moment: a process stands still. A core always does.
+ *
+ * Returns  as image_open_process
+ */
+SLU_MUST_USE int image_stop(struct image *image, struct slu_diag *diag);
 
 /* Let the process go on, while what has been read of it is still looked at. */
 void image_release(struct image *image);

@@ -209,3 +209,11 @@ bool module_read(struct modules *modules, struct module *module)
     }
     return module->variables != NULL;
 }
+
+void modules_read(struct modules *modules)
+{
+    struct module *rows = modules->rows.data;
+    for (size_t i = 0; i < modules->rows.len / sizeof(*rows); i++) {
+        (void)module_read(modules, &rows[i]);
+    }
+}

@@ -58,6 +58,9 @@ struct module *module_program(struct modules *modules);
 /* Its symbols and variables, opened when first asked for; false if there are none. */
 bool module_read(struct modules *modules, struct module *module);
 
+/* All of them. */
+void modules_read(struct modules *modules);
+
 /* The last part of its path. */
 const char *module_name(const struct module *module);
 

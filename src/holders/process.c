@@ -2,16 +2,15 @@
  * A live process: every thread is stopped by PTRACE_SEIZE and PTRACE_INTERRUPT, which no signal
  * handler of it sees, and goes on as it was.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <sluice/arena.h>
 #include <sluice/budget.h>
@@ -160,6 +159,7 @@ static int mappings_read(struct image *image, struct slu_diag *diag)
 {
     char path[PATH_BYTES];
     struct block text = {0};
+    image->regions.len = 0;
     snprintf(path, sizeof(path), "/proc/%llu/maps", (unsigned long long)image->process_id);
     int err = file_read_all(image->budget, path, MAPS_BYTES_MAX, &text, diag);
     if (err != 0) {
@@ -194,12 +194,25 @@ static int stop_refused(uint64_t process_id, int err, struct slu_diag *diag)
                      strerror(-err));
 }
 
+static int process_stop(struct image *image, struct slu_diag *diag)
+{
+    image->release = threads_release;
+    image->stop_began_ns = slu_clock_monotonic_ns();
+    int err = threads_stop(image);
+    return err != 0 ? stop_refused(image->process_id, err, diag) : mappings_read(image, diag);
+}
+
 int image_open_process(struct slu_budget *budget, uint64_t process_id, struct slu_diag *diag,
                        struct image **out)
 {
     struct image *image = NULL;
+    char path[PATH_BYTES];
     if (process_id == 0 || process_id > INT32_MAX) {
         return diag_fail(diag, -ESRCH, "%llu is no process", (unsigned long long)process_id);
+    }
+    snprintf(path, sizeof(path), "/proc/%llu", (unsigned long long)process_id);
+    if (access(path, F_OK) != 0) {
+        return diag_fail(diag, -ESRCH, "there is no process %llu", (unsigned long long)process_id);
     }
     int err = image_create(budget, diag, &image);
     if (err != 0) {
@@ -208,10 +221,8 @@ int image_open_process(struct slu_budget *budget, uint64_t process_id, struct sl
     image->process_id = process_id;
     image->is_live = true;
     image->read = memory_read;
-    image->release = threads_release;
-    image->stop_began_ns = slu_clock_monotonic_ns();
-    err = threads_stop(image);
-    err = err != 0 ? stop_refused(process_id, err, diag) : mappings_read(image, diag);
+    image->stop = process_stop;
+    err = mappings_read(image, diag);
     if (err != 0) {
         image_close(&image);
         return err;

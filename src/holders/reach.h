@@ -17,8 +17,9 @@ struct reach {
     uint32_t *parents;   /* of each node: from where it was reached; GRAPH_NONE: it was not.
                             A root is its own parent. */
     uint32_t *order;     /* nodes as they were reached, roots too */
-    uint32_t count;      /* of those */
-    uint32_t sure_count; /* of those: reached by pointers alone, and not only by their looks */
+    uint64_t *sure;      /* a bit for each node: reached by pointers, and not only by their looks */
+    uint32_t count;      /* of those in the order */
+    uint32_t sure_count; /* of those: the first ones */
 };
 
 /*
@@ -32,6 +33,11 @@ struct reach {
 SLU_MUST_USE int reach_make(struct reach *reach, struct graph *graph, const struct roots *roots,
                             struct typing *typing, struct slu_diag *diag);
 void reach_free(struct reach *reach);
+
+static inline bool reach_is_sure(const struct reach *reach, uint32_t node)
+{
+    return (reach->sure[node / 64] >> node % 64 & 1) != 0;
+}
 
 static inline bool reach_has(const struct reach *reach, uint32_t node)
 {

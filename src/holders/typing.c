@@ -13,16 +13,18 @@
 #include "holders/heap.h"
 #include "holders/roots.h"
 #include "symbol/types.h"
+#include "sys/pages.h"
 
-#define FIRST_BYTES      ((size_t)4096)
-#define LAYOUT_WORDS_MAX 1024
-#define DEPTH_MAX        16
-#define SLOT_PLAIN       UINT32_MAX       /* no pointer */
-#define SLOT_UNTYPED     (UINT32_MAX - 1) /* a pointer to void, or to what is not known */
-#define LAYOUT_UNKNOWN   0
-#define LAYOUT_NONE      1  /* too large to describe: asked each time */
-#define ROUNDING_BYTES   15 /* what malloc adds at the most */
-#define BLOCK_BYTES_MIN  24
+#define FIRST_BYTES         ((size_t)4096)
+#define LAYOUT_WORDS_MAX    1024
+#define DEPTH_MAX           16
+#define SLOT_PLAIN          UINT32_MAX       /* no pointer */
+#define SLOT_UNTYPED        (UINT32_MAX - 1) /* a pointer to void, or to what is not known */
+#define LAYOUT_UNKNOWN      0
+#define LAYOUT_NONE         1   /* too large to describe: asked each time */
+#define ROUNDING_BYTES      15  /* what malloc adds at the most */
+#define UNTYPED_ARRAY_BYTES 512 /* in more, places are taken for those of an array */
+#define BLOCK_BYTES_MIN     24
 
 struct type_layout {
     uint32_t first; /* of its slots, plus two; LAYOUT_UNKNOWN, LAYOUT_NONE */
@@ -88,6 +90,34 @@ static uint32_t leaf_at(struct symbol_types *types, uint32_t type, uint64_t offs
     return leaf_below(types, type, offset, 0);
 }
 
+/* The same place with all array indices 0. Recursion is bounded by DEPTH_MAX. */
+static uint64_t canonical_below(struct symbol_types *types, uint32_t type, uint64_t offset,
+                                unsigned depth)
+{
+    if (depth >= DEPTH_MAX || type == SYMBOL_TYPE_NONE) {
+        return offset;
+    }
+    const struct symbol_type *here = symbol_type_at(types, type);
+    if (here->kind == SYMBOL_TYPE_ARRAY) {
+        uint64_t bytes = symbol_type_bytes(types, here->target);
+        return bytes == 0 ? 0 : canonical_below(types, here->target, offset % bytes, depth + 1);
+    }
+    if (here->kind != SYMBOL_TYPE_STRUCT) {
+        return offset;
+    }
+    size_t count = 0;
+    (void)symbol_type_members(types, type, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct symbol_member *member = symbol_type_members(types, type, &count) + i;
+        uint64_t start = member->offset_bytes;
+        uint64_t bytes = symbol_type_bytes(types, member->type);
+        if (offset >= start && (offset - start < bytes || (bytes == 0 && i + 1 == count))) {
+            return start + canonical_below(types, member->type, offset - start, depth + 1);
+        }
+    }
+    return offset;
+}
+
 static struct type_layout *layout_of(struct typing *typing, uint32_t type)
 {
     static const struct type_layout empty;
@@ -102,12 +132,13 @@ static struct type_layout *layout_of(struct typing *typing, uint32_t type)
 /* Fills a layout; without memory the type is asked each time. */
 static void layout_describe(struct typing *typing, uint32_t type, uint64_t words)
 {
-    size_t first = typing->slots.len / sizeof(uint32_t);
+    size_t first = typing->slots.len / (2 * sizeof(uint32_t));
     uint32_t count = 0;
     bool complete = words <= LAYOUT_WORDS_MAX && first < UINT32_MAX / 2;
     for (uint64_t i = 0; complete && i < words; i++) {
-        uint32_t slot = leaf_at(typing->types, type, i * 8);
-        complete = block_append(typing->graph->budget, &typing->slots, &slot, sizeof(slot)) == 0;
+        uint32_t slots[2] = {leaf_at(typing->types, type, i * 8),
+                             (uint32_t)canonical_below(typing->types, type, i * 8, 0)};
+        complete = block_append(typing->graph->budget, &typing->slots, slots, sizeof(slots)) == 0;
         count++;
     }
     struct type_layout *layout = layout_of(typing, type);
@@ -117,24 +148,29 @@ static void layout_describe(struct typing *typing, uint32_t type, uint64_t words
     }
 }
 
+/* What is kept of the word at `offset` of a type: what it is, and its canonical offset. NULL: that
+ * is not kept. */
+static const uint32_t *slots_of(struct typing *typing, uint32_t type, uint64_t offset)
+{
+    uint64_t bytes = symbol_type_bytes(typing->types, type);
+    struct type_layout *layout = layout_of(typing, type);
+    if (layout != NULL && layout->first == LAYOUT_UNKNOWN) {
+        layout_describe(typing, type, bytes % 8 == 0 ? bytes / 8 : UINT64_MAX);
+        layout = layout_of(typing, type);
+    }
+    if (layout == NULL || layout->first < 2 || offset / 8 >= layout->count) {
+        return NULL;
+    }
+    return (const uint32_t *)typing->slots.data + 2 * (layout->first - 2 + offset / 8);
+}
+
 /* What the word at `offset` of memory is that has elements of `type` in a row. */
 static uint32_t slot_of(struct typing *typing, uint32_t type, uint64_t offset)
 {
     uint64_t bytes = symbol_type_bytes(typing->types, type);
-    uint64_t words = bytes / 8;
-    if (words == 0 || bytes % 8 != 0) {
-        return leaf_at(typing->types, type, bytes == 0 ? offset : offset % bytes);
-    }
-    struct type_layout *layout = layout_of(typing, type);
-    if (layout != NULL && layout->first == LAYOUT_UNKNOWN) {
-        layout_describe(typing, type, words);
-        layout = layout_of(typing, type);
-    }
-    uint64_t word = offset % bytes / 8;
-    if (layout == NULL || layout->first < 2 || word >= layout->count) {
-        return leaf_at(typing->types, type, offset % bytes);
-    }
-    return ((const uint32_t *)typing->slots.data)[layout->first - 2 + word];
+    uint64_t inside = bytes == 0 ? offset : offset % bytes;
+    const uint32_t *slots = slots_of(typing, type, inside);
+    return slots != NULL ? slots[0] : leaf_at(typing->types, type, inside);
 }
 
 uint32_t typing_of(const struct typing *typing, uint32_t node)
@@ -203,6 +239,25 @@ enum edge_kind typing_judge(struct typing *typing, uint32_t node, const struct e
     return node_slot(typing, type, edge->offset) == SLOT_PLAIN ? EDGE_CONSERVATIVE : edge->kind;
 }
 
+uint64_t typing_canonical(struct typing *typing, uint32_t node, uint64_t offset)
+{
+    uint32_t type = typing_of(typing, node);
+    uint64_t bytes = symbol_type_bytes(typing->types, type);
+    if (type == SYMBOL_TYPE_NONE || bytes == 0) {
+        bool is_large = node < typing->graph->block_count &&
+                        heap_block_bytes(typing->graph->heap, node) > UNTYPED_ARRAY_BYTES;
+        return is_large ? TYPING_ANY_PLACE : offset;
+    }
+    if (offset >= bytes && is_open_ended(typing->types, type)) {
+        return canonical_below(typing->types, type, offset, 0);
+    }
+    if (node < typing->graph->block_count && offset >= elements_room(typing, node, bytes)) {
+        return TYPING_ANY_PLACE;
+    }
+    const uint32_t *slots = slots_of(typing, type, offset % bytes);
+    return slots != NULL ? slots[1] : canonical_below(typing->types, type, offset % bytes, 0);
+}
+
 /* A type is worth to be known if it says something: a size that the block has room for. */
 static bool is_telling(const struct typing *typing, uint32_t type, uint32_t block)
 {
@@ -244,6 +299,7 @@ int typing_make(struct typing *typing, struct graph *graph, const struct roots *
     int err = slu_budget_alloc(graph->budget, bytes, &block_types);
     if (err == 0) {
         typing->block_types = block_types;
+        pages_want_huge(block_types, bytes);
         memset(block_types, 0xff, bytes); /* SYMBOL_TYPE_NONE */
         err = slu_budget_alloc(graph->budget, bytes, &queue);
     }
@@ -258,6 +314,7 @@ int typing_make(struct typing *typing, struct graph *graph, const struct roots *
             node_flow(typing, graph->block_count + i, queue);
         }
         for (uint32_t i = 0; i < typing->typed_count; i++) {
+            graph_look_ahead(graph, queue, i, typing->typed_count, typing->block_types);
             node_flow(typing, ((const uint32_t *)queue)[i], queue);
         }
     }
@@ -354,6 +411,10 @@ void typing_write_place(struct typing *typing, uint32_t node, uint64_t offset, b
 {
     uint32_t type = typing_of(typing, node);
     uint64_t bytes = symbol_type_bytes(typing->types, type);
+    if (any_index && offset == TYPING_ANY_PLACE) {
+        sink_text(out, "[*]");
+        return;
+    }
     if (type == SYMBOL_TYPE_NONE || bytes == 0) {
         sink_format(out, "+0x%llx", (unsigned long long)offset);
         return;

@@ -50,6 +50,14 @@ enum edge_kind typing_judge(struct typing *typing, uint32_t node, const struct e
  */
 uint64_t typing_elements(const struct typing *typing, uint32_t block);
 
+#define TYPING_ANY_PLACE UINT64_MAX
+
+/*
+ * The same place of a node with all array indices 0, so that what differs only by them is one; of
+ * large memory that no type is known of: TYPING_ANY_PLACE.
+ */
+uint64_t typing_canonical(struct typing *typing, uint32_t node, uint64_t offset);
+
 /*
  * Write the way to the pointer at `offset` of a node: .windows[17].buckets, or +0x18.
  *

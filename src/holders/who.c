@@ -7,11 +7,16 @@
 #include "holders/heap.h"
 #include "holders/image.h"
 
-/* What needs the program's memory, then what can do without. */
+/* Names first: they take long, and a process need not stand still for them. */
 static int who_fill(struct who *who, struct slu_diag *diag)
 {
     int err = modules_open(&who->modules, who->image, diag);
-    if (err != 0 || (err = heap_create(who->image, diag, &who->heap)) != 0 ||
+    if (err != 0) {
+        return err;
+    }
+    modules_read(&who->modules);
+    if ((err = image_stop(who->image, diag)) != 0 ||
+        (err = heap_create(who->image, diag, &who->heap)) != 0 ||
         (err = graph_create(who->heap, who->image, diag, &who->graph)) != 0 ||
         (err = roots_find(&who->roots, who->graph, &who->modules, diag)) != 0) {
         return err;

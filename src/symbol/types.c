@@ -66,6 +66,11 @@ const struct symbol_type *symbol_type_at(const struct symbol_types *types, uint3
     return &row_at(types, type)->type;
 }
 
+size_t symbol_types_count(const struct symbol_types *types)
+{
+    return types->rows.len / sizeof(struct type_row);
+}
+
 uint64_t symbol_type_bytes(const struct symbol_types *types, uint32_t type)
 {
     return type == SYMBOL_TYPE_NONE ? 0 : row_at(types, type)->type.size_bytes;

@@ -53,6 +53,9 @@ struct symbol_member {
 SLU_MUST_USE int symbol_types_create(struct slu_budget *budget, struct symbol_types **out);
 void symbol_types_destroy(struct symbol_types **types);
 
+/* How many types have a number: all below. */
+size_t symbol_types_count(const struct symbol_types *types);
+
 const struct symbol_type *symbol_type_at(const struct symbol_types *types, uint32_t type);
 
 /*
