@@ -2,8 +2,9 @@
 
 /* In alphabetical order. A name of two words needs a row of its first word, without `run`. */
 static const struct command *const rows[] = {
-    &completion_command, &demo_command, &heap_command, &heap_run_command, &heap_symbolize_command,
-    &heap_who_command,   &help_command, &man_command,  &version_command,
+    &completion_command, &demo_command,           &heap_command,     &heap_layout_command,
+    &heap_run_command,   &heap_symbolize_command, &heap_who_command, &help_command,
+    &man_command,        &version_command,
 };
 
 const struct command_table sluice_commands = {

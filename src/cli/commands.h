@@ -7,6 +7,7 @@
 extern const struct command completion_command;
 extern const struct command demo_command;
 extern const struct command heap_command;
+extern const struct command heap_layout_command;
 extern const struct command heap_run_command;
 extern const struct command heap_symbolize_command;
 extern const struct command heap_who_command;

@@ -276,11 +276,26 @@ static bool is_mapped_chunk(const unsigned char *bytes, uint64_t address, uint64
            (before + *size) % PAGE_BYTES == 0;
 }
 
+/* Where a region's memory begins that may be in use: a stack's, above the lowest pointer to it. */
+static uint64_t stack_in(const struct image *image, const struct image_region *region)
+{
+    size_t count = 0;
+    const struct image_thread *threads = image_threads(image, &count);
+    uint64_t lowest = region->end;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t stack = threads[i].registers[IMAGE_REGISTER_STACK];
+        if (stack >= region->start && stack < lowest) {
+            lowest = stack;
+        }
+    }
+    return lowest == region->end ? region->start : lowest & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
 static int mapped_in(struct heap *heap, struct window *window, const struct image_region *region,
                      size_t arena_extents)
 {
     uint64_t end = region->start + region->stored_bytes;
-    uint64_t at = region->start;
+    uint64_t at = stack_in(window->image, region);
     while (at < end && end - at >= PAGE_BYTES) {
         uint64_t skipped = arena_memory_end(heap, arena_extents, at);
         uint64_t size = 0;
