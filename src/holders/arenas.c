@@ -42,6 +42,8 @@
 #define CHUNK_ALIGN       16
 #define PAGE_BYTES        4096
 #define SIZE_MAPPED       2
+#define ALIGN_BITS_MIN    5
+#define ALIGN_BITS_MAX    30
 #define SIZE_FLAGS        7
 
 static uint64_t word_of(const unsigned char *bytes)
@@ -264,16 +266,32 @@ static uint64_t arena_memory_end(const struct heap *heap, size_t count, uint64_t
                : 0;
 }
 
-/* A chunk of its own mapping: whole pages, and nothing before it unless it was aligned. */
-static bool is_mapped_chunk(const unsigned char *bytes, uint64_t address, uint64_t end,
-                            uint64_t *size)
+/* A chunk of its own mapping: whole pages, and nothing before it. */
+static bool is_mapped_chunk(const unsigned char *bytes, uint64_t left_bytes, uint64_t *size)
 {
-    uint64_t before = word_of(bytes);
     uint64_t word = word_of(bytes + 8);
     *size = word & ~(uint64_t)SIZE_FLAGS;
-    return (word & SIZE_FLAGS) == SIZE_MAPPED && *size >= PAGE_BYTES && *size <= end - address &&
-           before < PAGE_BYTES && (address - before) % PAGE_BYTES == 0 &&
-           (before + *size) % PAGE_BYTES == 0;
+    return word_of(bytes) == 0 && (word & SIZE_FLAGS) == SIZE_MAPPED && *size >= PAGE_BYTES &&
+           *size % PAGE_BYTES == 0 && *size <= left_bytes;
+}
+
+/*
+ * Where a mapped chunk's block has its header. An aligned one's is moved up to its alignment, says
+ * by how much, and ends where the first one does, which stays as it was.
+ */
+static uint64_t aligned_chunk(struct image *image, uint64_t start, uint64_t size)
+{
+    for (unsigned bits = ALIGN_BITS_MIN; bits <= ALIGN_BITS_MAX; bits++) {
+        uint64_t align = (uint64_t)1 << bits;
+        uint64_t header = ((start + CHUNK_ALIGN + align - 1) & ~(align - 1)) - CHUNK_ALIGN;
+        uint64_t words[2] = {0};
+        if (header > start && header - start < size - CHUNK_ALIGN &&
+            image_read(image, header, words, sizeof(words)) == 0 && words[0] == header - start &&
+            words[1] == ((size - words[0]) | SIZE_MAPPED)) {
+            return header;
+        }
+    }
+    return start;
 }
 
 /* Where a region's memory begins that may be in use: a stack's, above the lowest pointer to it. */
@@ -304,22 +322,13 @@ static int mapped_in(struct heap *heap, struct window *window, const struct imag
             continue;
         }
         const unsigned char *bytes = window_at(window, at, PAGE_BYTES, end);
-        if (bytes != NULL && is_mapped_chunk(bytes, at, end, &size)) {
-            int err = extent_add(heap, at, at + size, 0, 0, true);
+        if (bytes != NULL && is_mapped_chunk(bytes, end - at, &size)) {
+            uint64_t start = aligned_chunk(window->image, at, size);
+            int err = extent_add(heap, start, at + size, 0, 0, true);
             if (err != 0) {
                 return err;
             }
             at += size;
-            continue;
-        }
-        /* memalign: the block begins at a page, its header before. */
-        uint64_t late = at + PAGE_BYTES - CHUNK_ALIGN;
-        if (bytes != NULL && is_mapped_chunk(bytes + PAGE_BYTES - CHUNK_ALIGN, late, end, &size)) {
-            int err = extent_add(heap, late, late + size, 0, 0, true);
-            if (err != 0) {
-                return err;
-            }
-            at = late + size;
             continue;
         }
         at += PAGE_BYTES;

@@ -336,6 +336,10 @@ int core_open_fd(struct slu_budget *budget, int fd, struct slu_diag *diag, struc
         close(fd);
         return diag_fail(diag, err, "cannot read it: %s", strerror(-err));
     }
+    if (S_ISDIR(status.st_mode)) {
+        close(fd);
+        return diag_fail(diag, -EISDIR, "it is a folder");
+    }
     int err = image_create(budget, diag, &image);
     if (err != 0) {
         close(fd);

@@ -47,10 +47,14 @@ SLU_MUST_USE int roots_find(struct roots *roots, struct graph *graph, struct mod
                             struct slu_diag *diag);
 void roots_free(struct roots *roots, struct graph *graph);
 
-/* Whether its words are pointers only by their looks. */
+/*
+ * Whether its words are pointers only by their looks. Between a thread's variables and its stack
+ * nobody knows the border.
+ */
 static inline bool root_is_weak(const struct root *root)
 {
-    return root->kind == ROOT_STACK || root->kind == ROOT_REGISTER || root->kind == ROOT_MAPPING;
+    return (root->kind == ROOT_THREAD && root->name == NULL) || root->kind == ROOT_STACK ||
+           root->kind == ROOT_REGISTER || root->kind == ROOT_MAPPING;
 }
 
 static inline const struct root *roots_at(const struct roots *roots, uint32_t index)

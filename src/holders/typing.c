@@ -180,23 +180,6 @@ uint32_t typing_of(const struct typing *typing, uint32_t node)
                               : roots_at(typing->roots, node - block_count)->type;
 }
 
-uint64_t typing_elements(const struct typing *typing, uint32_t block)
-{
-    uint64_t bytes = symbol_type_bytes(typing->types, typing->block_types[block]);
-    uint64_t usable = heap_block_bytes(typing->graph->heap, block);
-    if (bytes == 0 || usable <= BLOCK_BYTES_MIN) {
-        return 1;
-    }
-    uint64_t least = (usable - ROUNDING_BYTES + bytes - 1) / bytes;
-    return least == 0 ? 1 : least;
-}
-
-/* Bytes of whole elements that the block has room for. */
-static uint64_t elements_room(const struct typing *typing, uint32_t block, uint64_t bytes)
-{
-    return heap_block_bytes(typing->graph->heap, block) / bytes * bytes;
-}
-
 /* Whether the last member is an array without a length, which goes on to the end of the block. */
 static bool is_open_ended(struct symbol_types *types, uint32_t type)
 {
@@ -209,6 +192,24 @@ static bool is_open_ended(struct symbol_types *types, uint32_t type)
                symbol_type_bytes(types, last) == 0;
     }
     return false;
+}
+
+uint64_t typing_elements(const struct typing *typing, uint32_t block)
+{
+    uint64_t bytes = symbol_type_bytes(typing->types, typing->block_types[block]);
+    uint64_t usable = heap_block_bytes(typing->graph->heap, block);
+    if (bytes == 0 || usable <= BLOCK_BYTES_MIN ||
+        is_open_ended(typing->types, typing->block_types[block])) {
+        return 1;
+    }
+    uint64_t least = (usable - ROUNDING_BYTES + bytes - 1) / bytes;
+    return least == 0 ? 1 : least;
+}
+
+/* Bytes of whole elements that the block has room for. */
+static uint64_t elements_room(const struct typing *typing, uint32_t block, uint64_t bytes)
+{
+    return heap_block_bytes(typing->graph->heap, block) / bytes * bytes;
 }
 
 /* What the word at `offset` of a node of that type is. */

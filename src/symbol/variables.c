@@ -139,7 +139,7 @@ static bool is_known(const struct symbol_variables *variables, bool is_thread_lo
                                 sizeof(wanted), variable_order) != NULL;
 }
 
-/* dwfl adds the module's place to addresses; thread-local ones have none. */
+/* dwfl adds the module's place to all values, even to those of thread-local ones. */
 static int symbols_read(struct reading *reading)
 {
     struct symbol_variables *variables = reading->variables;
@@ -163,7 +163,7 @@ static int symbols_read(struct reading *reading)
         }
         struct symbol_variable variable = {
             .name = demangler_name(&module->demangler, module->names, name),
-            .address = symbol.st_value - (is_thread_local ? 0 : bias),
+            .address = symbol.st_value - bias,
             .size_bytes = symbol.st_size,
             .type = SYMBOL_TYPE_NONE,
         };
