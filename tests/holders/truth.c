@@ -149,7 +149,7 @@ static void lose(void)
     tell(large, "free", "free");
 }
 
-/* The size of the chunk after `before`, with what follows it unseen until chunks are sound again. */
+/* The size of the chunk after `before`: what follows is not seen until chunks are sound again. */
 static void damage(void)
 {
     char *before = block_of(100);
