@@ -10,6 +10,7 @@
 #include "holders/heap.h"
 #include "holders/image.h"
 #include "holders/modules.h"
+#include "holders/stacks.h"
 #include "holders/window.h"
 #include "symbol/types.h"
 #include "symbol/variables.h"
@@ -24,6 +25,7 @@ struct finding {
     struct graph *graph;
     struct modules *modules;
     struct window window;
+    struct stack_walk *walk;
 };
 
 /* Returns 0 or a negative errno. */
@@ -136,12 +138,47 @@ static int range_scan(struct finding *finding, uint64_t start, uint64_t end,
     return 0;
 }
 
+struct frame_place {
+    const struct symbol_types *types;
+    const struct stack_place *place;
+};
+
+static bool local_find(const void *context, uint64_t address, struct root *root, uint64_t *end)
+{
+    const struct frame_place *frame = context;
+    for (size_t i = 0; i < frame->place->local_count; i++) {
+        const struct stack_local *local = &frame->place->locals[i];
+        uint64_t bytes = symbol_type_bytes(frame->types, local->type);
+        if (address >= local->address && address - local->address < bytes) {
+            root->kind = ROOT_LOCAL;
+            root->name = local->name;
+            root->type = local->type;
+            root->address = local->address;
+            *end = local->address + bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Frame by frame; what lies above the last one that is known is one piece. */
 static int frames_scan(struct finding *finding, const struct image_thread *thread, uint64_t start,
                        uint64_t end)
 {
-    struct root pattern = {
-        .kind = ROOT_STACK, .type = SYMBOL_TYPE_NONE, .thread = thread->id, .address = start};
-    return range_scan(finding, start, end, &pattern, NULL, NULL);
+    struct stack_walk *walk = finding->walk;
+    struct root pattern = {.kind = ROOT_STACK, .type = SYMBOL_TYPE_NONE, .thread = thread->id};
+    struct frame_place frame = {finding->modules->types, &walk->place};
+    uint64_t at = start;
+    int err = 0;
+    stack_walk_begin(walk, finding->modules, thread);
+    while (err == 0 && at < end && stack_walk_next(walk) && walk->place.end > at) {
+        uint64_t frame_end = walk->place.end < end ? walk->place.end : end;
+        pattern.function = walk->place.function;
+        err = range_scan(finding, at, frame_end, &pattern, local_find, &frame);
+        at = frame_end;
+    }
+    pattern.function = NULL;
+    return err != 0 ? err : range_scan(finding, at, end, &pattern, NULL, NULL);
 }
 
 static int registers_take(struct finding *finding, const struct image_thread *thread)
@@ -350,11 +387,17 @@ int roots_find(struct roots *roots, struct graph *graph, struct modules *modules
     if (err != 0) {
         return diag_fail(diag, err, "no memory for the roots");
     }
-    err = window_open(&finding.window, modules->image);
+    void *walk = NULL;
+    err = slu_budget_alloc(graph->budget, sizeof(struct stack_walk), &walk);
+    finding.walk = walk;
+    if (err == 0) {
+        err = window_open(&finding.window, modules->image);
+    }
     if (err == 0) {
         err = all_scan(&finding);
     }
     window_close(&finding.window);
+    slu_budget_free(graph->budget, walk, sizeof(struct stack_walk));
     if (err != 0) {
         roots_free(roots, graph);
         return diag_fail(diag, err, "no memory for the roots");

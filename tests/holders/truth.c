@@ -168,6 +168,7 @@ static void damage(void)
 int main(int argc, char **argv)
 {
     pthread_t thread;
+    struct window *local = NULL;
     if (argc > 1 && strcmp(argv[1], "damage") == 0) {
         damage();
         puts("ready");
@@ -177,6 +178,10 @@ int main(int argc, char **argv)
     (void)pthread_barrier_init(&barrier, NULL, 2);
     own_variables();
     own_odd_ones();
+    local = block_of(sizeof(*local));
+    local->buckets = block_of(160);
+    tell(local->buckets, "local (local of main, thread T) -> window.buckets -> int64_t[20]",
+         "stack of main (thread T) -> 24 bytes+0x0 -> 168 bytes");
     if (pthread_create(&thread, NULL, work, NULL) != 0) {
         return 3;
     }
@@ -185,5 +190,5 @@ int main(int argc, char **argv)
     puts("ready");
     fflush(stdout);
     pause();
-    return 0;
+    return local == NULL;
 }
