@@ -71,7 +71,7 @@ static const struct option options[] = {
                     .kind = OPTION_BYTES,
                     .value_name = "SIZE",
                     .fallback = "4GiB",
-                    .min = UINT64_C(16) << 20,
+                    .min = UINT64_C(1) << 20,
                     .help = "the most that is taken to work in"},
     [WHO_JSON] = OPTION_JSON,
 };

@@ -198,7 +198,18 @@ static bool is_below_same(const struct groups *groups, const struct dominators *
     return false;
 }
 
-static void block_count(struct groups *groups, const struct dominators *dominators, uint32_t block)
+/* Of a group's blocks one of the nearest to the root is shown, if it was asked for. */
+static void asked_set(struct group *row, uint32_t block, group_filter filter, const void *context)
+{
+    if (row->asked == HEAP_BLOCK_NONE) {
+        bool is_asked =
+            row->example != HEAP_BLOCK_NONE && (filter == NULL || filter(context, row->example));
+        row->asked = is_asked ? row->example : block;
+    }
+}
+
+static void block_count(struct groups *groups, const struct dominators *dominators, uint32_t block,
+                        group_filter filter, const void *context)
 {
     uint64_t bytes = heap_block_bytes(groups->who->heap, block);
     uint64_t what = what_of(groups->who, block);
@@ -224,7 +235,7 @@ static void block_count(struct groups *groups, const struct dominators *dominato
     }
     struct group *row = row_at(groups, groups->of_node[block]);
     uint32_t above = dominators_above(dominators, block);
-    row->asked = row->asked == HEAP_BLOCK_NONE ? block : row->asked;
+    asked_set(row, block, filter, context);
     row->count++;
     row->bytes += bytes;
     if (above == GRAPH_NONE || groups->of_node[above] != groups->of_node[block]) {
@@ -266,7 +277,7 @@ int groups_make(struct groups *groups, struct who *who, const struct dominators 
     nodes_group(groups);
     for (uint32_t block = 0; block < who->graph->block_count; block++) {
         if (filter == NULL || filter(context, block)) {
-            block_count(groups, dominators, block);
+            block_count(groups, dominators, block, filter, context);
         }
     }
     return 0;

@@ -79,6 +79,7 @@ void who_pprof_write(const struct report *report, struct sink *out)
                             text_write(&writer, "count"));
     pprof_write_sample_type(&writer, space, bytes);
     pprof_write_default_sample_type(&writer, space);
+    pprof_write_period(&writer, space, bytes, 1);
     for (uint32_t i = 0; i < count; i++) {
         step_write(&writer, report, i);
     }
