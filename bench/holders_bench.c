@@ -91,7 +91,7 @@ static void look(struct load *load, struct slu_budget *budget, struct report *re
     struct report_query query = {.top = 10};
     struct slu_budget_stats stats;
     uint64_t begun_ns = bench_cpu_ns();
-    if (who_open_process(budget, (uint64_t)load->process, &diag, &who) != 0) {
+    if (who_open_process(budget, (uint64_t)load->process, true, &diag, &who) != 0) {
         fail(diag.message);
     }
     uint64_t chains_ns = bench_cpu_ns();

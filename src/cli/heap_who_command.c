@@ -33,6 +33,7 @@ enum {
     WHO_ADDRESS,
     WHO_TOP,
     WHO_PPROF,
+    WHO_STOP,
     WHO_MEMORY,
     WHO_JSON
 };
@@ -66,6 +67,9 @@ static const struct option options[] = {
                    .kind = OPTION_FILE,
                    .value_name = "FILE",
                    .help = "also write a profile whose stacks are the chains"},
+    [WHO_STOP] = {.name = "stop",
+                  .kind = OPTION_FLAG,
+                  .help = "let a process stand still until all is read, and not fork"},
     [WHO_MEMORY] = {.name = "memory",
                     .letter = 'm',
                     .kind = OPTION_BYTES,
@@ -132,11 +136,12 @@ static int query_read(const struct option_value *values, struct report_query *qu
 }
 
 /* A number is a process, unless there is a file of that name. */
-static int source_open(struct work *work, const char *source, struct slu_diag *diag)
+static int source_open(struct work *work, const char *source, bool may_fork, struct slu_diag *diag)
 {
     size_t digits = strspn(source, "0123456789");
     if (digits > 0 && source[digits] == '\0' && access(source, F_OK) != 0) {
-        return who_open_process(work->budget, strtoull(source, NULL, 10), diag, &work->who);
+        return who_open_process(work->budget, strtoull(source, NULL, 10), may_fork, diag,
+                                &work->who);
     }
     return who_open_core(work->budget, source, diag, &work->who);
 }
@@ -175,7 +180,7 @@ static int work_do(struct work *work, struct cli *cli, const struct invocation *
     const char *source = invocation->operands[0];
     struct report_query query = {0};
     int err = query_read(values, &query, diag);
-    if (err != 0 || (err = source_open(work, source, diag)) != 0 ||
+    if (err != 0 || (err = source_open(work, source, !values[WHO_STOP].given, diag)) != 0 ||
         (err = report_make(&work->report, work->who, &query, diag)) != 0) {
         return err;
     }
@@ -226,8 +231,10 @@ const struct command heap_who_command = {
         "variables, stacks and registers each block is reached, what each of them alone keeps, and "
         "what nothing leads to any more. Types come from the program's debug information; without "
         "it, places are numbers.\n\n"
-        "A process is stopped while its memory is read, and goes on as it was. It takes the rights "
-        "of a debugger. SOURCE is a process id or a core's path.\n\n"
+        "A process is stopped, made to fork, and goes on as it was, while the copy is read; where "
+        "that cannot be (system calls are filtered, less than a quarter of its memory is free), or "
+        "with --stop, it stands still until all is read. It takes the rights of a debugger. SOURCE "
+        "is a process id or a core's path.\n\n"
         "How sure a chain is: exact (pointers to beginnings of blocks), interior (a pointer into "
         "one), conservative (a word that looks like a pointer), stale (a word behind what is in "
         "use of its block).",

@@ -8,6 +8,7 @@
 #ifndef HOLDERS_HOLDERS_H
 #define HOLDERS_HOLDERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sluice/api.h>
@@ -37,13 +38,14 @@ struct who {
 /*
  * Read a core, or a live process, which stands still meanwhile and goes on before this returns.
  *
+ * may_fork the process may be made to fork, and then goes on at once: a copy of it is read
  * Returns  0; -ENOENT if there is no glibc heap; -EBADMSG for what is no core; -EPERM and -ESRCH of
  *          processes; -EFBIG; -EDQUOT; -ENOMEM. `diag` says it for people.
  * Owner    the caller, until who_close
  */
 SLU_MUST_USE int who_open_core(struct slu_budget *budget, const char *path, struct slu_diag *diag,
                                struct who **out);
-SLU_MUST_USE int who_open_process(struct slu_budget *budget, uint64_t process_id,
+SLU_MUST_USE int who_open_process(struct slu_budget *budget, uint64_t process_id, bool may_fork,
                                   struct slu_diag *diag, struct who **out);
 void who_close(struct who **who);
 

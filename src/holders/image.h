@@ -61,7 +61,9 @@ struct image {
     struct block threads; /* of struct image_thread */
     image_source_read read;
     int fd;
-    uint64_t process_id;    /* 0 in a core that does not say */
+    uint64_t process_id; /* 0 in a core that does not say */
+    uint64_t memory_id;  /* the process whose memory is read: it, or its copy */
+    bool may_fork;
     uint64_t size_bytes;    /* of the core */
     uint64_t missing_bytes; /* that it should have, and does not: it was cut off */
     bool is_live;
@@ -84,7 +86,8 @@ SLU_MUST_USE int image_open_core(struct slu_budget *budget, const char *path, st
                                  struct image **out);
 
 /*
- * Open the memory of a process that goes on meanwhile: its modules can be read.
+ * Open the memory of a process that goes on meanwhile: its modules can be read. With
+ * `may_fork` set in the image, image_stop makes a copy of it, if that can be, and lets it go on.
  *
  * Returns  0; -ESRCH; -EPERM; -EDQUOT; -ENOMEM; another negative errno of the system
  * Owner    the caller, until image_close, which lets the process go on

@@ -19,6 +19,7 @@
 #include "base/diag.h"
 #include "holders/image.h"
 #include "holders/registers.h"
+#include "holders/snapshot.h"
 #include "sys/file.h"
 
 #define PATH_BYTES      64
@@ -32,7 +33,7 @@ static int memory_read(struct image *image, const struct image_region *region, u
     while (len > 0) {
         struct iovec to = {bytes, len};
         struct iovec from = {(void *)(uintptr_t)address, len}; /* NOLINT: an address over there */
-        ssize_t got = process_vm_readv((pid_t)image->process_id, &to, 1, &from, 1, 0);
+        ssize_t got = process_vm_readv((pid_t)image->memory_id, &to, 1, &from, 1, 0);
         if (got <= 0) {
             return -EFAULT;
         }
@@ -160,7 +161,7 @@ static int mappings_read(struct image *image, struct slu_diag *diag)
     char path[PATH_BYTES];
     struct block text = {0};
     image->regions.len = 0;
-    snprintf(path, sizeof(path), "/proc/%llu/maps", (unsigned long long)image->process_id);
+    snprintf(path, sizeof(path), "/proc/%llu/maps", (unsigned long long)image->memory_id);
     int err = file_read_all(image->budget, path, MAPS_BYTES_MAX, &text, diag);
     if (err != 0) {
         return err;
@@ -194,12 +195,30 @@ static int stop_refused(uint64_t process_id, int err, struct slu_diag *diag)
                      strerror(-err));
 }
 
+static void copy_release(struct image *image)
+{
+    snapshot_end(image, image->memory_id);
+    image->memory_id = image->process_id;
+}
+
+/* Where no copy can be made, the process stands still until all is read. */
 static int process_stop(struct image *image, struct slu_diag *diag)
 {
+    uint64_t copy = 0;
+    uint64_t code = 0;
+    bool may_fork = image->may_fork && snapshot_prepare(image, &code) == 0;
     image->release = threads_release;
     image->stop_began_ns = slu_clock_monotonic_ns();
     int err = threads_stop(image);
-    return err != 0 ? stop_refused(image->process_id, err, diag) : mappings_read(image, diag);
+    if (err != 0) {
+        return stop_refused(image->process_id, err, diag);
+    }
+    if (may_fork && snapshot_make(image, code, &copy) == 0) {
+        threads_release(image);
+        image->memory_id = copy;
+        image->release = copy_release;
+    }
+    return mappings_read(image, diag);
 }
 
 int image_open_process(struct slu_budget *budget, uint64_t process_id, struct slu_diag *diag,
@@ -219,6 +238,7 @@ int image_open_process(struct slu_budget *budget, uint64_t process_id, struct sl
         return err;
     }
     image->process_id = process_id;
+    image->memory_id = process_id;
     image->is_live = true;
     image->read = memory_read;
     image->stop = process_stop;

@@ -152,9 +152,9 @@ static void layout_describe(struct typing *typing, uint32_t type, uint64_t words
  * is not kept. */
 static const uint32_t *slots_of(struct typing *typing, uint32_t type, uint64_t offset)
 {
-    uint64_t bytes = symbol_type_bytes(typing->types, type);
     struct type_layout *layout = layout_of(typing, type);
     if (layout != NULL && layout->first == LAYOUT_UNKNOWN) {
+        uint64_t bytes = symbol_type_bytes(typing->types, type);
         layout_describe(typing, type, bytes % 8 == 0 ? bytes / 8 : UINT64_MAX);
         layout = layout_of(typing, type);
     }
@@ -168,7 +168,7 @@ static const uint32_t *slots_of(struct typing *typing, uint32_t type, uint64_t o
 static uint32_t slot_of(struct typing *typing, uint32_t type, uint64_t offset)
 {
     uint64_t bytes = symbol_type_bytes(typing->types, type);
-    uint64_t inside = bytes == 0 ? offset : offset % bytes;
+    uint64_t inside = bytes == 0 || offset < bytes ? offset : offset % bytes;
     const uint32_t *slots = slots_of(typing, type, inside);
     return slots != NULL ? slots[0] : leaf_at(typing->types, type, inside);
 }
@@ -233,8 +233,8 @@ enum edge_kind typing_judge(struct typing *typing, uint32_t node, const struct e
     if (type == SYMBOL_TYPE_NONE || bytes == 0) {
         return edge->kind;
     }
-    if (node < block_count && edge->offset >= elements_room(typing, node, bytes) &&
-        !is_open_ended(typing->types, type)) {
+    if (node < block_count && edge->offset >= bytes &&
+        edge->offset >= elements_room(typing, node, bytes) && !is_open_ended(typing->types, type)) {
         return EDGE_STALE;
     }
     return node_slot(typing, type, edge->offset) == SLOT_PLAIN ? EDGE_CONSERVATIVE : edge->kind;

@@ -58,12 +58,16 @@ int who_open_core(struct slu_budget *budget, const char *path, struct slu_diag *
     return err != 0 ? err : who_make(budget, image, diag, out);
 }
 
-int who_open_process(struct slu_budget *budget, uint64_t process_id, struct slu_diag *diag,
-                     struct who **out)
+int who_open_process(struct slu_budget *budget, uint64_t process_id, bool may_fork,
+                     struct slu_diag *diag, struct who **out)
 {
     struct image *image = NULL;
     int err = image_open_process(budget, process_id, diag, &image);
-    return err != 0 ? err : who_make(budget, image, diag, out);
+    if (err != 0) {
+        return err;
+    }
+    image->may_fork = may_fork;
+    return who_make(budget, image, diag, out);
 }
 
 void who_close(struct who **who)

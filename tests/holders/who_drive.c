@@ -1,4 +1,7 @@
-/* who_drive SOURCE: each block's address, bytes, confidence and chain; then what is wrong. */
+/*
+ * who_drive SOURCE [stop]: each block's address, bytes, confidence, what it retains and its chain,
+ * apart by tabs; then what is wrong.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +43,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int err = strspn(argv[1], "0123456789") == strlen(argv[1])
-                  ? who_open_process(budget, strtoull(argv[1], NULL, 10), &diag, &who)
+                  ? who_open_process(budget, strtoull(argv[1], NULL, 10), argc < 3, &diag, &who)
                   : who_open_core(budget, argv[1], &diag, &who);
     err = err != 0 ? err : report_make(&report, who, &query, &diag);
     if (err != 0) {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""who_test.py DRIVE TRUTH BARE CPP: chains are those that programs know of themselves."""
+"""who_test.py DRIVE TRUTH BARE CPP STEADY: chains are those that programs know."""
 
 import errno
 import os
@@ -11,13 +11,14 @@ import tempfile
 import tap
 from process import Told
 
-DRIVE, TRUTH, BARE, CPP = (os.path.abspath(path) for path in sys.argv[1:5])
+DRIVE, TRUTH, BARE, CPP, STEADY = map(os.path.abspath, sys.argv[1:6])
 LEAKED = "nothing points to it"
 
 
-def looked_at(source):
+def looked_at(source, *options):
     """Blocks by address as (bytes, confidence, retained, chain), and the other lines."""
-    done = subprocess.run([DRIVE, str(source)], check=True, capture_output=True, timeout=100)
+    done = subprocess.run([DRIVE, str(source), *options], check=True, capture_output=True,
+                          timeout=100)
     blocks = {}
     others = []
     for line in done.stdout.decode(errors="replace").splitlines():
@@ -92,6 +93,26 @@ def chains_in_a_live_process_are_the_same_and_it_goes_on(folder):
     assert others == ["unseen 0"], others
     assert_true_of(told.lines, blocks, 1)
     assert again.keys() == blocks.keys()
+
+
+@in_a_folder
+def without_a_fork_it_is_the_same(folder):
+    with Told(folder, TRUTH) as told:
+        blocks, others = looked_at(told.pid, "stop")
+    assert others == ["unseen 0"], others
+    assert_true_of(told.lines, blocks, 1)
+
+
+@in_a_folder
+def calls_that_a_process_waits_in_go_on_as_if_nothing_was(folder):
+    for options in ([], ["stop"]):
+        with Told(folder, STEADY, stdin=subprocess.PIPE) as told:
+            for _ in range(4):
+                assert looked_at(told.pid, *options)[0]
+            told.child.stdin.write("tell\n")
+            told.child.stdin.close()
+            answer = told.child.stdout.read()
+        assert answer == "wrong 0 signals 0 children 0\n", (options, answer)
 
 
 @in_a_folder
@@ -178,6 +199,8 @@ sys.exit(tap.run([
     chains_in_a_core_are_those_the_program_knows,
     chains_in_a_core_of_gdb_are_the_same,
     chains_in_a_live_process_are_the_same_and_it_goes_on,
+    without_a_fork_it_is_the_same,
+    calls_that_a_process_waits_in_go_on_as_if_nothing_was,
     without_debug_information_places_are_numbers,
     types_flow_through_containers_of_cpp,
     a_stripped_program_has_the_same_blocks,
