@@ -1,5 +1,7 @@
 #include "base/block.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <sluice/budget.h>
@@ -29,6 +31,22 @@ int block_grow(struct slu_budget *budget, struct block *block, size_t most_bytes
     larger.len = block->len;
     slu_budget_free(budget, block->data, block->size_bytes);
     *block = larger;
+    return 0;
+}
+
+int block_append(struct slu_budget *budget, struct block *block, const void *bytes, size_t len)
+{
+    if (len > SIZE_MAX / 2 - block->len) {
+        return -EOVERFLOW;
+    }
+    while (len > block->size_bytes - block->len) {
+        int err = block_grow(budget, block, SIZE_MAX / 2);
+        if (err != 0) {
+            return err;
+        }
+    }
+    memcpy((unsigned char *)block->data + block->len, bytes, len);
+    block->len += len;
     return 0;
 }
 

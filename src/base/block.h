@@ -31,6 +31,14 @@ SLU_MUST_USE int block_begin(struct slu_budget *budget, size_t size_bytes, struc
  */
 SLU_MUST_USE int block_grow(struct slu_budget *budget, struct block *block, size_t most_bytes);
 
+/*
+ * Put `len` bytes behind what is in use, in a larger block where there is no room.
+ *
+ * Returns  0; -EOVERFLOW; -EDQUOT; -ENOMEM, and the block is as it was
+ */
+SLU_MUST_USE int block_append(struct slu_budget *budget, struct block *block, const void *bytes,
+                              size_t len);
+
 void block_free(struct slu_budget *budget, struct block *block);
 
 #endif

@@ -93,7 +93,7 @@ static const char *scope_name(Dwarf_Die *scope)
 }
 
 /* The name with what stands around it, outermost first, for what the linker does not know. */
-static const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name)
+const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name)
 {
     Dwarf_Die declaration = declaration_of(*die);
     Dwarf_Die *scopes = NULL;

@@ -17,4 +17,7 @@ struct symbol_module {
     struct demangler demangler;
 };
 
+/* `name` with the namespaces and classes around `die`, in the module's arena; or `name` itself. */
+const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name);
+
 #endif

@@ -1,0 +1,242 @@
+#include "holders/report.h"
+
+#include <errno.h>
+#include <regex.h>
+
+#include <sluice/budget.h>
+
+#include "base/diag.h"
+#include "base/sink.h"
+#include "holders/chain.h"
+#include "holders/graph.h"
+#include "holders/heap.h"
+#include "holders/holders.h"
+#include "symbol/types.h"
+
+#define NAME_BYTES       1024
+#define CHAIN_GROUPS_MAX 40
+
+enum verdict {
+    VERDICT_UNKNOWN,
+    VERDICT_YES,
+    VERDICT_NO
+};
+
+struct filter {
+    const struct who *who;
+    const struct report_query *query;
+    regex_t type;
+    unsigned char *verdicts; /* by type */
+    size_t verdict_count;
+};
+
+static bool type_matches(struct filter *filter, uint32_t type)
+{
+    if (type == SYMBOL_TYPE_NONE || type >= filter->verdict_count) {
+        return false;
+    }
+    if (filter->verdicts[type] == VERDICT_UNKNOWN) {
+        char name[NAME_BYTES];
+        struct sink sink;
+        sink_init_fixed(&sink, name, sizeof(name));
+        symbol_type_write(filter->who->modules.types, type, &sink); /* cut off: it is enough */
+        filter->verdicts[type] =
+            regexec(&filter->type, name, 0, NULL, 0) == 0 ? VERDICT_YES : VERDICT_NO;
+    }
+    return filter->verdicts[type] == VERDICT_YES;
+}
+
+static bool is_asked(const void *context, uint32_t block)
+{
+    struct filter *filter = *(struct filter *const *)context;
+    const struct report_query *query = filter->query;
+    uint64_t bytes = heap_block_bytes(filter->who->heap, block);
+    if (bytes < query->size_min || (query->size_max != 0 && bytes > query->size_max)) {
+        return false;
+    }
+    return query->type == NULL || type_matches(filter, filter->who->typing.block_types[block]);
+}
+
+static int filter_begin(struct filter *filter, struct slu_diag *diag)
+{
+    void *verdicts = NULL;
+    if (filter->query->type == NULL) {
+        return 0;
+    }
+    int refused = regcomp(&filter->type, filter->query->type, REG_EXTENDED | REG_NOSUB);
+    if (refused != 0) {
+        char reason[NAME_BYTES];
+        regerror(refused, &filter->type, reason, sizeof(reason));
+        return diag_fail(diag, -EINVAL, "--type %.100s: %.100s", filter->query->type, reason);
+    }
+    filter->verdict_count = symbol_types_count(filter->who->modules.types) + 1;
+    int err = slu_budget_alloc(filter->who->budget, filter->verdict_count, &verdicts);
+    if (err != 0) {
+        regfree(&filter->type);
+        return diag_fail(diag, err, "no memory to choose types");
+    }
+    filter->verdicts = verdicts;
+    return 0;
+}
+
+static void filter_end(struct filter *filter)
+{
+    if (filter->verdicts != NULL) {
+        slu_budget_free(filter->who->budget, filter->verdicts, filter->verdict_count);
+        regfree(&filter->type);
+    }
+}
+
+/* Keep a row among the largest; of equal ones the first. */
+static void top_offer(struct report_top *top, uint32_t row, uint64_t value)
+{
+    if (value == 0 || (top->count == top->most && value <= top->values[top->count - 1])) {
+        return;
+    }
+    uint32_t at = top->count < top->most ? top->count++ : top->count - 1;
+    for (; at > 0 && top->values[at - 1] < value; at--) {
+        top->rows[at] = top->rows[at - 1];
+        top->values[at] = top->values[at - 1];
+    }
+    top->rows[at] = row;
+    top->values[at] = value;
+}
+
+static void tops_choose(struct report *report)
+{
+    const struct graph *graph = report->who->graph;
+    const struct group *rows = report->groups.rows.data;
+    const struct group_label *labels = report->groups.labels.data;
+    for (uint32_t node = graph->block_count; node < graph->node_count; node++) {
+        top_offer(&report->roots, node, dominators_retained(&report->dominators, node));
+    }
+    for (uint32_t i = 0; i < report->groups.rows.len / sizeof(*rows); i++) {
+        top_offer(&report->chains, i, rows[i].bytes);
+    }
+    for (uint32_t i = 0; i < report->groups.labels.len / sizeof(*labels); i++) {
+        top_offer(&report->types, i, labels[i].retained_bytes);
+        top_offer(&report->leaks, i, labels[i].leaked_bytes);
+    }
+    for (uint32_t place = 1; place < report->dominators.count; place++) {
+        if (report->dominators.above[place] == 0 &&
+            report->dominators.nodes[place] < graph->block_count) {
+            report->shared_bytes += report->dominators.retained[place];
+        }
+    }
+}
+
+static int block_find(struct report *report, uint64_t address, struct slu_diag *diag)
+{
+    uint64_t offset = 0;
+    report->block = HEAP_BLOCK_NONE;
+    if (address == 0) {
+        return 0;
+    }
+    report->block = heap_block_at(report->who->heap, address, &offset);
+    return report->block != HEAP_BLOCK_NONE
+               ? 0
+               : diag_fail(diag, -ENOENT, "no block that is in use is at 0x%llx",
+                           (unsigned long long)address);
+}
+
+int report_make(struct report *report, struct who *who, const struct report_query *query,
+                struct slu_diag *diag)
+{
+    struct filter filter = {.who = who, .query = query};
+    struct filter *context = &filter;
+    *report = (struct report){.who = who};
+    struct report_top *const tops[] = {&report->roots, &report->chains, &report->types,
+                                       &report->leaks};
+    for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+        tops[i]->most = query->top < REPORT_TOP_MAX ? query->top : REPORT_TOP_MAX;
+        tops[i]->most = tops[i]->most == 0 ? 1 : tops[i]->most;
+    }
+    int err = block_find(report, query->address, diag);
+    if (err != 0 || (err = filter_begin(&filter, diag)) != 0) {
+        return err;
+    }
+    err = dominators_make(&report->dominators, who->graph, &who->reach, diag);
+    if (err == 0) {
+        err = groups_make(&report->groups, who, &report->dominators, is_asked, &context, diag);
+    }
+    filter_end(&filter);
+    if (err != 0) {
+        report_free(report);
+        return err;
+    }
+    tops_choose(report);
+    return 0;
+}
+
+void report_free(struct report *report)
+{
+    groups_free(&report->groups);
+    dominators_free(&report->dominators);
+}
+
+void report_write_what(const struct report *report, uint64_t what, struct sink *out)
+{
+    if ((what & LABEL_SIZE) == 0) {
+        symbol_type_write(report->who->modules.types, (uint32_t)what, out);
+    } else {
+        uint64_t bytes = what & ~LABEL_SIZE;
+        sink_format(out, "%llu bytes%s", (unsigned long long)bytes, bytes > 4096 ? " or more" : "");
+    }
+}
+
+void report_write_step(const struct report *report, uint32_t group, struct sink *out)
+{
+    const struct group *row = groups_at(&report->groups, group);
+    struct who *who = report->who;
+    if (row->above == GROUP_NONE) {
+        chain_write_root(who, row->root - who->graph->block_count, out);
+        return;
+    }
+    chain_write_place(who, row->holder, row->place, true, out);
+    sink_text(out, " -> ");
+    report_write_what(report, row->what, out);
+    if (row->repeats) {
+        sink_text(out, " (repeated)");
+    }
+}
+
+void report_write_chain(const struct report *report, uint32_t group, struct sink *out)
+{
+    uint32_t steps[CHAIN_GROUPS_MAX];
+    uint32_t count = 0;
+    while (group != GROUP_NONE && count < CHAIN_GROUPS_MAX) {
+        steps[count++] = group;
+        group = groups_at(&report->groups, group)->above;
+    }
+    if (group != GROUP_NONE) {
+        sink_text(out, "... ");
+    }
+    while (count > 0) {
+        report_write_step(report, steps[--count], out);
+    }
+}
+
+void report_write_block_chain(const struct report *report, uint32_t block, struct sink *out)
+{
+    struct who *who = report->who;
+    struct chain chain;
+    if (!chain_find(who, block, &chain)) {
+        sink_text(out, "nothing points to it");
+        return;
+    }
+    chain_write_root(who, chain.steps[0].node - who->graph->block_count, out);
+    for (uint32_t i = 0; i < chain.count; i++) {
+        const struct chain_step *step = &chain.steps[i];
+        if (step->skipped > 0) {
+            sink_format(out, " ... %llu more ... ", (unsigned long long)step->skipped);
+        }
+        chain_write_place(who, step->node, step->offset, false, out);
+        sink_text(out, " -> ");
+        if (who->typing.block_types[step->target] != SYMBOL_TYPE_NONE) {
+            typing_write_block(&who->typing, step->target, out);
+        } else {
+            sink_format(out, "%llu bytes",
+                        (unsigned long long)heap_block_bytes(who->heap, step->target));
+        }
+    }
+}
