@@ -67,12 +67,12 @@ static int profile_add(struct heap_session *session, const char *name, struct sl
     sink_format(&sink, "reading %.200s", name);
     draw_progress_begin(&watched.progress, &cli->err_terminal, cli->err, label,
                         watched.source.size_bytes, DRAW_BYTES, slu_clock_monotonic_ns());
-    struct pprof_symbols symbols = modules_symbols(session->modules);
+    struct pprof_symbols symbols = symbol_files_lookup(session->modules);
     struct profile_read_options options = {.symbols = &symbols};
     struct profile_source from = {watched_read, &watched, name};
     err = profile_read(session->model, &from, &options, diag);
     draw_progress_end(&watched.progress);
-    modules_close(session->modules);
+    symbol_files_close(session->modules);
     source_close(&watched.source);
     return err;
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "cli/command.h"
-#include "cli/modules.h"
+#include "cli/symbol_files.h"
 #include "view/unit.h"
 #include "view/view.h"
 
@@ -110,7 +110,7 @@ struct heap_session {
     struct slu_budget *budget;
     struct model *model;
     struct view *view;
-    struct modules *modules;
+    struct symbol_files *modules;
     uint32_t type; /* of samples */
     struct view_unit unit;
 };

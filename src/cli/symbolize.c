@@ -11,7 +11,7 @@
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/host.h"
-#include "cli/modules.h"
+#include "cli/symbol_files.h"
 #include "codec/gunzip.h"
 #include "profile/gzip_writer.h"
 #include "readers/pprof_symbolize.h"
@@ -36,7 +36,7 @@ struct output {
 struct work {
     struct slu_budget *budget;
     struct slu_arena *arena;
-    struct modules modules;
+    struct symbol_files modules;
     struct output output;
 };
 
@@ -48,7 +48,7 @@ static int profile_write(struct work *work, struct slu_bytes profile, int fd,
     sink_init(&output->file, host_write, &output->fd, output->file_stage, STAGE_BYTES);
     gzip_writer_init(&output->gzip, &output->file);
     sink_init(&output->text, gzip_write, &output->gzip, output->text_stage, STAGE_BYTES);
-    struct pprof_symbols symbols = modules_symbols(&work->modules);
+    struct pprof_symbols symbols = symbol_files_lookup(&work->modules);
     int err = pprof_symbolize(profile, &symbols, work->arena, &output->text, diag, result);
     if (err != 0) {
         return err;
@@ -141,7 +141,7 @@ int symbolize_file(const char *from, const char *to, struct pprof_symbolized *re
     err = slu_arena_create(budget, &options, diag, &work->arena);
     if (err == 0) {
         err = work_run(work, from, to, result, diag);
-        modules_close(&work->modules);
+        symbol_files_close(&work->modules);
         slu_arena_destroy(&work->arena);
     }
     slu_budget_free(budget, work, sizeof(*work));

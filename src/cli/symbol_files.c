@@ -1,4 +1,4 @@
-#include "cli/modules.h"
+#include "cli/symbol_files.h"
 
 #include <limits.h>
 #include <string.h>
@@ -16,7 +16,8 @@ static bool is_file(const char *path)
            S_ISREG(status.st_mode); /* what is gone has its debug file */
 }
 
-static struct symbol_module *module_of(struct modules *modules, const struct pprof_module *wanted)
+static struct symbol_module *module_of(struct symbol_files *modules,
+                                       const struct pprof_module *wanted)
 {
     if (wanted->index >= MODULES_MAX) {
         return NULL;
@@ -61,12 +62,12 @@ static size_t frames_find(void *context, const struct pprof_module *wanted, uint
     return count;
 }
 
-struct pprof_symbols modules_symbols(struct modules *modules)
+struct pprof_symbols symbol_files_lookup(struct symbol_files *modules)
 {
     return (struct pprof_symbols){frames_find, modules};
 }
 
-void modules_close(struct modules *modules)
+void symbol_files_close(struct symbol_files *modules)
 {
     for (size_t i = 0; i < MODULES_MAX; i++) {
         symbol_module_close(&modules->opened[i]);
