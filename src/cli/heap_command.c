@@ -9,7 +9,7 @@ static const struct example examples[] = {
 /* The group of what has to do with heap profiles. */
 const struct command heap_command = {
     .name = "heap",
-    .summary = "heap profiles: record, fetch, read, compare and draw them",
+    .summary = "heap profiles: record, read, compare, draw",
     .description = "What has to do with a program's memory: who allocated it, who holds it.",
     .examples = examples,
     .example_count = sizeof(examples) / sizeof(examples[0]),
