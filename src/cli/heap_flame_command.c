@@ -76,14 +76,17 @@ static int tree_write(const struct heap_session *session, const struct view_tree
     }
     if (values[FLAME_SVG].given) {
         flame_write_svg(tree, &wanted, out);
-    } else if (values[FLAME_JSON].given) {
-        json_writer_init(&json, out, JSON_COMPACT);
-        flame_write_json(tree, &wanted, &json);
-        json_writer_end(&json);
-    } else {
-        flame_write_html(tree, &wanted, out);
+        return 0;
     }
-    return 0;
+    if (!values[FLAME_JSON].given) {
+        return flame_write_html(tree, &wanted, out);
+    }
+    json_writer_init(&json, out, JSON_COMPACT);
+    int err = flame_write_json(tree, &wanted, &json);
+    if (err == 0) {
+        json_writer_end(&json);
+    }
+    return err;
 }
 
 struct flame {

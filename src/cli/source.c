@@ -47,9 +47,8 @@ int source_open(struct source *source, const char *name, struct slu_diag *diag)
     *source = (struct source){.name = name, .fd = -1};
     switch (source_kind_of(name)) {
     case SOURCE_HTTP:
-        return source_http_open(name, &source->fd, diag);
     case SOURCE_PROCESS:
-        return source_process_open(name, &source->fd, diag);
+        return source_pages_open(name, &source->fd, diag);
     case SOURCE_FOLDER:
         return diag_fail(diag, -EISDIR, "%.160s: a folder, where one profile is wanted", name);
     case SOURCE_FILE:

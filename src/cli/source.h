@@ -59,8 +59,7 @@ SLU_MUST_USE int source_names_list(const char *folder, struct source_names *name
                                    struct slu_diag *diag);
 void source_names_free(struct source_names *names);
 
-/* One for each kind, found by source_open: they give a descriptor to read the profile from. */
-SLU_MUST_USE int source_http_open(const char *url, int *fd, struct slu_diag *diag);
-SLU_MUST_USE int source_process_open(const char *number, int *fd, struct slu_diag *diag);
+/* The heap's page of a process or a URL, fetched: a descriptor to read it from. */
+SLU_MUST_USE int source_pages_open(const char *name, int *fd, struct slu_diag *diag);
 
 #endif

@@ -39,17 +39,19 @@ SLU_MUST_USE int flame_write_speedscope(const struct view_tree *tree,
 void flame_write_svg(const struct view_tree *tree, const struct flame_title *title,
                      struct sink *out);
 
-/* A page that stands alone, with search and zoom. */
-void flame_write_html(const struct view_tree *tree, const struct flame_title *title,
-                      struct sink *out);
+/* A page that stands alone, with search and zoom. Returns as flame_write_folded. */
+SLU_MUST_USE int flame_write_html(const struct view_tree *tree, const struct flame_title *title,
+                                  struct sink *out);
 
 /*
  * The tree as pages take it, an object: type, unit; kind (bytes, nanoseconds, count) and the factor
  * to it; colours; by number of an entry its label, its place (file:line) and its hue; nodes,
  * parents first and the largest sibling first: [depth, entry, total, self, inlined]. Nodes below
  * 1/20,000 of the total are left out; how many subtrees, says left_out.
+ *
+ * Returns  0; -EDQUOT; -ENOMEM, and nothing has been written
  */
-void flame_write_json(const struct view_tree *tree, const struct flame_title *title,
-                      struct json_writer *json);
+SLU_MUST_USE int flame_write_json(const struct view_tree *tree, const struct flame_title *title,
+                                  struct json_writer *json);
 
 #endif

@@ -1,3 +1,5 @@
+#include <sluice/budget.h>
+
 #include "base/sink.h"
 #include "codec/json_writer.h"
 #include "profile/model.h"
@@ -51,47 +53,80 @@ static void place_write(const struct view_tree *tree, uint32_t id, struct json_w
     json_write_string_bytes(json, place, sink.len);
 }
 
-static void entries_write(const struct view_tree *tree, struct json_writer *json)
+/* What is drawn: entries get numbers in the order in which they are met. */
+struct drawn {
+    const struct view_tree *tree;
+    uint64_t least;
+    uint64_t left_out; /* subtrees */
+    uint32_t *numbers; /* by entry, plus one; 0: not met */
+    uint32_t *entries; /* by number */
+    uint32_t count;
+};
+
+static uint32_t number_of(struct drawn *drawn, uint32_t entry)
 {
-    uint32_t count = tree->view->entries.count;
+    if (entry == UINT32_MAX) {
+        return 0; /* the root's does not count */
+    }
+    if (drawn->numbers[entry] == 0) {
+        drawn->entries[drawn->count++] = entry;
+        drawn->numbers[entry] = drawn->count;
+    }
+    return drawn->numbers[entry] - 1;
+}
+
+static void nodes_write(struct drawn *drawn, struct json_writer *json)
+{
+    const struct view_tree *tree = drawn->tree;
+    json_write_key(json, "nodes");
+    json_begin_array(json);
+    for (uint32_t i = VIEW_TREE_ROOT; i != VIEW_TREE_NONE;) {
+        const struct view_node *node = view_tree_at(tree, i);
+        if (flame_magnitude(node->total) < drawn->least) {
+            drawn->left_out++;
+            i = view_tree_skip(tree, i);
+            continue;
+        }
+        json_begin_array(json);
+        json_write_uint(json, node->depth);
+        json_write_uint(json, number_of(drawn, node->entry));
+        json_write_int(json, node->total);
+        json_write_int(json, node->self);
+        json_write_uint(json, node->inlined);
+        json_end_array(json);
+        i = view_tree_next(tree, i);
+    }
+    json_end_array(json);
+    json_write_key(json, "left_out");
+    json_write_uint(json, drawn->left_out);
+}
+
+static void entries_write(const struct drawn *drawn, struct json_writer *json)
+{
+    const struct view_tree *tree = drawn->tree;
     json_write_key(json, "labels");
     json_begin_array(json);
-    for (uint32_t i = 0; i < count; i++) {
-        struct slu_bytes label = view_label(tree->view, i);
+    for (uint32_t i = 0; i < drawn->count; i++) {
+        struct slu_bytes label = view_label(tree->view, drawn->entries[i]);
         json_write_string_bytes(json, label.data, label.len);
     }
     json_end_array(json);
     json_write_key(json, "places");
     json_begin_array(json);
-    for (uint32_t i = 0; i < count; i++) {
-        place_write(tree, i, json);
+    for (uint32_t i = 0; i < drawn->count; i++) {
+        place_write(tree, drawn->entries[i], json);
     }
     json_end_array(json);
     json_write_key(json, "hues");
     json_begin_array(json);
-    for (uint32_t i = 0; i < count; i++) {
-        json_write_uint(json, page_hue(flame_colour_name(tree, i)));
+    for (uint32_t i = 0; i < drawn->count; i++) {
+        json_write_uint(json, page_hue(flame_colour_name(tree, drawn->entries[i])));
     }
     json_end_array(json);
 }
 
-static void node_write(const struct view_node *node, struct json_writer *json)
+static void head_write(const struct flame_title *title, struct json_writer *json)
 {
-    json_begin_array(json);
-    json_write_uint(json, node->depth);
-    json_write_uint(json, node->entry == UINT32_MAX ? 0 : node->entry);
-    json_write_int(json, node->total);
-    json_write_int(json, node->self);
-    json_write_uint(json, node->inlined);
-    json_end_array(json);
-}
-
-void flame_write_json(const struct view_tree *tree, const struct flame_title *title,
-                      struct json_writer *json)
-{
-    uint64_t least = flame_magnitude(view_tree_at(tree, VIEW_TREE_ROOT)->total) / FLAME_PARTS_MAX;
-    uint64_t left_out = 0;
-    json_begin_object(json);
     json_write_key(json, "type");
     json_write_string(json, title->type);
     json_write_key(json, "unit");
@@ -106,22 +141,31 @@ void flame_write_json(const struct view_tree *tree, const struct flame_title *ti
         json_write_string(json, page_colours[i]);
     }
     json_end_array(json);
-    entries_write(tree, json);
-    json_write_key(json, "nodes");
-    json_begin_array(json);
-    for (uint32_t i = VIEW_TREE_ROOT; i != VIEW_TREE_NONE;) {
-        const struct view_node *node = view_tree_at(tree, i);
-        bool is_drawn = flame_magnitude(node->total) >= least;
-        if (is_drawn) {
-            node_write(node, json);
-        }
-        left_out += !is_drawn;
-        i = is_drawn ? view_tree_next(tree, i) : view_tree_skip(tree, i);
+}
+
+int flame_write_json(const struct view_tree *tree, const struct flame_title *title,
+                     struct json_writer *json)
+{
+    struct slu_budget *budget = tree->view->model->budget;
+    size_t room = (size_t)tree->view->entries.count + 1;
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, 2 * room * sizeof(uint32_t), &block);
+    if (err != 0) {
+        return err;
     }
-    json_end_array(json);
-    json_write_key(json, "left_out");
-    json_write_uint(json, left_out);
+    struct drawn drawn = {
+        .tree = tree,
+        .least = flame_magnitude(view_tree_at(tree, VIEW_TREE_ROOT)->total) / FLAME_PARTS_MAX,
+        .numbers = block,
+        .entries = (uint32_t *)block + room,
+    };
+    json_begin_object(json);
+    head_write(title, json);
+    nodes_write(&drawn, json);
+    entries_write(&drawn, json);
     json_end_object(json);
+    slu_budget_free(budget, block, 2 * room * sizeof(uint32_t));
+    return 0;
 }
 
 /* JSON within a page must not end the element that it stands in. */
@@ -138,8 +182,8 @@ static int script_write(void *context, const char *bytes, size_t len)
     return out->err;
 }
 
-void flame_write_html(const struct view_tree *tree, const struct flame_title *title,
-                      struct sink *out)
+int flame_write_html(const struct view_tree *tree, const struct flame_title *title,
+                     struct sink *out)
 {
     struct json_writer json;
     struct sink script;
@@ -149,11 +193,15 @@ void flame_write_html(const struct view_tree *tree, const struct flame_title *ti
     sink_text(out, "<script type=\"application/json\" id=\"data\">");
     sink_init(&script, script_write, out, stage, sizeof(stage));
     json_writer_init(&json, &script, JSON_COMPACT);
-    flame_write_json(tree, title, &json);
+    int err = flame_write_json(tree, title, &json);
+    if (err != 0) {
+        return err;
+    }
     json_writer_end(&json);
     sink_flush(&script);
     sink_text(out, "</script>\n<script>\n");
     sink_put(out, flame_script, sizeof(flame_script) - 1);
     sink_text(out, "</script>\n");
     page_end(out);
+    return 0;
 }

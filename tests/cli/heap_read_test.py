@@ -284,9 +284,13 @@ def a_url_is_read_over_http():
         assert asked == ["/debug/pprof/heap", "/my/heap?seconds=1"]
     refused("top", url, says="cannot connect")
     with server(404, b"") as (url, _):
-        refused("top", url, says="the server says 404")
+        refused("top", url, says="has no page")
     refused("top", "https://localhost/x", says="only plain http")
     refused("top", "http://", says="not a URL")
+
+
+def a_process_is_asked_by_its_number():
+    refused("top", str(os.getpid()), says="process")
 
 
 def every_page_of_help_has_examples():
@@ -314,5 +318,6 @@ if __name__ == "__main__":
         a_profile_that_names_a_pipe_is_not_waited_for,
         a_bomb_ends_at_the_bound_of_memory,
         a_url_is_read_over_http,
+        a_process_is_asked_by_its_number,
         every_page_of_help_has_examples,
     ]))
