@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <sluice/api.h>
+#include <sluice/bytes.h>
 
 struct slu_diag;
 
@@ -62,5 +63,12 @@ void source_names_free(struct source_names *names);
 /* One for each kind, found by source_open: they give a descriptor to read the profile from. */
 SLU_MUST_USE int source_http_open(const char *url, int *fd, struct slu_diag *diag);
 SLU_MUST_USE int source_process_open(const char *number, int *fd, struct slu_diag *diag);
+
+/*
+ * Send JSON to a URL, and wait for the server to say that it has it.
+ *
+ * Returns  0; a negative errno, and `diag` says it; -EPROTO for an answer other than 2xx
+ */
+SLU_MUST_USE int source_http_post(const char *url, struct slu_bytes json, struct slu_diag *diag);
 
 #endif

@@ -100,21 +100,37 @@ static int server_connect(const char *url, const struct address *address, int *f
     return err == 0 ? 0 : diag_fail(diag, err, "%.160s: cannot connect: %s", url, strerror(-err));
 }
 
-static int request_send(int fd, const struct address *address)
+static int bytes_send(int fd, struct slu_bytes bytes)
 {
-    char request[REQUEST_BYTES];
-    int len = snprintf(request, sizeof(request),
-                       "GET %.1024s HTTP/1.0\r\nHost: %s:%s\r\nAccept: */*\r\n\r\n", address->path,
-                       address->host, address->port);
     size_t sent = 0;
-    while (sent < (size_t)len) {
-        ssize_t got = send(fd, request + sent, (size_t)len - sent, MSG_NOSIGNAL);
+    while (sent < bytes.len) {
+        ssize_t got = send(fd, (const char *)bytes.data + sent, bytes.len - sent, MSG_NOSIGNAL);
         if (got < 0 && errno != EINTR) {
             return -errno;
         }
         sent += got > 0 ? (size_t)got : 0;
     }
     return 0;
+}
+
+static int request_send(int fd, const struct address *address)
+{
+    char request[REQUEST_BYTES];
+    int len = snprintf(request, sizeof(request),
+                       "GET %.1024s HTTP/1.0\r\nHost: %s:%s\r\nAccept: */*\r\n\r\n", address->path,
+                       address->host, address->port);
+    return bytes_send(fd, (struct slu_bytes){request, (size_t)len});
+}
+
+static int json_send(int fd, const struct address *address, struct slu_bytes json)
+{
+    char head[REQUEST_BYTES];
+    int len = snprintf(head, sizeof(head),
+                       "POST %.1024s HTTP/1.0\r\nHost: %s:%s\r\nContent-Type: "
+                       "application/json\r\nContent-Length: %zu\r\n\r\n",
+                       address->path, address->host, address->port, json.len);
+    int err = bytes_send(fd, (struct slu_bytes){head, (size_t)len});
+    return err == 0 ? bytes_send(fd, json) : err;
 }
 
 /* Read up to the empty line, a byte at a time, so that nothing of the body is taken. */
@@ -160,7 +176,7 @@ static int answer_begin(const char *url, int fd, struct slu_diag *diag)
     if (err != 0) {
         return diag_fail(diag, err, "%.160s: %s", url, strerror(-err));
     }
-    if (head_status(head) != 200) {
+    if (head_status(head) / 100 != 2) {
         size_t len = strcspn(head, "\r\n");
         return diag_fail(diag, -EPROTO, "%.160s: the server says %.*s", url,
                          (int)(len < 80 ? len : 80) - 9, head + 9);
@@ -168,20 +184,25 @@ static int answer_begin(const char *url, int fd, struct slu_diag *diag)
     return 0;
 }
 
-int source_http_open(const char *url, int *fd, struct slu_diag *diag)
+static int url_connect(const char *url, struct address *address, int *fd, struct slu_diag *diag)
 {
-    struct address address;
-    int opened = -1;
-    *fd = -1;
     if (strncmp(url, "https://", 8) == 0) {
         return diag_fail(diag, -EOPNOTSUPP,
                          "%.120s: only plain http is spoken; fetch it with curl and name the file",
                          url);
     }
-    if (!url_split(url, &address)) {
+    if (!url_split(url, address)) {
         return diag_fail(diag, -EINVAL, "%.160s: not a URL like http://host:port/path", url);
     }
-    int err = server_connect(url, &address, &opened, diag);
+    return server_connect(url, address, fd, diag);
+}
+
+int source_http_open(const char *url, int *fd, struct slu_diag *diag)
+{
+    struct address address;
+    int opened = -1;
+    *fd = -1;
+    int err = url_connect(url, &address, &opened, diag);
     if (err != 0) {
         return err;
     }
@@ -194,4 +215,19 @@ int source_http_open(const char *url, int *fd, struct slu_diag *diag)
     }
     *fd = opened;
     return 0;
+}
+
+int source_http_post(const char *url, struct slu_bytes json, struct slu_diag *diag)
+{
+    struct address address;
+    int opened = -1;
+    int err = url_connect(url, &address, &opened, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = json_send(opened, &address, json);
+    err = err == 0 ? answer_begin(url, opened, diag)
+                   : diag_fail(diag, err, "%.160s: %s", url, strerror(-err));
+    close(opened);
+    return err;
 }
