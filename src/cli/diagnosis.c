@@ -13,6 +13,7 @@
 #include <sluice/diag.h>
 #include <sluice/error.h>
 
+#include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/cli.h"
@@ -57,75 +58,56 @@ int diagnosis_failed(const struct diagnosis *diagnosis, const struct slu_diag *d
     return cli_could_not(diagnosis->cli, diagnosis->invocation->command->name, diag);
 }
 
-static int intake_grow(struct slu_budget *budget, struct intake *intake)
-{
-    size_t wanted = intake->block_bytes == 0 ? INTAKE_BYTES_FIRST : 2 * intake->block_bytes;
-    void *grown = NULL;
-    int err = slu_budget_alloc(budget, wanted, &grown);
-    if (err != 0) {
-        return err;
-    }
-    if (intake->len > 0) {
-        memcpy(grown, intake->data, intake->len);
-    }
-    slu_budget_free(budget, intake->data, intake->block_bytes);
-    intake->data = grown;
-    intake->block_bytes = wanted;
-    return 0;
-}
-
-static int source_drain(struct slu_budget *budget, struct source *source, uint64_t bytes_max,
-                        struct intake *intake)
+static int source_drain(struct slu_budget *budget, struct source *source, size_t bytes_max,
+                        struct block *bytes)
 {
     size_t got = 1;
     int err = 0;
-    while (err == 0 && got > 0 && intake->len < bytes_max) {
-        if (intake->len == intake->block_bytes) {
-            err = intake_grow(budget, intake);
+    while (err == 0 && got > 0 && bytes->len < bytes_max) {
+        if (bytes->len == bytes->size_bytes) {
+            err = block_grow(budget, bytes, DIAGNOSIS_INPUT_BYTES_MAX * 2);
         }
         if (err == 0) {
-            size_t room = intake->block_bytes - intake->len;
-            err = source_read(source, (char *)intake->data + intake->len, room, &got);
-            intake->len += err == 0 ? got : 0;
+            size_t room = bytes->size_bytes - bytes->len;
+            err = source_read(source, (char *)bytes->data + bytes->len, room, &got);
+            bytes->len += err == 0 ? got : 0;
         }
     }
     return err;
 }
 
-static int drain_open(struct slu_budget *budget, const char *name, uint64_t bytes_max,
-                      struct intake *intake, struct slu_diag *diag)
+static int drain_open(struct slu_budget *budget, const char *name, size_t bytes_max,
+                      struct block *bytes, struct slu_diag *diag)
 {
     struct source source;
-    *intake = (struct intake){0};
-    int err = source_open(&source, name, diag);
+    int err = source_open_whole(&source, name, diag);
     if (err != 0) {
         return err;
     }
-    err = source_drain(budget, &source, bytes_max, intake);
+    err = block_begin(budget, INTAKE_BYTES_FIRST, bytes);
+    if (err == 0) {
+        err = source_drain(budget, &source, bytes_max, bytes);
+        if (err != 0) {
+            block_free(budget, bytes);
+        }
+    }
     source_close(&source);
     if (err != 0) {
         const char *reason = err == -EDQUOT ? slu_error_text(err) : strerror(-err);
-        intake_free(budget, intake);
         return diag_fail(diag, err, "%.160s: %s", name, reason);
     }
     return 0;
 }
 
-int intake_read(struct slu_budget *budget, const char *name, struct intake *intake,
+int intake_read(struct slu_budget *budget, const char *name, struct block *bytes,
                 struct slu_diag *diag)
 {
-    int err = drain_open(budget, name, DIAGNOSIS_INPUT_BYTES_MAX + 1, intake, diag);
-    if (err == 0 && intake->len > DIAGNOSIS_INPUT_BYTES_MAX) {
-        intake_free(budget, intake);
+    int err = drain_open(budget, name, DIAGNOSIS_INPUT_BYTES_MAX + 1, bytes, diag);
+    if (err == 0 && bytes->len > DIAGNOSIS_INPUT_BYTES_MAX) {
+        block_free(budget, bytes);
         return diag_fail(diag, -EFBIG, "%.160s: more than 256 MiB", name);
     }
     return err;
-}
-
-void intake_free(struct slu_budget *budget, struct intake *intake)
-{
-    slu_budget_free(budget, intake->data, intake->block_bytes);
-    *intake = (struct intake){0};
 }
 
 int diagnosis_add_bytes(struct diagnosis *diagnosis, const struct evidence_input *input,
@@ -151,36 +133,35 @@ static double written_seconds(const char *path)
 
 static int file_add(struct diagnosis *diagnosis, const char *path, struct slu_diag *diag)
 {
-    struct intake intake;
-    int err = intake_read(diagnosis->budget, path, &intake, diag);
+    struct block bytes;
+    int err = intake_read(diagnosis->budget, path, &bytes, diag);
     if (err != 0) {
         return err;
     }
     struct evidence_input input = {
-        .bytes = {intake.data, intake.len},
+        .bytes = {bytes.data, bytes.len},
         .name = path,
         .seconds = written_seconds(path),
     };
     err = diagnosis_add_bytes(diagnosis, &input, diag);
-    intake_free(diagnosis->budget, &intake);
+    block_free(diagnosis->budget, &bytes);
     return err;
 }
 
 /* Whether the first bytes of a file promise something. */
 static bool is_promising(struct diagnosis *diagnosis, const char *path)
 {
-    struct intake intake;
+    struct block bytes;
     struct stat status;
     struct slu_diag diag;
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
         return false;
     }
-    if (drain_open(diagnosis->budget, path, PEEK_BYTES, &intake, &diag) != 0) {
+    if (drain_open(diagnosis->budget, path, PEEK_BYTES, &bytes, &diag) != 0) {
         return true; /* the error is told when it is read */
     }
-    struct slu_bytes bytes = {intake.data, intake.len};
-    bool promises = evidence_kind_of(bytes) != EVIDENCE_NOTHING;
-    intake_free(diagnosis->budget, &intake);
+    bool promises = evidence_kind_of((struct slu_bytes){bytes.data, bytes.len}) != EVIDENCE_NOTHING;
+    block_free(diagnosis->budget, &bytes);
     return promises;
 }
 

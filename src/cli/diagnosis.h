@@ -9,6 +9,7 @@
 
 #include "cli/modules.h"
 
+struct block;
 struct cli;
 struct evidence;
 struct evidence_input;
@@ -17,7 +18,7 @@ struct report;
 struct slu_budget;
 struct slu_diag;
 
-#define DIAGNOSIS_INPUT_BYTES_MAX ((uint64_t)256 << 20) /* of one file */
+#define DIAGNOSIS_INPUT_BYTES_MAX ((size_t)256 << 20) /* of one file */
 
 struct diagnosis {
     struct cli *cli;
@@ -25,13 +26,6 @@ struct diagnosis {
     struct slu_budget *budget;
     struct modules *modules;
     struct evidence *evidence;
-};
-
-/* Bytes of a source, in memory of a budget; zeroed, it is empty. */
-struct intake {
-    void *data;
-    size_t len;
-    size_t block_bytes;
 };
 
 /*
@@ -48,11 +42,10 @@ void diagnosis_close(struct diagnosis *diagnosis);
  * Read a file, URL or process whole.
  *
  * Returns  0; -EFBIG; what source_open returns; -EDQUOT; -ENOMEM; `diag` says it
- * Owner    the caller, until intake_free with the same budget
+ * Owner    the caller, who frees it with block_free and the same budget
  */
-SLU_MUST_USE int intake_read(struct slu_budget *budget, const char *name, struct intake *intake,
+SLU_MUST_USE int intake_read(struct slu_budget *budget, const char *name, struct block *bytes,
                              struct slu_diag *diag);
-void intake_free(struct slu_budget *budget, struct intake *intake);
 
 /* Take an input in, and find names for its addresses. Returns 0; as evidence_add. */
 SLU_MUST_USE int diagnosis_add_bytes(struct diagnosis *diagnosis,

@@ -10,6 +10,7 @@
 #include <sluice/clock.h>
 #include <sluice/diag.h>
 
+#include "base/block.h"
 #include "base/diag.h"
 #include "cli/cli.h"
 #include "cli/control_group.h"
@@ -86,13 +87,13 @@ int target_open(struct target *target, const char *name, bool collects, struct s
 static int take(struct diagnosis *diagnosis, const char *from, const char *ending, double seconds,
                 const struct target_keeper *keeper, struct slu_diag *diag)
 {
-    struct intake intake;
-    int err = intake_read(diagnosis->budget, from, &intake, diag);
+    struct block bytes;
+    int err = intake_read(diagnosis->budget, from, &bytes, diag);
     if (err != 0) {
         return err;
     }
     struct evidence_input input = {
-        .bytes = {intake.data, intake.len},
+        .bytes = {bytes.data, bytes.len},
         .name = from,
         .seconds = seconds,
         .is_live = true,
@@ -101,7 +102,7 @@ static int take(struct diagnosis *diagnosis, const char *from, const char *endin
     if (err == 0 && keeper != NULL) {
         keeper->keep(keeper->context, ending, seconds, input.bytes);
     }
-    intake_free(diagnosis->budget, &intake);
+    block_free(diagnosis->budget, &bytes);
     return err;
 }
 

@@ -69,16 +69,6 @@ static uint64_t sum_of(const char *block)
     return sum;
 }
 
-static bool is_zero(const char *block)
-{
-    for (size_t i = 0; i < CAPSULE_BLOCK_BYTES; i++) {
-        if (block[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The name begins with the time in milliseconds, which the archive has in whole seconds. */
 static double exact_time(const struct capsule_part *part)
 {
@@ -91,26 +81,45 @@ static double exact_time(const struct capsule_part *part)
                                                                             : part->seconds;
 }
 
-/* Read the block at hand and move past the part; false for a fault. */
-static bool part_read(struct capsule_reader *reader, struct capsule_part *part, bool *is_file)
+bool capsule_block_is_end(const char block[CAPSULE_BLOCK_BYTES])
 {
-    const char *block = (const char *)reader->file.data + reader->at;
-    uint64_t left = reader->file.len - reader->at - CAPSULE_BLOCK_BYTES;
+    for (size_t i = 0; i < CAPSULE_BLOCK_BYTES; i++) {
+        if (block[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool capsule_part_read(const char block[CAPSULE_BLOCK_BYTES], struct capsule_part *part)
+{
     uint64_t size = 0;
     uint64_t time = 0;
     uint64_t sum = 0;
     if (!octal_read(block + SUM_AT, SUM_BYTES, &sum) || sum != sum_of(block) ||
         !octal_read(block + SIZE_AT, 12, &size) || !octal_read(block + TIME_AT, 12, &time) ||
-        size > left) {
+        size >= CAPSULE_PART_MAX) {
         return false;
     }
     memcpy(part->name, block, NAME_BYTES);
     part->name[NAME_BYTES] = '\0';
     part->seconds = (double)time;
-    part->bytes = (struct slu_bytes){block + CAPSULE_BLOCK_BYTES, (size_t)size};
     part->seconds = exact_time(part);
+    part->bytes = (struct slu_bytes){NULL, (size_t)size};
+    return true;
+}
+
+/* Read the block at hand and move past the part; false for a fault. */
+static bool part_take(struct capsule_reader *reader, struct capsule_part *part, bool *is_file)
+{
+    const char *block = (const char *)reader->file.data + reader->at;
+    uint64_t left = reader->file.len - reader->at - CAPSULE_BLOCK_BYTES;
+    if (!capsule_part_read(block, part) || part->bytes.len > left) {
+        return false;
+    }
+    uint64_t whole = capsule_padded(part->bytes.len);
+    part->bytes.data = block + CAPSULE_BLOCK_BYTES;
     *is_file = block[KIND_AT] == '0' || block[KIND_AT] == '\0';
-    uint64_t whole = (size + CAPSULE_BLOCK_BYTES - 1) / CAPSULE_BLOCK_BYTES * CAPSULE_BLOCK_BYTES;
     reader->at += CAPSULE_BLOCK_BYTES + (whole < left ? whole : left);
     return true;
 }
@@ -119,9 +128,9 @@ bool capsule_next(struct capsule_reader *reader, struct capsule_part *part)
 {
     while (!reader->has_ended && reader->file.len - reader->at >= CAPSULE_BLOCK_BYTES) {
         bool is_file = false;
-        if (is_zero((const char *)reader->file.data + reader->at)) {
+        if (capsule_block_is_end((const char *)reader->file.data + reader->at)) {
             reader->has_ended = true;
-        } else if (!part_read(reader, part, &is_file)) {
+        } else if (!part_take(reader, part, &is_file)) {
             return false;
         } else if (is_file) {
             return true;

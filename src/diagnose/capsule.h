@@ -45,6 +45,19 @@ bool capsule_next(struct capsule_reader *reader, struct capsule_part *part);
 int capsule_end(const struct capsule_reader *reader);
 
 /*
+ * The same block by block, for a file that is not in memory. capsule_part_read reads the block
+ * before a part; of `bytes` only the length says something.
+ */
+bool capsule_part_read(const char block[CAPSULE_BLOCK_BYTES], struct capsule_part *part);
+bool capsule_block_is_end(const char block[CAPSULE_BLOCK_BYTES]);
+
+/* What a part of that length takes: whole blocks. */
+static inline uint64_t capsule_padded(uint64_t len)
+{
+    return (len + CAPSULE_BLOCK_BYTES - 1) / CAPSULE_BLOCK_BYTES * CAPSULE_BLOCK_BYTES;
+}
+
+/*
  * Write a part.
  *
  * name     what it is, at most CAPSULE_NAME_BYTES - 32 bytes, no path; the time is put before it

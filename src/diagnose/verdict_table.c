@@ -6,9 +6,9 @@
  */
 static const struct rule rules[] = {
     /* pattern, fact, if so, if not, needed */
-    {PATTERN_TASK_LEAK, FACT_GROWS, 6, -6, true},
+    {PATTERN_TASK_LEAK, FACT_GROWS, 2, -6, true},
     {PATTERN_TASK_LEAK, FACT_TASKS_GROW, 8, -10, false},
-    {PATTERN_TASK_LEAK, FACT_NAME_TASK, 4, 0, false},
+    {PATTERN_TASK_LEAK, FACT_NAME_TASK, 6, 0, false},
     {PATTERN_TASK_LEAK, FACT_WITH_TASKS, 4, -2, false},
     {PATTERN_TASK_LEAK, FACT_SURVIVES, 2, -2, false},
     {PATTERN_TASK_LEAK, FACT_ONE_SIZE, 1, -3, false},

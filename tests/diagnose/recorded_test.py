@@ -129,6 +129,21 @@ def a_damaged_capsule_is_told_with_its_place(folder):
 
 
 @in_a_folder
+def a_capsule_is_opened_by_what_shows_profiles(folder):
+    with tarfile.open(capsule("keys")) as archive:
+        newest = sorted(name for name in archive.getnames() if name.startswith("heap"))[-1]
+        archive.extract(newest, folder)
+        archive.extract("trace.log", folder)
+    from_capsule = run("top", "--json", capsule("keys"), status=FINE).stdout
+    from_file = run("top", "--json", os.path.join(folder, newest), status=FINE).stdout
+    assert json.loads(from_capsule) == json.loads(from_file)
+    path = os.path.join(folder, "without")
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.add(os.path.join(folder, "trace.log"), "trace.log")
+    assert "no heap profile in the capsule" in run("top", path, status=COULD_NOT).stderr
+
+
+@in_a_folder
 def nothing_to_read_is_said(folder):
     done = run("diagnose", folder, status=COULD_NOT)
     assert "no profile" in done.stderr, done
@@ -284,6 +299,7 @@ sys.exit(tap.run([
     without_heap_profiles_the_trace_still_shows_growth,
     resident_memory_beside_a_flat_heap_is_fragmentation,
     a_damaged_capsule_is_told_with_its_place,
+    a_capsule_is_opened_by_what_shows_profiles,
     nothing_to_read_is_said,
     a_watch_streams_and_ends_with_the_report,
     stale_profiles_make_a_watch_ask_for_a_collection,
