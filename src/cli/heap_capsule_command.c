@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
+#include "cli/diagnosis_options.h"
 #include "cli/target.h"
 #include "diagnose/evidence.h"
 #include "diagnose/verdict.h"
@@ -29,27 +30,10 @@ static const struct option options[] = {
                      .value_name = "FILE",
                      .fallback = "sluice.capsule",
                      .help = "the capsule"},
-    [CAPSULE_FOR] = {.name = "for",
-                     .letter = 't',
-                     .kind = OPTION_DURATION,
-                     .value_name = "TIME",
-                     .fallback = "1m",
-                     .help = "how long a process is observed; 0: one look"},
-    [CAPSULE_EVERY] = {.name = "every",
-                       .letter = 'e',
-                       .kind = OPTION_DURATION,
-                       .value_name = "TIME",
-                       .fallback = "5s",
-                       .min = UINT64_C(10000000),
-                       .help = "between two looks"},
-    [CAPSULE_PID] = {.name = "pid",
-                     .letter = 'p',
-                     .kind = OPTION_INTEGER,
-                     .value_name = "PID",
-                     .help = "the URL's process, whose resident memory is looked at too"},
-    [CAPSULE_NO_GC] = {.name = "no-gc",
-                       .kind = OPTION_FLAG,
-                       .help = "never ask Go's collector to run"},
+    [CAPSULE_FOR] = OPTION_FOR,
+    [CAPSULE_EVERY] = OPTION_EVERY,
+    [CAPSULE_PID] = OPTION_PID,
+    [CAPSULE_NO_GC] = OPTION_NO_GC,
 };
 
 static const struct example examples[] = {

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
+#include "cli/diagnosis_options.h"
 #include "cli/source.h"
 #include "cli/target.h"
 #include "codec/json_writer.h"
@@ -23,31 +24,10 @@ enum {
 };
 
 static const struct option options[] = {
-    [DIAGNOSE_LIMIT] = {.name = "limit",
-                        .letter = 'l',
-                        .kind = OPTION_BYTES,
-                        .value_name = "SIZE",
-                        .help = "memory that the process may have: how long until it is reached"},
-    [DIAGNOSE_RATE] = {.name = "rate",
-                       .letter = 'r',
-                       .kind = OPTION_BYTES,
-                       .value_name = "SIZE",
-                       .fallback = "5MB",
-                       .min = 1,
-                       .help = "growth a second that is warned of"},
-    [DIAGNOSE_FOR] = {.name = "for",
-                      .letter = 't',
-                      .kind = OPTION_DURATION,
-                      .value_name = "TIME",
-                      .fallback = "1m",
-                      .help = "how long a URL or process is observed"},
-    [DIAGNOSE_EVERY] = {.name = "every",
-                        .letter = 'e',
-                        .kind = OPTION_DURATION,
-                        .value_name = "TIME",
-                        .fallback = "5s",
-                        .min = UINT64_C(10000000),
-                        .help = "between two looks at it"},
+    [DIAGNOSE_LIMIT] = OPTION_LIMIT,
+    [DIAGNOSE_RATE] = OPTION_GROWTH,
+    [DIAGNOSE_FOR] = OPTION_FOR,
+    [DIAGNOSE_EVERY] = OPTION_EVERY,
     [DIAGNOSE_MEMORY] = {.name = "memory",
                          .kind = OPTION_BYTES,
                          .value_name = "SIZE",

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/diagnosis.h"
+#include "cli/diagnosis_options.h"
 #include "cli/host.h"
 #include "cli/target.h"
 #include "cli/verdict_hook.h"
@@ -34,13 +35,7 @@ enum {
 };
 
 static const struct option options[] = {
-    [WATCH_EVERY] = {.name = "every",
-                     .letter = 'e',
-                     .kind = OPTION_DURATION,
-                     .value_name = "TIME",
-                     .fallback = "5s",
-                     .min = UINT64_C(10000000),
-                     .help = "between two looks"},
+    [WATCH_EVERY] = OPTION_EVERY,
     [WATCH_WINDOW] = {.name = "window",
                       .letter = 'w',
                       .kind = OPTION_DURATION,
@@ -48,23 +43,9 @@ static const struct option options[] = {
                       .fallback = "10m",
                       .min = UINT64_C(100000000),
                       .help = "how far back it is judged"},
-    [WATCH_LIMIT] = {.name = "limit",
-                     .letter = 'l',
-                     .kind = OPTION_BYTES,
-                     .value_name = "SIZE",
-                     .help = "memory that it may have; else that of its control group"},
-    [WATCH_RATE] = {.name = "rate",
-                    .letter = 'r',
-                    .kind = OPTION_BYTES,
-                    .value_name = "SIZE",
-                    .fallback = "5MB",
-                    .min = 1,
-                    .help = "growth a second that is warned of"},
-    [WATCH_PID] = {.name = "pid",
-                   .letter = 'p',
-                   .kind = OPTION_INTEGER,
-                   .value_name = "PID",
-                   .help = "the URL's process, whose resident memory is looked at too"},
+    [WATCH_LIMIT] = OPTION_LIMIT,
+    [WATCH_RATE] = OPTION_GROWTH,
+    [WATCH_PID] = OPTION_PID,
     [WATCH_LOOKS] = {.name = "looks",
                      .letter = 'n',
                      .kind = OPTION_INTEGER,
@@ -80,9 +61,7 @@ static const struct option options[] = {
                        .kind = OPTION_TEXT,
                        .value_name = "URL",
                        .help = "send the report there at a new finding, as JSON"},
-    [WATCH_NO_GC] = {.name = "no-gc",
-                     .kind = OPTION_FLAG,
-                     .help = "never ask Go's collector to run"},
+    [WATCH_NO_GC] = OPTION_NO_GC,
     [WATCH_JSON] = OPTION_JSON,
 };
 

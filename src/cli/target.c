@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sluice/budget.h>
 #include <sluice/clock.h>
@@ -16,6 +18,7 @@
 #include "cli/control_group.h"
 #include "cli/diagnosis.h"
 #include "cli/host.h"
+#include "cli/pages_client.h"
 #include "cli/source.h"
 #include "diagnose/evidence.h"
 #include "diagnose/sites.h"
@@ -23,7 +26,8 @@
 #include "sys/wall_clock.h"
 
 #define PAGES_FOLDER    "/debug/pprof"
-#define STALE_LOOKS_MAX 2 /* then a collection is asked for */
+#define PAGE_TIMEOUT_NS UINT64_C(60000000000) /* a program with many stacks takes its time */
+#define STALE_LOOKS_MAX 2                     /* then a collection is asked for */
 
 static const char *const page_names[TARGET_PAGES] = {"goroutine", "threads", "memory"};
 static const char *const part_endings[TARGET_PAGES] = {"goroutine.pb.gz", "threads.pb.gz",
@@ -74,7 +78,11 @@ int target_open(struct target *target, const char *name, bool collects, struct s
     }
     if (name[0] != '\0' && strspn(name, "0123456789") == strlen(name)) {
         target->can_collect = false;
-        snprintf(target->heap_page, TARGET_URL_MAX, "%.20s", name);
+        target->is_process = true;
+        snprintf(target->heap_page, TARGET_URL_MAX, "heap");
+        for (uint32_t i = 0; i < TARGET_PAGES; i++) {
+            snprintf(target->pages[i], TARGET_URL_MAX, "%s", page_names[i]);
+        }
         return target_add_process(target, strtoull(name, NULL, 10), diag);
     }
     return diag_fail(diag, -EINVAL,
@@ -106,6 +114,30 @@ static int take(struct diagnosis *diagnosis, const char *from, const char *endin
     return err;
 }
 
+/* A page of a process, through a file in memory, or of a server. */
+static int page_take(struct target *target, struct diagnosis *diagnosis, const char *page,
+                     const char *ending, double seconds, const struct target_keeper *keeper,
+                     struct slu_diag *diag)
+{
+    char path[64];
+    struct pages_wanted wanted = {
+        .source = target->name, .page = page, .timeout_ns = PAGE_TIMEOUT_NS};
+    if (!target->is_process) {
+        return take(diagnosis, page, ending, seconds, keeper, diag);
+    }
+    int fd = memfd_create("page", MFD_CLOEXEC);
+    if (fd < 0) {
+        return diag_fail(diag, -errno, "no memory for the page: %s", strerror(errno));
+    }
+    int err = pages_fetch(&wanted, fd, diag);
+    if (err == 0) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        err = take(diagnosis, path, ending, seconds, keeper, diag);
+    }
+    close(fd);
+    return err;
+}
+
 static int heap_take(struct target *target, struct diagnosis *diagnosis, double seconds,
                      const struct target_keeper *keeper, struct slu_diag *diag)
 {
@@ -114,8 +146,7 @@ static int heap_take(struct target *target, struct diagnosis *diagnosis, double 
     uint32_t stale_before = heap->stale_count;
     bool collects = target->can_collect && target->stale_count >= STALE_LOOKS_MAX;
     snprintf(page, sizeof(page), "%s%s", target->heap_page, collects ? "?gc=1" : "");
-    int err = take(diagnosis, page, "heap.pb.gz", seconds, keeper, diag);
-    target->has_heap = target->has_heap || err == 0;
+    int err = page_take(target, diagnosis, page, "heap.pb.gz", seconds, keeper, diag);
     target->stale_count = heap->stale_count > stale_before ? target->stale_count + 1 : 0;
     return err;
 }
@@ -139,7 +170,8 @@ int target_look(struct target *target, struct diagnosis *diagnosis, double secon
     for (uint32_t i = 0; i < TARGET_PAGES; i++) {
         struct slu_diag page_diag;
         if (err == 0 && target->pages[i][0] != '\0' &&
-            take(diagnosis, target->pages[i], part_endings[i], seconds, keeper, &page_diag) != 0) {
+            page_take(target, diagnosis, target->pages[i], part_endings[i], seconds, keeper,
+                      &page_diag) != 0) {
             target->pages[i][0] = '\0'; /* it is not served: it is not asked for again */
         }
     }

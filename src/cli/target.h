@@ -27,13 +27,13 @@ struct target_keeper {
 
 struct target {
     const char *name;
-    char heap_page[TARGET_URL_MAX];           /* empty: none is served */
+    bool is_process; /* named by its number: its pages have names alone, and no URL */
+    char heap_page[TARGET_URL_MAX];
     char pages[TARGET_PAGES][TARGET_URL_MAX]; /* of tasks and of memory; empty: none */
     uint32_t pid;                             /* TARGET_PID_NONE: not known */
     uint32_t look_count;
     uint32_t stale_count; /* looks in a row that showed no new collection */
     bool can_collect;     /* the heap's page may be asked for a collection of Go's */
-    bool has_heap;        /* a profile came */
     uint64_t limit_bytes; /* of the process's control group; 0: none */
 };
 

@@ -19,8 +19,6 @@ struct sites;
 struct slu_budget;
 struct slu_diag;
 
-#define EVIDENCE_NAME_BYTES 96
-
 enum evidence_kind {
     EVIDENCE_NOTHING, /* none of what follows */
     EVIDENCE_HEAP,
@@ -50,7 +48,6 @@ struct evidence {
     uint64_t damaged_lines;
     uint64_t forced_cycles;
     uint32_t input_count[EVIDENCE_KIND_COUNT];
-    char process[EVIDENCE_NAME_BYTES]; /* whose it is, where that is known */
 };
 
 struct evidence_input {

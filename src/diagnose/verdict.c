@@ -19,7 +19,7 @@
 #define POINTS_A_FOLD    4.0 /* that make a pattern e times as likely */
 #define SURE_POINTS      6.0 /* above the threshold, that a verdict needs to be sure */
 #define CONFIDENCE_MAX   0.99
-#define UNSURE           0.55 /* between two faults, less than this is no verdict */
+#define CONFIDENCE_MIN   0.27 /* between two faults; with less there is no verdict */
 
 struct judge {
     const struct evidence *evidence;
@@ -198,7 +198,7 @@ static void judge_candidate(struct judge *judge, const struct candidate *candida
     facts_find(&judge->view, candidate->site, candidate->is_task, &judge->facts, &judge->trend);
     struct choice choice = choose(&judge->facts, true);
     bool is_named = choice.best_score.is_possible && choice.best_score.points >= VERDICT_THRESHOLD;
-    if (is_named && choice.rival_score.is_possible && confidence_of(&choice) < UNSURE / 2) {
+    if (is_named && choice.rival_score.is_possible && confidence_of(&choice) < CONFIDENCE_MIN) {
         is_named = false;
     }
     enum pattern pattern = is_named ? choice.best : PATTERN_UNDETERMINED;
