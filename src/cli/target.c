@@ -25,9 +25,10 @@
 #include "draw/draw.h"
 #include "sys/wall_clock.h"
 
-#define PAGES_FOLDER    "/debug/pprof"
-#define PAGE_TIMEOUT_NS UINT64_C(60000000000) /* a program with many stacks takes its time */
-#define STALE_LOOKS_MAX 2                     /* then a collection is asked for */
+#define PAGES_FOLDER     "/debug/pprof"
+#define PAGE_TIMEOUT_NS  UINT64_C(10000000000) /* a program with many stacks takes its time */
+#define MISSED_LOOKS_MAX 2                     /* then only the system is asked */
+#define STALE_LOOKS_MAX  2                     /* then a collection is asked for */
 
 static const char *const page_names[TARGET_PAGES] = {"goroutine", "threads", "memory"};
 static const char *const part_endings[TARGET_PAGES] = {"goroutine.pb.gz", "threads.pb.gz",
@@ -144,9 +145,13 @@ static int heap_take(struct target *target, struct diagnosis *diagnosis, double 
     const struct sites *heap = diagnosis->evidence->heap;
     char page[TARGET_URL_MAX + 8];
     uint32_t stale_before = heap->stale_count;
+    if (target->is_process && target->missed_count >= MISSED_LOOKS_MAX) {
+        return diag_fail(diag, -ENODATA, "%.20s serves no profile", target->name);
+    }
     bool collects = target->can_collect && target->stale_count >= STALE_LOOKS_MAX;
     snprintf(page, sizeof(page), "%s%s", target->heap_page, collects ? "?gc=1" : "");
     int err = page_take(target, diagnosis, page, "heap.pb.gz", seconds, keeper, diag);
+    target->missed_count = err == 0 ? 0 : target->missed_count + 1;
     target->stale_count = heap->stale_count > stale_before ? target->stale_count + 1 : 0;
     return err;
 }

@@ -32,9 +32,10 @@ struct target {
     char pages[TARGET_PAGES][TARGET_URL_MAX]; /* of tasks and of memory; empty: none */
     uint32_t pid;                             /* TARGET_PID_NONE: not known */
     uint32_t look_count;
-    uint32_t stale_count; /* looks in a row that showed no new collection */
-    bool can_collect;     /* the heap's page may be asked for a collection of Go's */
-    uint64_t limit_bytes; /* of the process's control group; 0: none */
+    uint32_t missed_count; /* looks in a row without a profile of memory */
+    uint32_t stale_count;  /* looks in a row that showed no new collection */
+    bool can_collect;      /* the heap's page may be asked for a collection of Go's */
+    uint64_t limit_bytes;  /* of the process's control group; 0: none */
 };
 
 /*
