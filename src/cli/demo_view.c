@@ -16,13 +16,6 @@
 #define SUMMARY_CHART    8
 #define SAME_ANSWER      0.05 /* the ring knows time to one slot of fifty */
 
-/* The other screen, without cursor and without wrapping; and back. */
-#define ENTER_SCREEN "\x1b[?1049h\x1b[?25l\x1b[?7l"
-#define LEAVE_SCREEN "\x1b[?7h\x1b[?25h\x1b[?1049l"
-#define TO_TOP       "\x1b[H"
-#define CLEAR_LINE   "\x1b[K"
-#define CLEAR_BELOW  "\x1b[J"
-
 static void thin_out(struct demo_history *history)
 {
     for (size_t at = 0; 2 * at < history->point_count; at++) {
@@ -160,12 +153,12 @@ static void write_picture(struct sink *out, const struct draw_terminal *terminal
 
 void demo_view_open(struct cli *cli)
 {
-    sink_text(cli->out, ENTER_SCREEN);
+    draw_screen_enter(cli->out);
 }
 
 void demo_view_close(struct cli *cli)
 {
-    sink_text(cli->out, LEAVE_SCREEN);
+    draw_screen_leave(cli->out);
 }
 
 void demo_view_frame(struct cli *cli, const struct demo_view *view,
@@ -175,18 +168,7 @@ void demo_view_frame(struct cli *cli, const struct demo_view *view,
     struct sink frame;
     sink_init_fixed(&frame, text, sizeof(text));
     write_picture(&frame, &cli->out_terminal, view, sample);
-    sink_text(cli->out, TO_TOP);
-    const char *line = text;
-    uint32_t height = cli->out_terminal.height;
-    /* A newline on the last row would scroll. */
-    for (uint32_t row = 1; *line != '\0' && (height == 0 || row < height); row++) {
-        size_t len = strcspn(line, "\n");
-        sink_text(cli->out, CLEAR_LINE); /* before: after a full line it would take the last one */
-        sink_put(cli->out, line, len);
-        sink_char(cli->out, '\n');
-        line += len + (line[len] == '\n');
-    }
-    sink_text(cli->out, CLEAR_BELOW);
+    draw_screen_show(cli->out, &cli->out_terminal, text);
 }
 
 static void write_allocations(struct sink *out, const struct race_side *side)

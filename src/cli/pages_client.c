@@ -17,11 +17,12 @@
 #include "cli/http_answer.h"
 #include "cli/pages_connect.h"
 
-#define SCHEME         "http://"
-#define FOLDER         "/debug/pprof/"
-#define SECOND_NS      UINT64_C(1000000000)
-#define BODY_BYTES_MAX ((uint64_t)1 << 30)
-#define TEXT_BYTES     512
+#define SCHEME          "http://"
+#define FOLDER          "/debug/pprof/"
+#define SECOND_NS       UINT64_C(1000000000)
+#define BODY_BYTES_MAX  ((uint64_t)1 << 30)
+#define TEXT_BYTES      512
+#define POST_TIMEOUT_NS UINT64_C(10000000000)
 
 /* Where a page is, taken apart. */
 struct place {
@@ -103,14 +104,33 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
                : diag_fail(diag, -EINVAL, "%.120s: too long", wanted->source);
 }
 
-/* As HTTP/1.0, so that no server answers in chunks. */
-static int request_send(int connected, const struct place *place)
+static int bytes_send(int connected, struct slu_bytes bytes)
+{
+    for (size_t sent = 0; sent < bytes.len;) {
+        ssize_t put =
+            send(connected, (const char *)bytes.data + sent, bytes.len - sent, MSG_NOSIGNAL);
+        if (put < 0 && errno != EINTR) {
+            return -errno;
+        }
+        sent += put > 0 ? (size_t)put : 0;
+    }
+    return 0;
+}
+
+/* As HTTP/1.0, so that no server answers in chunks; with `json`, which is sent, or without. */
+static int request_send(int connected, const struct place *place, const struct slu_bytes *json)
 {
     char request[2 * TEXT_BYTES + sizeof(place->target)];
-    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n",
-                       place->target, place->host[0] == '\0' ? "process" : place->host);
-    ssize_t sent = send(connected, request, (size_t)len, MSG_NOSIGNAL);
-    return sent == len ? 0 : -EPIPE;
+    char content[TEXT_BYTES] = "";
+    if (json != NULL) {
+        (void)snprintf(content, sizeof(content),
+                       "Content-Type: application/json\r\nContent-Length: %zu\r\n", json->len);
+    }
+    int len = snprintf(request, sizeof(request), "%s %s HTTP/1.0\r\nHost: %s\r\n%s\r\n",
+                       json != NULL ? "POST" : "GET", place->target,
+                       place->host[0] == '\0' ? "process" : place->host, content);
+    int err = bytes_send(connected, (struct slu_bytes){request, (size_t)len});
+    return err == 0 && json != NULL ? bytes_send(connected, *json) : err;
 }
 
 /* Some bytes, or 0 at the end; -ETIMEDOUT from the deadline on. */
@@ -218,7 +238,7 @@ int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag
     if (err != 0) {
         return err;
     }
-    err = request_send(connected, &place);
+    err = request_send(connected, &place, NULL);
     err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
     if (err == 0 && answer.head.status != 200) {
         close(connected);
@@ -227,4 +247,33 @@ int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag
     err = err != 0 ? err : body_receive(connected, &answer, fd, deadline_ns);
     close(connected);
     return err == 0 ? 0 : failure_told(wanted, &place, err, diag);
+}
+
+int pages_post(const char *url, struct slu_bytes json, struct slu_diag *diag)
+{
+    struct place place = {0};
+    struct answer answer = {0};
+    int connected = -1;
+    const struct pages_wanted wanted = {.source = url};
+    uint64_t deadline_ns = slu_clock_monotonic_ns() + POST_TIMEOUT_NS;
+    bool is_url = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
+    const char *host = is_url ? url + sizeof(SCHEME) - 1 : "";
+    size_t len = strcspn(host, "/");
+    if (host_read(host, len, &place) != 0 || strlen(host + len) >= sizeof(place.target)) {
+        return diag_fail(diag, -EINVAL, "%.120s: not a URL such as http://127.0.0.1:8080/hook",
+                         url);
+    }
+    (void)snprintf(place.target, sizeof(place.target), "%s", host[len] == '\0' ? "/" : host + len);
+    int err = pages_connect_host(place.host, place.port, &connected, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = request_send(connected, &place, &json);
+    err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
+    close(connected);
+    if (err != 0) {
+        return failure_told(&wanted, &place, err, diag);
+    }
+    return answer.head.status / 100 == 2 ? 0
+                                         : status_told(&wanted, &place, answer.head.status, diag);
 }

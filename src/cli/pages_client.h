@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <sluice/api.h>
+#include <sluice/bytes.h>
 
 struct slu_diag;
 
@@ -29,5 +30,12 @@ bool pages_is_source(const char *source);
  *          errno, and `diag` says what can be done
  */
 SLU_MUST_USE int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag);
+
+/*
+ * Send JSON to a URL, and wait for the server to say that it has it.
+ *
+ * Returns  0; -EINVAL; -EBADMSG for an answer other than 2xx; as pages_fetch, and `diag` says it
+ */
+SLU_MUST_USE int pages_post(const char *url, struct slu_bytes json, struct slu_diag *diag);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sluice/diag.h>
 
 #include "base/diag.h"
+#include "cli/source_capsule.h"
 
 enum source_kind source_kind_of(const char *name)
 {
@@ -42,7 +43,7 @@ static int file_open(struct source *source, struct slu_diag *diag)
     return 0;
 }
 
-int source_open(struct source *source, const char *name, struct slu_diag *diag)
+int source_open_whole(struct source *source, const char *name, struct slu_diag *diag)
 {
     *source = (struct source){.name = name, .fd = -1};
     switch (source_kind_of(name)) {
@@ -57,8 +58,24 @@ int source_open(struct source *source, const char *name, struct slu_diag *diag)
     return file_open(source, diag);
 }
 
+int source_open(struct source *source, const char *name, struct slu_diag *diag)
+{
+    int err = source_open_whole(source, name, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = source_capsule_enter(source, diag);
+    if (err != 0) {
+        source_close(source);
+    }
+    return err;
+}
+
 int source_read(struct source *source, void *bytes, size_t room, size_t *got)
 {
+    if (source->is_part && room > source->size_bytes - source->read_bytes) {
+        room = (size_t)(source->size_bytes - source->read_bytes);
+    }
     for (;;) {
         ssize_t len = read(source->fd, bytes, room);
         if (len >= 0) {

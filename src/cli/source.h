@@ -5,6 +5,7 @@
 #ifndef CLI_SOURCE_H
 #define CLI_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,15 +29,19 @@ struct source {
     int fd;
     uint64_t size_bytes; /* 0: not known */
     uint64_t read_bytes;
+    bool is_part; /* of a file: it ends after size_bytes */
 };
 
 /*
- * Open anything but a folder.
+ * Open anything but a folder. Of a capsule, what is read is its newest heap profile.
  *
  * name     borrowed until source_close
  * Returns  0; a negative errno, and `diag` says it for people
  */
 SLU_MUST_USE int source_open(struct source *source, const char *name, struct slu_diag *diag);
+
+/* The same without a look into capsules. */
+SLU_MUST_USE int source_open_whole(struct source *source, const char *name, struct slu_diag *diag);
 
 /* Returns 0, and with `got` 0 the end; a negative errno. */
 SLU_MUST_USE int source_read(struct source *source, void *bytes, size_t room, size_t *got);

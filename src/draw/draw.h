@@ -5,6 +5,7 @@
 #include "draw/chart.h"
 #include "draw/number.h"
 #include "draw/progress.h"
+#include "draw/screen.h"
 #include "draw/table.h"
 #include "draw/terminal.h"
 #include "draw/text.h"

@@ -21,7 +21,7 @@ ARROWS = {
     "readers": "profile codec",
     "symbol": "sys",
     "holders": "symbol profile",
-    "diagnose": "readers window",
+    "diagnose": "readers window draw",
     "draw": "profile symbol",
     "view": "draw profile codec",
     "net": "scope timer codec",
