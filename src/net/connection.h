@@ -22,7 +22,7 @@ struct connection;
 struct http2;
 struct loop;
 struct tls_session;
-struct websocket;
+struct net_websocket;
 
 /* What is spoken. The functions may close the connection, which is the last thing they do then. */
 struct protocol {
@@ -43,11 +43,9 @@ struct stretch {
 struct connection {
     struct loop *loop;
     const struct protocol *protocol;
-    union {
-        struct http1 http1;
-        struct http2 *http2;
-        struct websocket *websocket;
-    };
+    struct http1 http1;
+    struct http2 *http2;
+    struct net_websocket *websocket;
     struct stretch in;
     struct stretch out;
     struct tls_session *tls; /* NULL in clear text */

@@ -21,6 +21,7 @@
 #define CLOSE_DISCARD_BYTES ((uint64_t)1024 * 1024)
 
 static const struct request_protocol http1_requests;
+static const struct protocol http1_protocol;
 
 /* The head and its body are no longer needed. */
 static void over(struct net_request *request)
@@ -98,16 +99,6 @@ static bool body_begin(struct connection *connection, const struct http1_head *h
     return true;
 }
 
-static void target_split(struct net_request *request, struct slu_bytes target)
-{
-    const char *begin = target.data;
-    const char *mark = memchr(begin, '?', target.len);
-    size_t len = mark == NULL ? target.len : (size_t)(mark - begin);
-    request->path = (struct slu_bytes){begin, len};
-    request->query = mark == NULL ? (struct slu_bytes){begin + len, 0}
-                                  : (struct slu_bytes){mark + 1, target.len - len - 1};
-}
-
 /* A head that can be read; route it. */
 static bool request_begin(struct connection *connection, const struct http1_head *head)
 {
@@ -116,7 +107,7 @@ static bool request_begin(struct connection *connection, const struct http1_head
     bool has_body = head->content_length > 0 || (head->flags & HEAD_CHUNKED) != 0;
     request->method = method_of(head->method);
     request->is_head = request->method == NET_HEAD;
-    target_split(request, head->target);
+    request_target(request, head->target);
     http1->closes = (head->flags & HEAD_CLOSE) != 0 ||
                     (head->minor == 0 && (head->flags & HEAD_KEEP_ALIVE) == 0);
     if (request->method == 0) {
@@ -419,6 +410,12 @@ static void wait_choose(struct connection *connection)
     }
 }
 
+static bool goes_on(const struct connection *connection)
+{
+    return !connection->is_broken && !connection->is_closing &&
+           connection->protocol == &http1_protocol;
+}
+
 static bool round_of(struct connection *connection)
 {
     bool moved = http1_write(connection);
@@ -426,7 +423,7 @@ static bool round_of(struct connection *connection)
         connection->http1.wait = HTTP1_WAIT_ANEW; /* it took something: its time begins anew */
     }
     moved |= read_in(connection);
-    for (int step = 0; step < STEPS_MAX && !connection->is_broken && proceed(connection); step++) {
+    for (int step = 0; step < STEPS_MAX && goes_on(connection) && proceed(connection); step++) {
         moved = true; /* several answers are written together */
     }
     return moved;
@@ -439,7 +436,7 @@ static void turn(struct connection *connection)
         if (connection->is_broken || connection->is_closing) {
             return;
         }
-        if (connection->protocol->turn != turn) { /* another one has taken over */
+        if (connection->protocol != &http1_protocol) { /* another one has taken over */
             connection->protocol->turn(connection);
             return;
         }
@@ -512,6 +509,27 @@ static void on_drain(struct connection *connection)
         return;
     }
     http1->closes = true;
+}
+
+void http1_leave(struct net_request *request)
+{
+    struct connection *connection = request->connection;
+    struct stretch *in = &connection->in;
+    struct slu_bytes early = behind_head(connection);
+    struct slab fresh = {0};
+    SLU_ASSERT(connection->http1.phase == HTTP1_ANSWER);
+    if (early.len > 0 && slabs_take(&connection->loop->slabs, SLAB_BYTES, &fresh) != 0) {
+        early.len = 0;
+        connection->is_broken = true;
+    }
+    if (early.len > 0) {
+        memcpy(fresh.bytes, early.data, early.len);
+    }
+    request->head_slab = in->slab;
+    *in = (struct stretch){.slab = fresh, .end = (uint32_t)early.len};
+    connection->http1.request = NULL;
+    request->connection = NULL;
+    request_complete(request);
 }
 
 static void wake(struct net_request *request)

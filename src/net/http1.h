@@ -57,8 +57,8 @@ struct http1 {
 void http1_begin(struct connection *connection);
 
 /*
- * Leave the connection to another protocol, after `head` (a response, whole) has been written.
- * The request is over then.
+ * Leave the connection to another protocol, which has written its own answer to `request`: that is
+ * over then, and what came behind it stays in `in`.
  */
 void http1_leave(struct net_request *request);
 

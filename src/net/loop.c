@@ -47,7 +47,7 @@ static int memory_take(struct loop *loop, const struct loop_options *options)
     struct slu_wheel_options wheel = {
         .start_ns = slu_clock_monotonic_ns(),
         .tick_ns = TICK_NS,
-        .timers_max = options->connections_max + 2 * options->requests_max + 1,
+        .timers_max = 2 * options->connections_max + 2 * options->requests_max + 1,
     };
     struct slu_pool_options connections = {.record_bytes = sizeof(struct connection),
                                            .align_bytes = 64,

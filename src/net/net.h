@@ -6,7 +6,9 @@
  *         net_respond(request, 200, "text/plain", bytes_of("hello\n"));
  *     }
  *
- *     static const struct net_route routes[] = {{.methods = NET_GET, .path = "/", .handle = hello}};
+ *     static const struct net_route routes[] = {
+ *         {.methods = NET_GET, .path = "/", .handle = hello},
+ *     };
  *     struct net_server_options options = {.budget = budget, .scope = scope, .listen = ":8080",
  *                                          .routes = routes, .route_count = 1};
  *     err = net_server_start(&options, &diag, &server);
@@ -263,6 +265,117 @@ void net_request_on_gone(struct net_request *request, net_request_fn *run, void 
  */
 SLU_MUST_USE int net_request_after(struct net_request *request, uint64_t delay_ns,
                                    net_request_fn *run, void *arg);
+
+/*
+ * Server-sent events: begin the stream. On the loop it goes on from net_request_after.
+ *
+ * Source  the HTML standard, 9.2
+ */
+SLU_MUST_USE int net_events_begin(struct net_request *request);
+
+/*
+ * Write one event.
+ *
+ * event    its type, or NULL; a constant without line ends
+ * data     UTF-8; each of its lines is one of the event's
+ * Returns  as net_response_write; nothing is written then. -EMSGSIZE beyond 16 KiB
+ */
+SLU_MUST_USE int net_event_write(struct net_request *request, const char *event,
+                                 struct slu_bytes data);
+
+/*
+ * gRPC, unary: the handler of a route {NET_POST, "/package.Service/Method"} asks for the message
+ * and replies or fails. The client's deadline is the request's.
+ *
+ * Source  github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md
+ */
+enum net_grpc_status {
+    NET_GRPC_OK = 0,
+    NET_GRPC_CANCELLED = 1,
+    NET_GRPC_UNKNOWN = 2,
+    NET_GRPC_INVALID_ARGUMENT = 3,
+    NET_GRPC_DEADLINE_EXCEEDED = 4,
+    NET_GRPC_NOT_FOUND = 5,
+    NET_GRPC_ALREADY_EXISTS = 6,
+    NET_GRPC_PERMISSION_DENIED = 7,
+    NET_GRPC_RESOURCE_EXHAUSTED = 8,
+    NET_GRPC_FAILED_PRECONDITION = 9,
+    NET_GRPC_ABORTED = 10,
+    NET_GRPC_OUT_OF_RANGE = 11,
+    NET_GRPC_UNIMPLEMENTED = 12,
+    NET_GRPC_INTERNAL = 13,
+    NET_GRPC_UNAVAILABLE = 14,
+    NET_GRPC_DATA_LOSS = 15,
+    NET_GRPC_UNAUTHENTICATED = 16,
+};
+
+/*
+ * The one message of a call, decompressed (gzip, deflate), of at most the route's body_bytes_max.
+ *
+ * Returns  0; another value if there is none that can be read: then the call has been answered
+ */
+SLU_MUST_USE int net_grpc_message(struct net_request *request, struct slu_bytes *message);
+
+/* Answer with a message, which is copied. Returns as net_respond. */
+int net_grpc_reply(struct net_request *request, struct slu_bytes message);
+
+/*
+ * Answer with a status.
+ *
+ * text     for people, UTF-8; cut at 512 bytes
+ * details  a google.rpc.Status, or empty; left out above 1 KiB
+ */
+int net_grpc_fail(struct net_request *request, enum net_grpc_status status, struct slu_bytes text,
+                  struct slu_bytes details);
+
+/* A WebSocket, which belongs to its loop: all functions are called there. */
+struct net_websocket;
+
+enum net_message {
+    NET_TEXT = 1, /* UTF-8 */
+    NET_BINARY = 2,
+};
+
+struct net_websocket_events {
+    /* A whole message, valid until this returns. */
+    void (*on_message)(struct net_websocket *socket, enum net_message kind,
+                       struct slu_bytes message, void *arg);
+    /* There is room again, after -EAGAIN; may be NULL. */
+    void (*on_room)(struct net_websocket *socket, void *arg);
+    /* It is over, and `socket` is gone when this returns; may be NULL. 1006: without a goodbye */
+    void (*on_close)(struct net_websocket *socket, unsigned code, void *arg);
+};
+
+/*
+ * Turn a request into a WebSocket. The request is over then, and its functions must not be used any
+ * more but for what has been asked of it.
+ *
+ * events   borrowed as long as the socket
+ * Returns  0; -EINVAL if it does not ask for one, as version 13 does, over HTTP/1.1: answer 426;
+ *          -EDQUOT; -ENOMEM
+ * Source   RFC 6455
+ */
+SLU_MUST_USE int net_websocket_accept(struct net_request *request,
+                                      const struct net_websocket_events *events, void *arg,
+                                      struct net_websocket **out);
+
+/*
+ * Send a message, which is copied.
+ *
+ * Returns  0; -EAGAIN while response_bytes_max are waiting; -EDQUOT; -ENOMEM; -ECANCELED when it is
+ *          being closed
+ */
+SLU_MUST_USE int net_websocket_send(struct net_websocket *socket, enum net_message kind,
+                                    struct slu_bytes message);
+
+/* Say goodbye: on_close follows when the other side has answered, or has not for 5 seconds. */
+void net_websocket_close(struct net_websocket *socket, unsigned code);
+
+typedef void net_websocket_fn(struct net_websocket *socket, void *arg);
+
+/* Call once after `delay_ns`, one at a time. Returns 0; -EBUSY if one is waiting; -EDQUOT */
+SLU_MUST_USE int net_websocket_after(struct net_websocket *socket, uint64_t delay_ns,
+                                     net_websocket_fn *run, void *arg);
 
 /* A string's bytes, without the final zero. */
 static inline struct slu_bytes net_text(const char *text)

@@ -9,12 +9,14 @@
 
 #include "base/assert.h"
 #include "net/connection.h"
+#include "net/grpc.h"
 #include "net/route.h"
 #include "net/server.h"
 #include "net/worker.h"
 #include "scope/wait.h"
 
 #define BODY_GROWTH         8 /* of a block, where the length was declared */
+#define BODY_RATIO_MAX      200
 #define ARENA_CHUNK_BYTES   ((size_t)4 * 1024)
 #define SCOPE_CALLBACKS_MAX 16
 
@@ -83,6 +85,7 @@ static void request_free(struct net_request *request)
     pieces_drop(loop, &request->pending);
     slabs_give(&loop->slabs, &request->head_slab);
     slabs_give(&loop->slabs, &request->body_slab);
+    decompressed_free(loop->budget, &request->decoded);
     if (request->scope != NULL) {
         int err = slu_scope_close(&request->scope);
         SLU_ASSERT(err == 0); /* nothing runs in it: the handler has returned */
@@ -114,8 +117,11 @@ void request_refuse(struct net_request *request, unsigned status)
 {
     refusal_count(request, status);
     request->is_refused = true;
-    request->fields_bytes = 0;
     request->on_worker = false;
+    if (grpc_is_call(request)) {
+        grpc_refuse(request, status);
+        return;
+    }
     if (status == 503) {
         (void)net_response_header(request, "retry-after", net_text("1")); /* there is room */
     }
@@ -180,8 +186,7 @@ static void on_deadline(struct slu_wheel *wheel, slu_timer_id timer, uint64_t no
     request->protocol->expel(request);
 }
 
-/* The answer takes longer than the handler's call. */
-static void deadline_start(struct net_request *request)
+void request_deadline_start(struct net_request *request)
 {
     struct loop *loop = request->loop;
     if (request->deadline_ns == NET_NEVER || request->deadline_timer != 0) {
@@ -194,9 +199,43 @@ static void deadline_start(struct net_request *request)
     SLU_ASSERT(err == 0); /* the wheel has two for each request */
 }
 
+int request_decompress(struct net_request *request, enum compression compression,
+                       struct slu_bytes input, const struct decompress_limits *limits,
+                       struct slu_bytes *output)
+{
+    SLU_ASSERT(request->decoded.data == NULL);
+    int err = decompress_all(request->loop->budget, compression, input, limits, &request->decoded);
+    if (err == 0) {
+        *output = (struct slu_bytes){request->decoded.data, request->decoded.len};
+    }
+    return err;
+}
+
+/* Content-Encoding taken off. Returns 0, or the status to refuse the body with. */
+static unsigned body_decode(struct net_request *request)
+{
+    struct slu_bytes name;
+    if (request->body.len == 0 || !net_request_header(request, "content-encoding", &name)) {
+        return 0;
+    }
+    enum compression compression = compression_named(name);
+    if (compression == COMPRESSION_NONE) {
+        return 0;
+    }
+    struct decompress_limits limits = {.output_bytes_max = request->route->body_bytes_max,
+                                       .ratio_max = BODY_RATIO_MAX};
+    int err = request_decompress(request, compression, request->body, &limits, &request->body);
+    return err == 0 ? 0 : err == -EFBIG ? 413 : err == -EINVAL ? 415 : err == -EBADMSG ? 400 : 503;
+}
+
 void request_run(struct net_request *request)
 {
-    request->route->handle(request, request->route->arg);
+    unsigned status = body_decode(request);
+    if (status != 0) {
+        (void)net_respond_status(request, status); /* or the client has gone */
+    } else {
+        request->route->handle(request, request->route->arg);
+    }
 }
 
 static void run_on_loop(struct net_request *request)
@@ -205,7 +244,7 @@ static void run_on_loop(struct net_request *request)
     request_run(request);
     request->is_running = false;
     if (!request->is_sent && request->connection != NULL) {
-        deadline_start(request);
+        request_deadline_start(request);
     }
     free_if_over(request);
 }
@@ -233,7 +272,7 @@ void request_dispatch(struct net_request *request)
         request_refuse(request, 503);
         return;
     }
-    deadline_start(request);
+    request_deadline_start(request);
 }
 
 /* How large a block the body wants: what was declared is believed in steps, each of which the
@@ -344,7 +383,39 @@ void request_abandon(struct net_request *request, int err)
     free_if_over(request);
 }
 
-static void response_join(struct response *to, struct response *from)
+/* A piece with little in it takes no slab of its own for long. */
+static bool piece_melt(struct loop *loop, struct response *to, struct piece *piece)
+{
+    if (to->last == NULL || piece->slab.bytes == NULL || piece_room(to->last) < piece->len) {
+        return false;
+    }
+    memcpy(piece_end(to->last), piece->data, piece->len);
+    to->last->len += piece->len;
+    struct slab slab = piece->slab;
+    slabs_give(&loop->slabs, &slab);
+    return true;
+}
+
+static void pieces_join(struct loop *loop, struct response *to, struct response *from)
+{
+    while (from->first != NULL) {
+        struct piece *piece = from->first;
+        from->first = piece->next;
+        piece->next = NULL;
+        if (piece_melt(loop, to, piece)) {
+            continue;
+        }
+        if (to->first == NULL) {
+            to->first = piece;
+        } else {
+            to->last->next = piece;
+        }
+        to->last = piece;
+    }
+    from->last = NULL;
+}
+
+static void response_join(struct response *to, const struct response *from)
 {
     if (from->is_begun && !to->is_begun) {
         to->status = from->status;
@@ -354,16 +425,6 @@ static void response_join(struct response *to, struct response *from)
         to->is_begun = true;
     }
     to->is_ended |= from->is_ended;
-    if (from->first != NULL) {
-        if (to->first == NULL) {
-            to->first = from->first;
-        } else {
-            to->last->next = from->first;
-        }
-        to->last = from->last;
-        from->first = NULL;
-        from->last = NULL;
-    }
 }
 
 /* The worker's handler has returned, and has not answered all. */
@@ -371,9 +432,11 @@ static void leave_unanswered(struct net_request *request)
 {
     if (request->response.is_begun) {
         request->protocol->expel(request);
-    } else {
-        request_refuse(request, 500);
+        return;
     }
+    int err = slu_scope_check(request->scope, request->loop->now_ns);
+    request->fields_bytes = 0;
+    request_refuse(request, err == -ETIMEDOUT ? 504 : err == -ECANCELED ? 503 : 500);
 }
 
 /* What the worker has written since the last time, or that it has returned. */
@@ -383,6 +446,7 @@ static void collect(struct loop *loop, struct loop_message *message)
         (struct net_request *)(void *)((char *)message - offsetof(struct net_request, message));
     mutex_lock(&request->lock);
     response_join(&request->response, &request->pending);
+    pieces_join(loop, &request->response, &request->pending);
     bool has_returned = request->has_returned;
     mutex_unlock(&request->lock);
     if (request->connection == NULL) {

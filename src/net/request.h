@@ -16,6 +16,7 @@
 #include <sluice/pool.h>
 #include <sluice/wheel.h>
 
+#include "codec/decompress.h"
 #include "net/http1_head.h"
 #include "net/loop.h"
 #include "net/net.h"
@@ -81,6 +82,7 @@ struct net_request {
     struct slab head_slab; /* of the fields, if they are not the connection's */
     struct slab body_slab;
     size_t body_len;
+    struct decompressed decoded; /* of the body, or its message */
     struct response response;
     struct piece borrowed;
     struct slu_scope *scope;
@@ -96,8 +98,16 @@ struct net_request {
     slu_timer_id after_timer;
     slu_timer_id deadline_timer;
     struct net_request *next_queued; /* for a worker */
-    void *stream;                    /* of HTTP/2 */
+    struct net_request *next_stream; /* of the same HTTP/2 connection */
+    struct net_request *previous_stream;
+    uint64_t declared_bytes; /* of the body, in HTTP/2; 0: nothing was said */
+    size_t head_bytes;       /* used of head_slab, in HTTP/2 */
     int32_t stream_id;
+    bool is_routed;     /* its head is complete, in HTTP/2 */
+    bool is_oversize;   /* and was too large */
+    bool is_dispatched; /* its body is, too */
+    bool is_submitted;  /* the answer has begun */
+    bool has_body;      /* the answer has one to send */
     unsigned method;
     unsigned version;      /* 10, 11, 20 */
     bool is_head;          /* no body is written */
@@ -107,7 +117,8 @@ struct net_request {
     bool is_sent;          /* the protocol has all of the answer */
     bool is_refused;       /* answered without a handler */
     uint16_t fields_bytes; /* of response_fields */
-    uint16_t trailers_at;  /* where trailers begin there; 0: none */
+    uint16_t trailers_at;  /* where trailers begin there */
+    bool has_trailers;
 
     struct loop_message message; /* what the worker has to say */
     struct mutex lock;
@@ -136,6 +147,24 @@ unsigned request_route(struct net_request *request, uint64_t body_bytes);
 /* Have the handler run, here or on a worker; the body is whole. */
 void request_dispatch(struct net_request *request);
 
+/*
+ * Decompress what lies in the request's body; the output is the request's until it ends. Once only.
+ * As decompress_all.
+ */
+int request_decompress(struct net_request *request, enum compression compression,
+                       struct slu_bytes input, const struct decompress_limits *limits,
+                       struct slu_bytes *output);
+
+/* As net_respond, with a body in parts. */
+int response_parts(struct net_request *request, unsigned status, const char *type,
+                   const struct slu_bytes *parts, size_t count);
+
+/* Split a target into path and query. */
+void request_target(struct net_request *request, struct slu_bytes target);
+
+/* Have the time-out noticed while the request waits: for its body, its handler, its answer. */
+void request_deadline_start(struct net_request *request);
+
 /* Answer without a handler. */
 void request_refuse(struct net_request *request, unsigned status);
 
@@ -157,8 +186,8 @@ void request_complete(struct net_request *request);
 /* The client has gone, or is let go: `err` is what the handler hears. */
 void request_abandon(struct net_request *request, int err);
 
-/* For those who write pieces: a new one of at least `room` bytes behind its headroom. */
-int piece_make(struct net_request *request, size_t room, struct piece **out);
+/* Take a piece with at least `room` bytes behind its headroom. Returns 0; -EDQUOT; -ENOMEM. */
+int piece_take(struct slabs *slabs, size_t room, struct piece **out);
 
 /* Framed, or partly sent: it takes no more. */
 bool piece_is_sealed(const struct piece *piece);

@@ -6,6 +6,16 @@
 
 #include "net/route.h"
 
+void request_target(struct net_request *request, struct slu_bytes target)
+{
+    const char *begin = target.data;
+    const char *mark = target.len == 0 ? NULL : memchr(begin, '?', target.len);
+    size_t len = mark == NULL ? target.len : (size_t)(mark - begin);
+    request->path = (struct slu_bytes){begin, len};
+    request->query = mark == NULL ? (struct slu_bytes){begin + len, 0}
+                                  : (struct slu_bytes){mark + 1, target.len - len - 1};
+}
+
 unsigned net_request_method(const struct net_request *request)
 {
     return request->method;

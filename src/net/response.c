@@ -14,22 +14,48 @@
 
 #define PIECE_TAIL_BYTES 2 /* "\r\n" behind a chunk */
 
-int piece_make(struct net_request *request, size_t room, struct piece **out)
+static int piece_size(size_t room, size_t *size_bytes)
 {
-    size_t wanted = sizeof(struct piece) + PIECE_HEADROOM + room + PIECE_TAIL_BYTES;
-    struct slab slab;
-    if (room > SIZE_MAX - 256) {
-        return -EDQUOT;
-    }
-    int err = request->on_worker ? slab_alloc(request->loop->budget, wanted, &slab)
-                                 : slabs_take(&request->loop->slabs, wanted, &slab);
-    if (err != 0) {
-        return err;
-    }
+    size_t own = sizeof(struct piece) + PIECE_HEADROOM + PIECE_TAIL_BYTES;
+    return __builtin_add_overflow(room, own, size_bytes) ? -EDQUOT : 0;
+}
+
+static struct piece *piece_in(struct slab slab)
+{
     struct piece *piece = (struct piece *)(void *)slab.bytes;
     *piece = (struct piece){.slab = slab, .data = slab.bytes + sizeof(*piece) + PIECE_HEADROOM};
-    *out = piece;
-    return 0;
+    return piece;
+}
+
+int piece_take(struct slabs *slabs, size_t room, struct piece **out)
+{
+    struct slab slab;
+    size_t wanted = 0;
+    int err = piece_size(room, &wanted);
+    if (err == 0) {
+        err = slabs_take(slabs, wanted, &slab);
+    }
+    if (err == 0) {
+        *out = piece_in(slab);
+    }
+    return err;
+}
+
+static int piece_make(struct net_request *request, size_t room, struct piece **out)
+{
+    struct slab slab;
+    size_t wanted = 0;
+    if (request_is_on_loop(request)) {
+        return piece_take(&request->loop->slabs, room, out);
+    }
+    int err = piece_size(room, &wanted);
+    if (err == 0) {
+        err = slab_alloc(request->loop->budget, wanted, &slab);
+    }
+    if (err == 0) {
+        *out = piece_in(slab);
+    }
+    return err;
 }
 
 unsigned char *piece_end(const struct piece *piece)
@@ -95,7 +121,9 @@ int net_response_header(struct net_request *request, const char *name, struct sl
         return -ENOBUFS;
     }
     char *at = request->response_fields + request->fields_bytes;
-    memcpy(at, name, name_len);
+    for (size_t i = 0; i < name_len; i++) { /* in lower case, as HTTP/2 wants it */
+        at[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+    }
     memcpy(at + name_len, ": ", 2);
     memcpy(at + name_len + 2, value.data, value.len);
     memcpy(at + name_len + 2 + value.len, "\r\n", 2);
@@ -131,61 +159,97 @@ static int shed(struct net_request *request, struct response *response, int err)
     return err;
 }
 
-static int body_keep(struct net_request *request, struct response *response, struct slu_bytes body,
-                     bool is_borrowed)
+/* Copied where there is room for it: behind the headers if it is small, after which none follow. */
+static int body_copy(struct net_request *request, const struct slu_bytes *parts, size_t count,
+                     size_t len, struct piece **out)
 {
-    if (body.len == 0) {
+    struct piece *piece = &request->borrowed;
+    unsigned char *at = (unsigned char *)request->response_fields + request->fields_bytes;
+    *piece = (struct piece){.data = at};
+    if (len > (size_t)RESPONSE_FIELDS_BYTES_MAX - request->fields_bytes) {
+        int err = piece_make(request, len, &piece);
+        if (err != 0) {
+            return err;
+        }
+        at = piece_end(piece);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0) {
+            memcpy(at, parts[i].data, parts[i].len);
+            at += parts[i].len;
+        }
+    }
+    *out = piece;
+    return 0;
+}
+
+static int body_keep(struct net_request *request, struct response *response,
+                     const struct slu_bytes *parts, size_t count, bool is_borrowed)
+{
+    struct piece *piece = &request->borrowed;
+    size_t len = (size_t)response->length;
+    if (len == 0) {
         return 0;
     }
-    struct piece *piece = &request->borrowed;
-    if (!is_borrowed) {
-        int err = piece_make(request, body.len, &piece);
+    if (is_borrowed) {
+        *piece = (struct piece){.data = parts[0].data};
+    } else {
+        int err = body_copy(request, parts, count, len, &piece);
         if (err != 0) {
             return shed(request, response, err);
         }
-        memcpy(piece_end(piece), body.data, body.len);
-    } else {
-        *piece = (struct piece){.data = body.data};
     }
-    piece->len = body.len;
-    request->waiting_bytes += body.len;
+    piece->len = len;
+    request->waiting_bytes += len;
     piece_append(response, piece);
     return 0;
 }
 
 static int respond(struct net_request *request, unsigned status, const char *type,
-                   struct slu_bytes body, bool is_borrowed)
+                   const struct slu_bytes *parts, size_t count, bool is_borrowed)
 {
     struct response *response = response_open(request);
     int err = begin(request, response, status, type);
     bool is_done = false;
     if (err == 0) {
-        response->length = body.len;
+        for (size_t i = 0; i < count; i++) {
+            response->length += parts[i].len;
+        }
         response->is_whole = true;
         response->is_ended = true;
-        is_done = request_is_on_loop(request) && request->protocol->respond(request, body);
+        is_done = request_is_on_loop(request) && count == 1 &&
+                  request->protocol->respond(request, parts[0]);
         if (!is_done) {
-            err = body_keep(request, response, body, is_borrowed);
+            err = body_keep(request, response, parts, count, is_borrowed);
         }
+    }
+    if (is_done) {
+        return 0; /* and the request may be gone */
     }
     bool is_begun = response->is_begun && err != -EALREADY;
     response_close(request);
-    if (is_begun && !is_done) {
+    if (is_begun) {
         request_wake(request);
     }
     return err;
 }
 
+int response_parts(struct net_request *request, unsigned status, const char *type,
+                   const struct slu_bytes *parts, size_t count)
+{
+    return respond(request, status, type, parts, count, false);
+}
+
 int net_respond(struct net_request *request, unsigned status, const char *type,
                 struct slu_bytes body)
 {
-    return respond(request, status, type, body, false);
+    return respond(request, status, type, &body, 1, false);
 }
 
 int net_respond_borrowed(struct net_request *request, unsigned status, const char *type,
                          struct slu_bytes body)
 {
-    return respond(request, status, type, body, true);
+    return respond(request, status, type, &body, 1, true);
 }
 
 int net_respond_status(struct net_request *request, unsigned status)
