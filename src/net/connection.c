@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "net/http2.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/server.h"
+#include "net/tls.h"
 
 static void on_timer(struct slu_wheel *wheel, slu_timer_id timer, uint64_t now_ns, void *arg)
 {
@@ -49,6 +51,40 @@ void connection_deadline(struct connection *connection, uint64_t delay_ns)
     SLU_ASSERT(err == 0); /* the wheel has one for each connection */
 }
 
+/* What is spoken until both sides know how: then HTTP/2 if they have agreed on it. */
+static void handshake_turn(struct connection *connection)
+{
+    int err = tls_handshake(connection->tls);
+    if (err == -EAGAIN) {
+        return;
+    }
+    if (err != 0) {
+        loop_count(&connection->loop->counters.rejected, 1);
+        connection->is_broken = true;
+        return;
+    }
+    http1_begin(connection);
+    if (tls_is_http2(connection->tls)) {
+        (void)http2_begin(connection); /* always true */
+    }
+    connection->is_readable = true; /* what GnuTLS has read already is not told of */
+    if (!connection->is_broken) {
+        connection->protocol->turn(connection);
+    }
+}
+
+static void handshake_close(struct connection *connection)
+{
+    (void)connection;
+}
+
+static const struct protocol handshake_protocol = {
+    .turn = handshake_turn,
+    .on_timeout = connection_close,
+    .on_drain = connection_close,
+    .on_close = handshake_close,
+};
+
 static int watch(struct loop *loop, struct connection *connection)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
@@ -80,7 +116,17 @@ void connection_open(struct loop *loop, int fd, const void *address, size_t addr
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* slower without */
     http1_begin(connection);
-    if (watch(loop, connection) != 0) {
+    int err = 0;
+    if (loop->server->tls != NULL) {
+        connection->protocol = &handshake_protocol;
+        connection_deadline(connection, loop->server->options.header_timeout_ns);
+        err = tls_session_open(loop->server->tls, fd, &connection->tls);
+    }
+    if (err == 0) {
+        err = watch(loop, connection);
+    }
+    if (err != 0) {
+        loop_count(&loop->counters.shed, 1);
         connection_close(connection);
         return;
     }
@@ -117,6 +163,7 @@ void connection_close(struct connection *connection)
     }
     slabs_give(&loop->slabs, &connection->in.slab);
     slabs_give(&loop->slabs, &connection->out.slab);
+    tls_session_close(&connection->tls);
     close(connection->fd); /* and epoll forgets it */
     loop_count(&loop->counters.connections, UINT64_MAX);
     int err = slu_pool_give(loop->connections, connection->handle);
@@ -170,12 +217,41 @@ static size_t socket_failed(struct connection *connection, bool *is_able)
     return 0;
 }
 
+/* As the system calls report it. */
+static ssize_t tls_result(ssize_t result)
+{
+    if (result >= 0) {
+        return result;
+    }
+    errno = (int)-result;
+    return -1;
+}
+
+/* One part after the other, until one is not taken as a whole. */
+static ssize_t tls_write_parts(struct connection *connection, const struct iovec *parts, int count)
+{
+    ssize_t total = 0;
+    for (int i = 0; i < count; i++) {
+        ssize_t written =
+            tls_result(tls_write(connection->tls, parts[i].iov_base, parts[i].iov_len));
+        if (written < 0) {
+            return total > 0 ? total : -1;
+        }
+        total += written;
+        if ((size_t)written < parts[i].iov_len) {
+            break;
+        }
+    }
+    return total;
+}
+
 size_t connection_read_into(struct connection *connection, void *bytes, size_t size_bytes)
 {
     if (!connection->is_readable || connection->at_end || connection->is_broken) {
         return 0;
     }
-    ssize_t got = recv(connection->fd, bytes, size_bytes, 0);
+    ssize_t got = connection->tls != NULL ? tls_result(tls_read(connection->tls, bytes, size_bytes))
+                                          : recv(connection->fd, bytes, size_bytes, 0);
     if (got < 0) {
         return socket_failed(connection, &connection->is_readable);
     }
@@ -186,7 +262,7 @@ size_t connection_read_into(struct connection *connection, void *bytes, size_t s
     }
     /* A short read has emptied the socket, and what comes later is told of; an end that came
      * together with the data is not told of again. */
-    if ((size_t)got < size_bytes && !connection->has_hung_up) {
+    if ((size_t)got < size_bytes && !connection->has_hung_up && connection->tls == NULL) {
         connection->is_readable = false;
     }
     return (size_t)got;
@@ -221,7 +297,8 @@ size_t connection_write(struct connection *connection, const struct iovec *parts
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
-    ssize_t written = count == 1
+    ssize_t written = connection->tls != NULL ? tls_write_parts(connection, parts, count)
+                      : count == 1
                           ? send(connection->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
                           : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     return written < 0 ? socket_failed(connection, &connection->is_writable) : (size_t)written;
@@ -229,6 +306,9 @@ size_t connection_write(struct connection *connection, const struct iovec *parts
 
 void connection_shut(struct connection *connection)
 {
+    if (connection->tls != NULL) {
+        tls_bye(connection->tls);
+    }
     (void)shutdown(connection->fd, SHUT_WR); /* it may have gone already */
 }
 

@@ -130,7 +130,7 @@ struct net_server_options {
     uint64_t ping_ns; /* WebSocket: ping after so long in silence, close after two (30 s) */
 
     const struct net_auth *auth; /* borrowed; NULL: nobody is asked */
-    const struct net_tls *tls;   /* copied; NULL: clear text */
+    const struct net_tls *tls;   /* copied, but its paths; NULL: clear text */
     int access_log_fd;           /* above 0: a line for each request is written there */
     bool access_log_combined;    /* Apache's combined form in place of JSON */
     struct slu_meter *meter;     /* NULL, or where its metrics go: net_meter_room */
@@ -147,6 +147,14 @@ struct net_server_options {
  */
 SLU_MUST_USE int net_server_start(const struct net_server_options *options, struct slu_diag *diag,
                                   struct net_server **out);
+
+/*
+ * Read certificate and key again, for connections from now on.
+ *
+ * Returns  0; -EINVAL if they cannot be used, and then the old ones stay; -EDQUOT; -ENOMEM
+ * Threads  any
+ */
+SLU_MUST_USE int net_server_reload(struct net_server *server, struct slu_diag *diag);
 
 /* The port it listens on. */
 uint16_t net_server_port(const struct net_server *server);

@@ -17,6 +17,7 @@
 #include "net/http1_head.h"
 #include "net/listener.h"
 #include "net/request.h"
+#include "net/tls.h"
 #include "net/worker.h"
 #include "sys/deadline.h"
 
@@ -250,6 +251,7 @@ static void server_free(struct net_server **server, uint32_t loops_made)
     if (gone->listen_fd >= 0) {
         close(gone->listen_fd);
     }
+    tls_destroy(&gone->tls);
     slu_gate_destroy(&gone->gate);
     condition_deinit(&gone->ended);
     mutex_deinit(&gone->lock);
@@ -260,6 +262,9 @@ static void server_free(struct net_server **server, uint32_t loops_made)
 static int parts_start(struct net_server *server, struct slu_diag *diag, uint32_t *loops_made)
 {
     int err = gate_start(server);
+    if (err == 0 && server->options.tls != NULL) {
+        err = tls_create(server->budget, server->options.tls, diag, &server->tls);
+    }
     if (err == 0) {
         err = scope_start(server, diag);
     }
@@ -320,6 +325,11 @@ int net_server_start(const struct net_server_options *options, struct slu_diag *
 uint16_t net_server_port(const struct net_server *server)
 {
     return server->port;
+}
+
+int net_server_reload(struct net_server *server, struct slu_diag *diag)
+{
+    return server->tls == NULL ? 0 : tls_reload(server->tls, diag);
 }
 
 void net_server_stop(struct net_server **server, uint64_t grace_ns)

@@ -12,6 +12,7 @@
 
 struct net_request;
 struct slu_gate;
+struct tls;
 struct workers;
 
 struct net_server {
@@ -21,6 +22,7 @@ struct net_server {
     struct slu_scope *scope;
     struct workers *workers; /* NULL if no route needs them */
     struct slu_gate *gate;   /* of connections by address; NULL: unlimited */
+    struct tls *tls;         /* NULL in clear text */
     uint64_t arena_bytes_max;
     uint64_t cancel_handle; /* of the callback on the scope */
     size_t block_bytes;

@@ -11,10 +11,11 @@ WAIT_SECONDS = 60  # for what has to happen, on however slow a machine
 
 
 class Subject:
-    def __init__(self, program, *, pass_fds=(), **settings):
+    def __init__(self, program, *, pass_fds=(), folder=None, **settings):
         words = [f"{name}={value}" for name, value in settings.items()]
         self.process = subprocess.Popen([program, *words], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, pass_fds=pass_fds)
+                                        stdout=subprocess.PIPE, text=True, pass_fds=pass_fds,
+                                        cwd=folder)
         self.lines = []
         self.arrived = threading.Condition()
         first = self.process.stdout.readline()
@@ -54,11 +55,14 @@ class Subject:
             assert self.arrived.wait_for(lambda: self.lines.count(line) >= times, WAIT_SECONDS), \
                 (line, self.lines)
 
+    def tell(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+
     def stats(self):
         with self.arrived:
             seen = len(self.lines)
-            self.process.stdin.write("stats\n")
-            self.process.stdin.flush()
+            self.tell("stats")
             found = []
             assert self.arrived.wait_for(
                 lambda: bool(found.append([line for line in self.lines[seen:]

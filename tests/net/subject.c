@@ -352,6 +352,8 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     struct net_server *server = NULL;
     struct slu_diag diag = {.message = ""};
     char line[64];
+    static const struct net_tls tls = {"certificate.pem", "key.pem"};
+    options.tls = setting("tls") != 0 ? &tls : NULL;
     options.auth = setting("auth") != 0 ? &auth : NULL;
     if (net_server_start(&options, &diag, &server) != 0) {
         printf("%s\n", diag.message);
@@ -360,7 +362,12 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     printf("%u\n", net_server_port(server));
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin) != NULL) {
-        stats_print(server, budget);
+        if (strcmp(line, "reload\n") == 0) {
+            printf("reloaded: %d\n", net_server_reload(server, &diag));
+            fflush(stdout);
+        } else {
+            stats_print(server, budget);
+        }
     }
     net_server_stop(&server, MILLI_NS * setting("grace_ms"));
     return EXIT_SUCCESS;
