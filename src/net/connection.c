@@ -208,12 +208,8 @@ void connection_wake(struct connection *connection)
 /* The socket's answer to a read or write that did not go through. */
 static size_t socket_failed(struct connection *connection, bool *is_able)
 {
-    if (errno == EAGAIN || errno == EINTR) {
-        *is_able = errno == EINTR;
-    } else {
-        connection->is_broken = true;
-        *is_able = false;
-    }
+    connection->is_broken |= errno != EAGAIN;
+    *is_able = false;
     return 0;
 }
 
@@ -245,13 +241,39 @@ static ssize_t tls_write_parts(struct connection *connection, const struct iovec
     return total;
 }
 
+static ssize_t receive(struct connection *connection, void *bytes, size_t size_bytes)
+{
+    if (connection->tls != NULL) {
+        return tls_result(tls_read(connection->tls, bytes, size_bytes));
+    }
+    ssize_t got = -1;
+    do {
+        got = recv(connection->fd, bytes, size_bytes, 0);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static ssize_t transmit(struct connection *connection, const struct iovec *parts, int count)
+{
+    if (connection->tls != NULL) {
+        return tls_write_parts(connection, parts, count);
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                             .msg_iovlen = (size_t)count};
+    ssize_t written = -1;
+    do {
+        written = count == 1 ? send(connection->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                             : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    } while (written < 0 && errno == EINTR);
+    return written;
+}
+
 size_t connection_read_into(struct connection *connection, void *bytes, size_t size_bytes)
 {
     if (!connection->is_readable || connection->at_end || connection->is_broken) {
         return 0;
     }
-    ssize_t got = connection->tls != NULL ? tls_result(tls_read(connection->tls, bytes, size_bytes))
-                                          : recv(connection->fd, bytes, size_bytes, 0);
+    ssize_t got = receive(connection, bytes, size_bytes);
     if (got < 0) {
         return socket_failed(connection, &connection->is_readable);
     }
@@ -295,12 +317,7 @@ size_t connection_write(struct connection *connection, const struct iovec *parts
     if (!connection->is_writable || connection->is_broken) {
         return 0;
     }
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
-                             .msg_iovlen = (size_t)count};
-    ssize_t written = connection->tls != NULL ? tls_write_parts(connection, parts, count)
-                      : count == 1
-                          ? send(connection->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-                          : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    ssize_t written = transmit(connection, parts, count);
     return written < 0 ? socket_failed(connection, &connection->is_writable) : (size_t)written;
 }
 
@@ -319,7 +336,7 @@ bool connection_flush(struct connection *connection)
         struct iovec part = {.iov_base = stretch_bytes(out), .iov_len = stretch_len(out)};
         size_t written = connection_write(connection, &part, 1);
         connection_consume(connection, out, written);
-        if (written == 0 && (!connection->is_writable || connection->is_broken)) {
+        if (written == 0) {
             return false;
         }
     }

@@ -373,6 +373,7 @@ void request_abandon(struct net_request *request, int err)
     }
     mutex_unlock(&request->lock);
     if (request->scope != NULL) {
+        slu_scope_advance(request->scope, request->loop->now_ns); /* so that a time-out is told */
         slu_scope_cancel(request->scope);
     }
     timers_stop(request);

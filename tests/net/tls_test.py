@@ -40,7 +40,8 @@ def started(folder, **settings):
 def both_versions_are_spoken():
     with tempfile.TemporaryDirectory() as folder, started(folder) as subject:
         for version, shown in (("--http1.1", b"1.1"), ("--http2", b"2")):
-            assert curl(folder, subject, "/", version, "-w", "%{http_version}") == b"hello\n" + shown
+            answer = curl(folder, subject, "/", version, "-w", "%{http_version}")
+            assert answer == b"hello\n" + shown
             assert len(curl(folder, subject, "/large", version)) == 3 << 20
             assert curl(folder, subject, "/count", version).count(b"\n") == 100000
             body = os.urandom(1000000)
