@@ -199,8 +199,10 @@ static bool write_out(struct http2 *http2)
                                 : connection_write(connection, parts, http2->chunk.len > 0 ? 2 : 1);
     size_t of_first = written < first ? written : first;
     connection_consume(connection, &connection->out, of_first);
-    http2->chunk.data = (const char *)http2->chunk.data + (written - of_first);
-    http2->chunk.len -= written - of_first;
+    if (written > of_first) {
+        http2->chunk.data = (const char *)http2->chunk.data + (written - of_first);
+        http2->chunk.len -= written - of_first;
+    }
     if (written > 0) {
         http2->is_waiting = false;
     }

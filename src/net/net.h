@@ -133,7 +133,7 @@ struct net_server_options {
     const struct net_tls *tls;   /* copied, but its paths; NULL: clear text */
     int access_log_fd;           /* above 0: a line for each request is written there */
     bool access_log_combined;    /* Apache's combined form in place of JSON */
-    struct slu_meter *meter;     /* NULL, or where its metrics go: net_meter_room */
+    struct slu_meter *meter;     /* NULL, or where its metrics go; must outlive the server */
     uint32_t meter_writer;       /* the first of loop_count writers */
 };
 
@@ -183,6 +183,14 @@ struct net_server_stats {
 
 /* Threads: any. Each number is exact, together they are a moment's picture only in quiet. */
 void net_server_stats(struct net_server *server, struct net_server_stats *out);
+
+/*
+ * Bring the server's gauges on its meter up to date, before an exposition.
+ *
+ * Returns  0; as slu_meter_set
+ * Threads  any
+ */
+int net_server_measure(struct net_server *server, uint64_t now_ns);
 
 /* What a request says; views are valid until it ends. */
 unsigned net_request_method(const struct net_request *request);
@@ -384,6 +392,66 @@ typedef void net_websocket_fn(struct net_websocket *socket, void *arg);
 /* Call once after `delay_ns`, one at a time. Returns 0; -EBUSY if one is waiting; -EDQUOT */
 SLU_MUST_USE int net_websocket_after(struct net_websocket *socket, uint64_t delay_ns,
                                      net_websocket_fn *run, void *arg);
+
+/*
+ * A client for plain HTTP/1.1: keeps up to 32 connections for 30 seconds, blocks on a scope, and
+ * holds no more than it is told.
+ *
+ * Threads  any number at a time
+ */
+struct net_client;
+
+struct net_header {
+    const char *name;
+    const char *value;
+};
+
+/* 0 or NULL: the value in parentheses. */
+struct net_ask {
+    const char *url; /* http://HOST[:PORT][/PATH] */
+    unsigned method; /* (NET_GET) */
+    const struct net_header *headers;
+    uint32_t header_count;
+    struct slu_bytes body;
+    uint64_t answer_bytes_max; /* of the body, as received and as decoded */
+    uint64_t timeout_ns;       /* of all of it (30 s); NET_NEVER: none */
+    bool accepts_gzip;         /* and decodes it, unless write_body takes the answer */
+
+    /* The request's next piece, valid until the next call; an empty one ends it. (`body`) */
+    int (*read_body)(void *arg, struct slu_bytes *piece);
+    /* Takes the answer's pieces as they come. (they are gathered) */
+    int (*write_body)(void *arg, struct slu_bytes piece);
+    void *body_arg;
+};
+
+struct net_answer {
+    unsigned status;
+    char type[128]; /* Content-Type, or "" */
+    struct slu_bytes body;
+    void *block; /* private, with its size */
+    size_t block_bytes;
+};
+
+/* Returns 0; -EDQUOT; -ENOMEM. Owner: the caller, until net_client_destroy */
+SLU_MUST_USE int net_client_create(struct slu_budget *budget, struct net_client **out);
+
+/* When no fetch is going on; NULL is accepted, and `*client` becomes NULL. */
+void net_client_destroy(struct net_client **client);
+
+/*
+ * Ask, and wait for the answer, whatever its status.
+ *
+ * scope    ends the wait when it is cancelled; has room for one more callback
+ * Returns  0; -ECANCELED, -ETIMEDOUT; -EFBIG beyond answer_bytes_max; -EBADMSG for an answer that
+ *          cannot be read; -EINVAL, -EPROTONOSUPPORT for the URL; what read_body or write_body
+ *          returned; -EDQUOT, -ENOMEM; an errno of the network. `diag` says it with the URL.
+ * Owner    the caller frees the answer with net_answer_free
+ */
+SLU_MUST_USE int net_client_fetch(struct net_client *client, struct slu_scope *scope,
+                                  const struct net_ask *ask, struct slu_diag *diag,
+                                  struct net_answer *answer);
+
+void net_answer_free(struct net_client *client, struct net_answer *answer);
 
 /* A string's bytes, without the final zero. */
 static inline struct slu_bytes net_text(const char *text)

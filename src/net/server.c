@@ -12,10 +12,12 @@
 #include <sluice/scope.h>
 
 #include "base/diag.h"
+#include "net/access_log.h"
 #include "net/auth.h"
 #include "net/connection.h"
 #include "net/http1_head.h"
 #include "net/listener.h"
+#include "net/measures.h"
 #include "net/request.h"
 #include "net/tls.h"
 #include "net/worker.h"
@@ -129,7 +131,8 @@ static int scope_start(struct net_server *server, struct slu_diag *diag)
     struct slu_scope_options scope = {
         .name = "net-server",
         .budget = server->budget,
-        .task_max = options->loop_count + options->worker_count,
+        .task_max =
+            options->loop_count + options->worker_count + (options->access_log_fd > 0 ? 1u : 0u),
         .callback_max = 1,
         .task_stack_bytes = options->worker_stack_bytes < LOOP_STACK_BYTES
                                 ? LOOP_STACK_BYTES
@@ -179,6 +182,9 @@ static void on_cancel(struct slu_scope *scope, void *arg)
     if (server->workers != NULL) {
         workers_stop(server->workers);
     }
+    if (server->log != NULL) {
+        access_log_stop(server->log);
+    }
 }
 
 static int loops_init(struct net_server *server, uint32_t *made)
@@ -198,10 +204,22 @@ static int loops_init(struct net_server *server, uint32_t *made)
     return err;
 }
 
+static int log_start(struct net_server *server)
+{
+    struct access_log_options log = {.budget = server->budget,
+                                     .scope = server->scope,
+                                     .fd = server->options.access_log_fd,
+                                     .is_combined = server->options.access_log_combined};
+    return log.fd > 0 ? access_log_start(&log, &server->log) : 0;
+}
+
 static int tasks_start(struct net_server *server)
 {
-    int err = 0;
-    if (server->options.worker_count > 0) {
+    int err = log_start(server);
+    if (err == 0 && server->options.meter != NULL) {
+        err = measures_start(server, &server->measures);
+    }
+    if (err == 0 && server->options.worker_count > 0) {
         struct workers_options workers = {.budget = server->budget,
                                           .scope = server->scope,
                                           .worker_count = server->options.worker_count,
@@ -235,6 +253,9 @@ static void tasks_end(struct net_server *server)
     if (server->workers != NULL) {
         workers_stop(server->workers);
     }
+    if (server->log != NULL) {
+        access_log_stop(server->log);
+    }
 }
 
 static void server_free(struct net_server **server, uint32_t loops_made)
@@ -245,6 +266,8 @@ static void server_free(struct net_server **server, uint32_t loops_made)
         SLU_ASSERT(err == 0); /* net_server_stop is not called from its threads */
     }
     workers_destroy(&gone->workers);
+    access_log_destroy(&gone->log);
+    measures_destroy(&gone->measures);
     for (uint32_t i = 0; i < loops_made; i++) {
         loop_deinit(&gone->loops[i]);
     }
@@ -358,6 +381,7 @@ void net_server_stats(struct net_server *server, struct net_server_stats *out)
         sum.shed_count += atomic_load_explicit(&counters->shed, memory_order_relaxed);
         sum.gone_count += atomic_load_explicit(&counters->gone, memory_order_relaxed);
     }
+    sum.log_dropped_count = server->log == NULL ? 0 : access_log_dropped(server->log);
     *out = sum;
 }
 
@@ -424,6 +448,11 @@ const char *server_challenge(const struct net_server *server)
 
 void server_request_ended(struct net_server *server, const struct net_request *request)
 {
-    (void)server;
-    (void)request;
+    uint64_t now_ns = request->loop->now_ns;
+    if (server->log != NULL) {
+        access_log_add(server->log, request, now_ns);
+    }
+    if (server->measures != NULL) {
+        measures_add(server->measures, request, now_ns);
+    }
 }

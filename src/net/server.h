@@ -10,6 +10,8 @@
 #include "net/route.h"
 #include "sys/mutex.h"
 
+struct access_log;
+struct measures;
 struct net_request;
 struct slu_gate;
 struct tls;
@@ -20,9 +22,11 @@ struct net_server {
     struct routes routes;
     struct slu_budget *budget;
     struct slu_scope *scope;
-    struct workers *workers; /* NULL if no route needs them */
-    struct slu_gate *gate;   /* of connections by address; NULL: unlimited */
-    struct tls *tls;         /* NULL in clear text */
+    struct workers *workers;   /* NULL if no route needs them */
+    struct slu_gate *gate;     /* of connections by address; NULL: unlimited */
+    struct access_log *log;    /* NULL: none */
+    struct measures *measures; /* NULL: none */
+    struct tls *tls;           /* NULL in clear text */
     uint64_t arena_bytes_max;
     uint64_t cancel_handle; /* of the callback on the scope */
     size_t block_bytes;

@@ -2,6 +2,7 @@
 """http1_test.py SUBJECT: HTTP/1 as real clients speak it, and as nobody should."""
 
 import gzip
+import json
 import os
 import re
 import select
@@ -216,9 +217,12 @@ def a_handler_hears_that_its_client_has_gone():
         for _ in range(20):
             for path, heard in ((b"/work", "work ended: -125"), (b"/silence", "gone")):
                 times = subject.lines.count(heard)
+                begun = subject.lines.count("working")
                 with subject.connect() as client:
                     client.sendall(get(path))
                     subject.until(lambda stats: stats["active"] == 1)
+                    if path == b"/work":
+                        subject.heard("working", begun + 1)
                 subject.heard(heard, times + 1)
         after = subject.until(lambda stats: stats["active"] == 0 and stats["connections"] == 0)
         assert after["gone"] - before["gone"] == 40
@@ -347,7 +351,7 @@ def a_stop_finishes_what_is_under_way():
     with Subject(SUBJECT, grace_ms=100) as subject:
         client = subject.connect()
         client.sendall(get(b"/work"))
-        subject.until(lambda stats: stats["active"] == 1)
+        subject.heard("working")
         subject.process.stdin.close()
         assert read_all(client) == b""
         subject.heard("work ended: -125")
@@ -383,6 +387,35 @@ def clients_that_vanish_leave_nothing():
         assert subject.descriptors() == descriptors
 
 
+def each_request_has_its_line_in_the_log():
+    for combined in (0, 1):
+        reader, writer = os.pipe()
+        with Subject(SUBJECT, log=writer, combined=combined, pass_fds=(writer,)) as subject:
+            curl(subject.url + "/echo", "--data-binary", "@-", "-A", 'a "quoted" one',
+                 data=b"12345")
+            curl(subject.url + "/no%22\\where")
+            curl("--http2-prior-knowledge", subject.url + "/one")
+            with subject.connect() as client:
+                client.sendall(get(b"/work"))
+                subject.heard("working")
+            subject.until(lambda stats: stats["active"] == 0)
+        os.close(writer)
+        with os.fdopen(reader, encoding="utf-8") as log:
+            lines = log.read().splitlines()
+        assert len(lines) == 4, lines
+        if combined:
+            assert re.fullmatch(r'127\.0\.0\.1 - - \[../.../....:..:..:.. \+0000\] '
+                                r'"POST /echo HTTP/1\.1" 200 5 "-" '
+                                r'"a \\x22quoted\\x22 one"', lines[0])
+            assert "HTTP/2.0" in lines[2] and '" 499 ' in lines[3]
+        else:
+            rows = [json.loads(line) for line in lines]
+            assert [row["status"] for row in rows] == [200, 404, 200, 499], rows
+            assert rows[0]["received_bytes"] == rows[0]["sent_bytes"] == 5
+            assert rows[0]["agent"] == 'a "quoted" one' and rows[0]["client"] == "127.0.0.1"
+            assert rows[2]["version"] == 2 and rows[2]["sent_bytes"] == 1024
+
+
 if __name__ == "__main__":
     sys.exit(tap.run([
         curl_gets_whole_streamed_and_large_answers,
@@ -407,5 +440,6 @@ if __name__ == "__main__":
         events_reach_their_reader,
         a_stop_finishes_what_is_under_way,
         a_socket_can_be_handed_over,
+        each_request_has_its_line_in_the_log,
         clients_that_vanish_leave_nothing,
     ]))

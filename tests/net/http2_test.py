@@ -291,12 +291,15 @@ def a_handler_hears_that_its_stream_was_reset():
                                                 (b"/work", "work ended: -125"))):
             client.sendall(frame(HEADERS, 5, 2 * number + 1, head(path)))
             subject.until(lambda stats: stats["active"] == 1)
+            if path == b"/work":
+                subject.heard("working")
             client.sendall(frame(RST, 0, 2 * number + 1, bytes([0, 0, 0, 8])))
             subject.heard(heard)
             subject.until(lambda stats: stats["active"] == 0)
         client.sendall(frame(HEADERS, 5, 5, head(b"/silence")) +
                        frame(HEADERS, 5, 7, head(b"/work")))
         subject.until(lambda stats: stats["active"] == 2)
+        subject.heard("working", 2)
         client.close()
         subject.heard("gone", 2)
         subject.heard("work ended: -125", 2)

@@ -164,6 +164,8 @@ static void work(struct net_request *request, void *arg)
 {
     (void)arg;
     struct slu_scope *scope = net_request_scope(request);
+    printf("working\n");
+    fflush(stdout);
     int err = slu_scope_sleep_until(scope, slu_clock_monotonic_ns() + 60 * SECOND_NS);
     printf("work ended: %d\n", err);
     fflush(stdout);
@@ -271,11 +273,28 @@ struct setting {
 };
 
 static struct setting settings[] = {
-    {"budget", 64 << 20},  {"loops", 1},      {"workers", 2},       {"queue", 4},
-    {"connections", 1000}, {"requests", 200}, {"rate", 0},          {"header_ms", 0},
-    {"body_ms", 0},        {"write_ms", 0},   {"idle_ms", 0},       {"request_ms", 0},
-    {"ping_ms", 0},        {"auth", 0},       {"response_max", 0},  {"grace_ms", 1000},
-    {"streams", 0},        {"fd", 0},         {"websocket_max", 0}, {"tls", 0},
+    {"budget", 64 << 20},
+    {"loops", 1},
+    {"workers", 2},
+    {"queue", 4},
+    {"connections", 1000},
+    {"requests", 200},
+    {"rate", 0},
+    {"header_ms", 0},
+    {"body_ms", 0},
+    {"write_ms", 0},
+    {"idle_ms", 0},
+    {"request_ms", 0},
+    {"ping_ms", 0},
+    {"auth", 0},
+    {"response_max", 0},
+    {"grace_ms", 1000},
+    {"streams", 0},
+    {"fd", 0},
+    {"websocket_max", 0},
+    {"tls", 0},
+    {"log", 0},
+    {"combined", 0},
 };
 
 static uint64_t setting(const char *name)
@@ -352,6 +371,8 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     struct net_server *server = NULL;
     struct slu_diag diag = {.message = ""};
     char line[64];
+    options.access_log_fd = (int)setting("log");
+    options.access_log_combined = setting("combined") != 0;
     static const struct net_tls tls = {"certificate.pem", "key.pem"};
     options.tls = setting("tls") != 0 ? &tls : NULL;
     options.auth = setting("auth") != 0 ? &auth : NULL;
