@@ -253,6 +253,22 @@ int net_respond_borrowed(struct net_request *request, unsigned status, const cha
 /* Answer with a status and its name as text: for refusals. */
 int net_respond_status(struct net_request *request, unsigned status);
 
+/* Bytes that stay where they are and as they are as long as the server: pages, scripts, files. */
+struct net_asset {
+    const char *type;
+    struct slu_bytes bytes;
+    struct slu_bytes gzip; /* the same compressed, or empty */
+    const char *etag;      /* in double quotes; NULL: none */
+    bool is_immutable;     /* never another under this path */
+};
+
+/*
+ * Answer with an asset: 304 to who knows it, gzip to who takes it, a part to who asks for one.
+ *
+ * Returns  as net_respond
+ */
+int net_respond_asset(struct net_request *request, const struct net_asset *asset);
+
 /* Begin a response whose length is not known. Returns as net_respond. */
 SLU_MUST_USE int net_response_begin(struct net_request *request, unsigned status, const char *type);
 

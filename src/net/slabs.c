@@ -98,7 +98,9 @@ int slabs_grow(struct slabs *slabs, struct slab *slab, size_t len, size_t wanted
     if (err != 0) {
         return err;
     }
-    memcpy(larger.bytes, slab->bytes, len);
+    if (len > 0) {
+        memcpy(larger.bytes, slab->bytes, len);
+    }
     slabs_give(slabs, slab);
     *slab = larger;
     return 0;

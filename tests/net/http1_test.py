@@ -331,6 +331,39 @@ def secrets_are_asked_for():
         assert b'www-authenticate: Basic realm="sluice"' in answer
 
 
+def assets_come_in_parts_compressed_or_not_at_all():
+    table = (
+        ((), 200, b"hello world"),
+        (("If-None-Match: \"v1\"",), 304, b""),
+        (("If-None-Match: \"v0\", \"v1\"",), 304, b""),
+        (("If-None-Match: \"v0\"",), 200, b"hello world"),
+        (("Range: bytes=0-4",), 206, b"hello"),
+        (("Range: bytes=6-",), 206, b"world"),
+        (("Range: bytes=6-99",), 206, b"world"),
+        (("Range: bytes=-5",), 206, b"world"),
+        (("Range: bytes=-99",), 206, b"hello world"),
+        (("Range: bytes=11-",), 416, b"416 Range Not Satisfiable\n"),
+        (("Range: bytes=-0",), 416, b"416 Range Not Satisfiable\n"),
+        (("Range: bytes=5-4",), 200, b"hello world"),
+        (("Range: bytes=0-1,3-4",), 200, b"hello world"),
+        (("Range: bytes=99999999999999999999-",), 200, b"hello world"),
+        (("Range: bytes=0-4", "If-Range: \"v1\""), 206, b"hello"),
+        (("Range: bytes=0-4", "If-Range: \"v0\""), 200, b"hello world"),
+        (("Accept-Encoding: gzip;q=0",), 200, b"hello world"),
+        (("Accept-Encoding: br",), 200, b"hello world"),
+    )
+    with Subject(SUBJECT) as subject:
+        for headers, status, body in table:
+            words = [word for header in headers for word in ("-H", header)]
+            answer = curl(*words, "-w", "|%{http_code}", subject.url + "/asset")
+            assert answer == body + b"|%d" % status, (headers, answer)
+        packed = curl("-H", "Accept-Encoding: br, gzip", "-i", subject.url + "/asset")
+        assert b"content-encoding: gzip" in packed and b"hello" not in packed
+        assert curl("--compressed", subject.url + "/asset") == b"hello world"
+        part = curl("-i", "-H", "Range: bytes=2-3", subject.url + "/asset")
+        assert b"content-range: bytes 2-3/11\r\n" in part
+
+
 def events_reach_their_reader():
     with Subject(SUBJECT) as subject:
         text = curl("-N", subject.url + "/events")
@@ -437,6 +470,7 @@ if __name__ == "__main__":
         connections_beyond_the_limits_are_closed,
         memory_that_is_not_there_refuses_bodies_not_the_server,
         secrets_are_asked_for,
+        assets_come_in_parts_compressed_or_not_at_all,
         events_reach_their_reader,
         a_stop_finishes_what_is_under_way,
         a_socket_can_be_handed_over,

@@ -41,6 +41,18 @@ static void borrow(struct net_request *request, void *arg)
     net_respond_borrowed(request, 200, NULL, (struct slu_bytes){large, sizeof(large)});
 }
 
+static void asset(struct net_request *request, void *arg)
+{
+    static const unsigned char packed[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x57"
+                                          "\x28\xcf\x2f\xca\x49\x01\0\x85\x11\x4a\x0d\x0b\0\0";
+    static const struct net_asset page_asset = {.type = "text/html",
+                                                .bytes = {"hello world", 11},
+                                                .gzip = {packed, sizeof(packed)},
+                                                .etag = "\"v1\""};
+    (void)arg;
+    net_respond_asset(request, &page_asset);
+}
+
 static void echo(struct net_request *request, void *arg)
 {
     (void)arg;
@@ -246,6 +258,7 @@ static void grpc_fail(struct net_request *request, void *arg)
 static const struct net_route routes[] = {
     EXACT(NET_GET, "/", hello),
     EXACT(NET_GET, "/one", one),
+    EXACT(NET_GET, "/asset", asset),
     EXACT(NET_GET, "/large", borrow),
     EXACT(NET_GET, "/users/:id", parts),
     EXACT(NET_GET, "/users/me", hello),
