@@ -1,4 +1,4 @@
-/* Bytes that do not change: with a tag, compressed beforehand, in parts. Source: RFC 9110, 13-14. */
+/* Bytes that do not change: tagged, compressed beforehand, in parts. Source: RFC 9110, 13-14. */
 #include "net/net.h"
 
 #include <errno.h>
