@@ -5,27 +5,18 @@
 #include <string.h>
 #include <strings.h>
 
-#include <zlib.h>
 #define ZSTD_STATIC_LINKING_ONLY /* for a decoder in memory of ours */
 #include <zstd.h>
 
 #include <sluice/budget.h>
 
+#include "base/block.h"
+#include "codec/gunzip.h"
 #include "codec/snappy.h"
 
 #define FIRST_BLOCK_BYTES ((size_t)16 * 1024)
 #define RATIO_FROM_BYTES  ((uint64_t)64 * 1024)
-#define INFLATE_BYTES     ((size_t)48 * 1024)
 #define ZSTD_WINDOW_MAX   ((size_t)8 * 1024 * 1024)
-#define BARE_DEFLATE      (-MAX_WBITS)
-#define GZIP_ALONE        (16 + MAX_WBITS)
-
-/* What grows: one byte beyond the limit is made room for, so that passing it is noticed. */
-struct growing {
-    struct slu_budget *budget;
-    struct decompressed text;
-    uint64_t bytes_max;
-};
 
 static uint64_t output_max(struct slu_bytes input, const struct decompress_limits *limits)
 {
@@ -37,119 +28,6 @@ static uint64_t output_max(struct slu_bytes input, const struct decompress_limit
     return by_ratio < limits->output_bytes_max ? by_ratio : limits->output_bytes_max;
 }
 
-static int grow(struct growing *growing)
-{
-    struct decompressed *text = &growing->text;
-    uint64_t most = growing->bytes_max < SIZE_MAX - 1 ? growing->bytes_max + 1 : SIZE_MAX;
-    uint64_t wanted = text->block_bytes == 0 ? FIRST_BLOCK_BYTES : 4 * (uint64_t)text->block_bytes;
-    wanted = wanted < most ? wanted : most;
-    if (text->len > growing->bytes_max) {
-        return -EFBIG;
-    }
-    void *block = NULL;
-    int err = slu_budget_alloc(growing->budget, (size_t)wanted, &block);
-    if (err != 0) {
-        return err;
-    }
-    if (text->len > 0) {
-        memcpy(block, text->data, text->len);
-    }
-    slu_budget_free(growing->budget, text->data, text->block_bytes);
-    text->data = block;
-    text->block_bytes = (size_t)wanted;
-    return 0;
-}
-
-static size_t room_of(const struct growing *growing)
-{
-    return growing->text.block_bytes - growing->text.len;
-}
-
-static unsigned char *end_of(const struct growing *growing)
-{
-    return (unsigned char *)growing->text.data + growing->text.len;
-}
-
-/* zlib's memory: it allocates twice, when it begins. */
-struct inflate_room {
-    size_t used_bytes;
-    unsigned char bytes[INFLATE_BYTES];
-};
-
-static voidpf room_take(voidpf opaque, uInt count, uInt size_bytes)
-{
-    struct inflate_room *room = opaque;
-    size_t wanted = ((size_t)count * size_bytes + 15) & ~(size_t)15;
-    if (wanted > INFLATE_BYTES - room->used_bytes) {
-        return NULL;
-    }
-    void *taken = room->bytes + room->used_bytes;
-    room->used_bytes += wanted;
-    return taken;
-}
-
-static void room_give(voidpf opaque, voidpf address)
-{
-    (void)opaque;
-    (void)address;
-}
-
-static uInt piece_of(size_t bytes)
-{
-    return bytes > INT32_MAX ? INT32_MAX : (uInt)bytes;
-}
-
-/* From stream.next_in, of which `left` bytes are to be read. Several gzip members are one text. */
-static int inflate_run(z_stream *stream, size_t left, bool has_members, struct growing *growing)
-{
-    for (;;) {
-        int err = room_of(growing) == 0 ? grow(growing) : 0;
-        if (err != 0) {
-            return err;
-        }
-        uInt in = piece_of(left);
-        uInt out = piece_of(room_of(growing));
-        stream->avail_in = in;
-        stream->next_out = end_of(growing);
-        stream->avail_out = out;
-        int status = inflate(stream, Z_NO_FLUSH);
-        left -= in - stream->avail_in;
-        growing->text.len += out - stream->avail_out;
-        if (growing->text.len > growing->bytes_max) {
-            return -EFBIG;
-        }
-        if (status == Z_STREAM_END && left == 0) {
-            return 0;
-        }
-        if (status == Z_STREAM_END && has_members && inflateReset(stream) == Z_OK) {
-            continue;
-        }
-        bool is_stuck = status == Z_BUF_ERROR && stream->avail_out > 0;
-        if ((status != Z_OK && status != Z_BUF_ERROR) || is_stuck) {
-            return -EBADMSG;
-        }
-    }
-}
-
-static int inflate_all(struct slu_bytes input, int window_bits, struct growing *growing)
-{
-    void *block = NULL;
-    int err = slu_budget_alloc(growing->budget, sizeof(struct inflate_room), &block);
-    if (err != 0) {
-        return err;
-    }
-    z_stream stream = {.zalloc = room_take, .zfree = room_give, .opaque = block};
-    /* zlib does not write here; its member lacks a const that depends on how it was built. */
-    stream.next_in = (z_const Bytef *)(uintptr_t)input.data;
-    err = inflateInit2(&stream, window_bits) == Z_OK ? 0 : -ENOMEM;
-    if (err == 0) {
-        err = inflate_run(&stream, input.len, window_bits == GZIP_ALONE, growing);
-        (void)inflateEnd(&stream); /* only says whether it was cut off */
-    }
-    slu_budget_free(growing->budget, block, sizeof(struct inflate_room));
-    return err;
-}
-
 /* zlib's header: method 8, and a check that makes the first two bytes a multiple of 31. */
 static bool has_zlib_header(struct slu_bytes input)
 {
@@ -157,31 +35,55 @@ static bool has_zlib_header(struct slu_bytes input)
     return input.len >= 2 && (at[0] & 15) == 8 && (((unsigned)at[0] << 8) | at[1]) % 31 == 0;
 }
 
+/* The block is a byte larger than what may come out, so that a full one has to grow. */
+static int zstd_room(struct slu_budget *budget, uint64_t bytes_max, struct block *text)
+{
+    if (text->len > bytes_max) {
+        return -EFBIG;
+    }
+    return text->len < text->size_bytes ? 0 : block_grow(budget, text, (size_t)bytes_max + 1);
+}
+
 /* Where a frame ends and nothing follows, all is well; frames that follow are one text. */
-static int zstd_run(ZSTD_DStream *stream, struct slu_bytes input, struct growing *growing)
+static int zstd_run(ZSTD_DStream *stream, struct slu_bytes input, struct slu_budget *budget,
+                    uint64_t bytes_max, struct block *text)
 {
     ZSTD_inBuffer in = {.src = input.data, .size = input.len};
     size_t hint = 1;
-    while (in.pos < in.size || hint != 0) {
-        int err = room_of(growing) == 0 ? grow(growing) : 0;
+    int err = 0;
+    while (err == 0 && (in.pos < in.size || hint != 0)) {
+        err = zstd_room(budget, bytes_max, text);
         if (err != 0) {
             return err;
         }
-        ZSTD_outBuffer out = {.dst = end_of(growing), .size = room_of(growing)};
+        ZSTD_outBuffer out = {.dst = (char *)text->data + text->len,
+                              .size = text->size_bytes - text->len};
         size_t before = in.pos;
         hint = ZSTD_decompressStream(stream, &out, &in);
-        growing->text.len += out.pos;
-        if (growing->text.len > growing->bytes_max) {
-            return -EFBIG;
-        }
-        if (ZSTD_isError(hint) || (in.pos == before && out.pos == 0 && hint != 0)) {
-            return -EBADMSG;
-        }
+        text->len += out.pos;
+        bool is_stuck = in.pos == before && out.pos == 0 && hint != 0;
+        err = ZSTD_isError(hint) || is_stuck ? -EBADMSG : 0;
     }
-    return 0;
+    return err == 0 && text->len > bytes_max ? -EFBIG : err;
 }
 
-static int zstd_all(struct slu_bytes input, struct growing *growing)
+static int zstd_decode(struct slu_budget *budget, struct slu_bytes input, size_t window,
+                       uint64_t bytes_max, struct block *text)
+{
+    size_t size_bytes = ZSTD_estimateDStreamSize(window);
+    struct block room;
+    int err = block_begin(budget, size_bytes, &room);
+    if (err != 0) {
+        return err;
+    }
+    ZSTD_DStream *stream = ZSTD_initStaticDStream(room.data, size_bytes);
+    err = stream == NULL ? -ENOMEM : zstd_run(stream, input, budget, bytes_max, text);
+    block_free(budget, &room);
+    return err;
+}
+
+static int zstd_all(struct slu_budget *budget, struct slu_bytes input, uint64_t bytes_max,
+                    struct block *output)
 {
     ZSTD_frameHeader header;
     if (ZSTD_getFrameHeader(&header, input.data, input.len) != 0) {
@@ -191,35 +93,42 @@ static int zstd_all(struct slu_bytes input, struct growing *growing)
     if (window > ZSTD_WINDOW_MAX) {
         return -EFBIG;
     }
-    size_t size_bytes = ZSTD_estimateDStreamSize(window);
-    void *block = NULL;
-    int err = slu_budget_alloc(growing->budget, size_bytes, &block);
+    struct block text;
+    size_t first = bytes_max < FIRST_BLOCK_BYTES ? (size_t)bytes_max + 1 : FIRST_BLOCK_BYTES;
+    int err = block_begin(budget, first, &text);
     if (err != 0) {
         return err;
     }
-    ZSTD_DStream *stream = ZSTD_initStaticDStream(block, size_bytes);
-    err = stream == NULL ? -ENOMEM : zstd_run(stream, input, growing);
-    slu_budget_free(growing->budget, block, size_bytes);
-    return err;
+    err = zstd_decode(budget, input, window, bytes_max, &text);
+    if (err != 0) {
+        block_free(budget, &text);
+        return err;
+    }
+    *output = text;
+    return 0;
 }
 
-static int snappy_all(struct slu_bytes input, struct growing *growing)
+static int snappy_all(struct slu_budget *budget, struct slu_bytes input, uint64_t bytes_max,
+                      struct block *output)
 {
     uint64_t len = 0;
+    struct block text;
     int err = snappy_length(input, &len);
+    if (err != 0 || len > bytes_max) {
+        return err != 0 ? err : -EFBIG;
+    }
+    err = block_begin(budget, (size_t)len + 1, &text);
     if (err != 0) {
         return err;
     }
-    if (len > growing->bytes_max) {
-        return -EFBIG;
-    }
-    void *block = NULL;
-    err = slu_budget_alloc(growing->budget, (size_t)len + 1, &block);
+    text.len = (size_t)len;
+    err = snappy_decompress(input, text.data, text.len);
     if (err != 0) {
+        block_free(budget, &text);
         return err;
     }
-    growing->text = (struct decompressed){block, (size_t)len, (size_t)len + 1};
-    return snappy_decompress(input, block, (size_t)len);
+    *output = text;
+    return 0;
 }
 
 static bool named(struct slu_bytes name, const char *text)
@@ -246,36 +155,20 @@ enum compression compression_named(struct slu_bytes name)
 }
 
 int decompress_all(struct slu_budget *budget, enum compression compression, struct slu_bytes input,
-                   const struct decompress_limits *limits, struct decompressed *output)
+                   const struct decompress_limits *limits, struct block *output)
 {
-    struct growing growing = {.budget = budget, .bytes_max = output_max(input, limits)};
-    int err = -EINVAL;
+    uint64_t bytes_max = output_max(input, limits);
     switch (compression) {
     case COMPRESSION_GZIP:
-        err = inflate_all(input, GZIP_ALONE, &growing);
-        break;
+        return gunzip_all(budget, input, bytes_max, output);
     case COMPRESSION_DEFLATE:
-        err = inflate_all(input, has_zlib_header(input) ? MAX_WBITS : BARE_DEFLATE, &growing);
-        break;
+        return gunzip_all_as(budget, has_zlib_header(input) ? GUNZIP_ZLIB : GUNZIP_BARE, input,
+                             bytes_max, output);
     case COMPRESSION_ZSTD:
-        err = zstd_all(input, &growing);
-        break;
+        return zstd_all(budget, input, bytes_max, output);
     case COMPRESSION_SNAPPY:
-        err = snappy_all(input, &growing);
-        break;
+        return snappy_all(budget, input, bytes_max, output);
     default:
-        break;
+        return -EINVAL;
     }
-    if (err == 0) {
-        *output = growing.text;
-    } else {
-        decompressed_free(budget, &growing.text);
-    }
-    return err;
-}
-
-void decompressed_free(struct slu_budget *budget, struct decompressed *output)
-{
-    slu_budget_free(budget, output->data, output->block_bytes);
-    *output = (struct decompressed){0};
 }

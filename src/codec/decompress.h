@@ -10,6 +10,7 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
+struct block;
 struct slu_budget;
 
 enum compression {
@@ -26,12 +27,6 @@ struct decompress_limits {
     uint32_t ratio_max; /* applies from 64 KiB of output on */
 };
 
-struct decompressed {
-    void *data;
-    size_t len;
-    size_t block_bytes;
-};
-
 /* By the name of Content-Encoding: gzip, x-gzip, deflate, zstd, snappy, identity; any case. */
 enum compression compression_named(struct slu_bytes name);
 
@@ -40,14 +35,12 @@ enum compression compression_named(struct slu_bytes name);
  *
  * Returns  0; -EBADMSG for a fault, also for input cut off or with something behind it; -EFBIG past
  *          a limit; -EINVAL for another compression than the five; -EDQUOT; -ENOMEM
- * Owner    the caller, until decompressed_free with the same budget
+ * Owner    the caller, until block_free (base/block.h) with the same budget
  * Cost     linear; at most three times the output is charged at a time. The decoders' own memory is
  *          charged, too: 48 KiB for deflate, 9 MiB at most for zstd, whose window is bounded.
  */
 SLU_MUST_USE int decompress_all(struct slu_budget *budget, enum compression compression,
                                 struct slu_bytes input, const struct decompress_limits *limits,
-                                struct decompressed *output);
-
-void decompressed_free(struct slu_budget *budget, struct decompressed *output);
+                                struct block *output);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "net/http1_head.h"
 
 #define RANGE_NONE   0 /* the whole is answered */
@@ -27,11 +28,9 @@ static bool takes_gzip(const struct net_request *request)
 {
     struct slu_bytes rest = header_of(request, "accept-encoding");
     while (rest.len > 0) {
-        const char *begin = rest.data;
-        const char *comma = memchr(begin, ',', rest.len);
-        size_t len = comma == NULL ? rest.len : (size_t)(comma - begin);
-        size_t used = comma == NULL ? len : len + 1;
-        rest = (struct slu_bytes){begin + used, rest.len - used};
+        struct slu_bytes part = bytes_cut(&rest, ',');
+        const char *begin = part.data;
+        size_t len = part.len;
         while (len > 0 && *begin == ' ') {
             begin++;
             len--;

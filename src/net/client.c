@@ -11,6 +11,7 @@
 #include <sluice/scope.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
 #include "base/sink_number.h"
@@ -317,12 +318,12 @@ static int body_decode(struct body *body)
         return 0;
     }
     struct decompress_limits limits = {body->ask->answer_bytes_max, RATIO_MAX};
-    struct decompressed text;
+    struct block text;
     int err = decompress_all(budget, compression_named(name), answer->body, &limits, &text);
     if (err == 0) {
         slu_budget_free(budget, answer->block, answer->block_bytes);
         answer->block = text.data;
-        answer->block_bytes = text.block_bytes;
+        answer->block_bytes = text.size_bytes;
         answer->body = (struct slu_bytes){text.data, text.len};
     }
     return err;

@@ -85,7 +85,7 @@ static void request_free(struct net_request *request)
     pieces_drop(loop, &request->pending);
     slabs_give(&loop->slabs, &request->head_slab);
     slabs_give(&loop->slabs, &request->body_slab);
-    decompressed_free(loop->budget, &request->decoded);
+    block_free(loop->budget, &request->decoded);
     if (request->scope != NULL) {
         int err = slu_scope_close(&request->scope);
         SLU_ASSERT(err == 0); /* nothing runs in it: the handler has returned */

@@ -16,6 +16,7 @@
 #include <sluice/pool.h>
 #include <sluice/wheel.h>
 
+#include "base/block.h"
 #include "codec/decompress.h"
 #include "net/http1_head.h"
 #include "net/loop.h"
@@ -82,7 +83,7 @@ struct net_request {
     struct slab head_slab; /* of the fields, if they are not the connection's */
     struct slab body_slab;
     size_t body_len;
-    struct decompressed decoded; /* of the body, or its message */
+    struct block decoded; /* of the body, or its message */
     struct response response;
     struct piece borrowed;
     struct slu_scope *scope;

@@ -4,16 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "net/route.h"
 
 void request_target(struct net_request *request, struct slu_bytes target)
 {
-    const char *begin = target.data;
-    const char *mark = target.len == 0 ? NULL : memchr(begin, '?', target.len);
-    size_t len = mark == NULL ? target.len : (size_t)(mark - begin);
-    request->path = (struct slu_bytes){begin, len};
-    request->query = mark == NULL ? (struct slu_bytes){begin + len, 0}
-                                  : (struct slu_bytes){mark + 1, target.len - len - 1};
+    request->path = bytes_cut(&target, '?');
+    request->query = target;
 }
 
 unsigned net_request_method(const struct net_request *request)
@@ -78,16 +75,6 @@ static int character_next(struct slu_bytes *text)
     return character;
 }
 
-static struct slu_bytes until(struct slu_bytes *text, char separator)
-{
-    const char *begin = text->data;
-    const char *found = text->len == 0 ? NULL : memchr(begin, separator, text->len);
-    size_t len = found == NULL ? text->len : (size_t)(found - begin);
-    size_t used = found == NULL ? len : len + 1;
-    *text = (struct slu_bytes){begin + used, text->len - used};
-    return (struct slu_bytes){begin, len};
-}
-
 static bool name_is(struct slu_bytes text, const char *name)
 {
     while (text.len > 0) {
@@ -105,8 +92,8 @@ int net_request_query_value(const struct net_request *request, const char *name,
 {
     struct slu_bytes rest = request->query;
     while (rest.len > 0) {
-        struct slu_bytes text = until(&rest, '&');
-        if (!name_is(until(&text, '='), name)) {
+        struct slu_bytes text = bytes_cut(&rest, '&');
+        if (!name_is(bytes_cut(&text, '='), name)) {
             continue;
         }
         size_t len = 0;

@@ -8,6 +8,7 @@
 
 #include <sluice/budget.h>
 
+#include "base/block.h"
 #include "budget.h"
 #include "codec/snappy.h"
 #include "harness.h"
@@ -95,17 +96,17 @@ static void what_was_compressed_comes_back(void **state)
         size_t len = round == 0 ? 0 : (size_t)test_random_below(&random, TEXT_BYTES + 1);
         for (size_t i = 0; i < 4; i++) {
             struct slu_bytes input = {packed, pack(kinds[i], len)};
-            struct decompressed output;
+            struct block output;
             assert_int_equal(decompress_all(budget, kinds[i], input, &limits, &output), 0);
             assert_int_equal(output.len, len);
             assert_memory_equal(output.data, text, len);
-            decompressed_free(budget, &output);
+            block_free(budget, &output);
         }
         struct slu_bytes bare = {packed, deflated(len, -MAX_WBITS)};
-        struct decompressed output;
+        struct block output;
         assert_int_equal(decompress_all(budget, COMPRESSION_DEFLATE, bare, &limits, &output), 0);
         assert_int_equal(output.len, len);
-        decompressed_free(budget, &output);
+        block_free(budget, &output);
     }
     assert_int_equal(budget_used(budget), used);
     slu_budget_destroy(&budget);
@@ -120,7 +121,7 @@ static void what_is_cut_off_or_goes_on_is_refused(void **state)
     text_fill(&random);
     for (size_t i = 0; i < 4; i++) {
         size_t len = pack(kinds[i], 3000);
-        struct decompressed output;
+        struct block output;
         for (size_t cut = 0; cut < len; cut++) {
             struct slu_bytes input = {packed, cut};
             assert_int_equal(decompress_all(budget, kinds[i], input, &limits, &output), -EBADMSG);
@@ -141,12 +142,12 @@ static void limits_of_size_and_ratio_hold(void **state)
     memset(text, 'a', TEXT_BYTES);
     for (size_t i = 0; i < 4; i++) {
         struct slu_bytes input = {packed, pack(kinds[i], TEXT_BYTES)};
-        struct decompressed output;
+        struct block output;
         struct decompress_limits exact = {TEXT_BYTES, 1 << 20};
         struct decompress_limits small = {TEXT_BYTES - 1, 1 << 20};
         struct decompress_limits flat = {TEXT_BYTES, 2};
         assert_int_equal(decompress_all(budget, kinds[i], input, &exact, &output), 0);
-        decompressed_free(budget, &output);
+        block_free(budget, &output);
         assert_int_equal(decompress_all(budget, kinds[i], input, &small, &output), -EFBIG);
         if (kinds[i] != COMPRESSION_SNAPPY) { /* ours makes it no more than 6 times smaller */
             assert_int_equal(decompress_all(budget, kinds[i], input, &flat, &output), -EFBIG);
@@ -162,7 +163,7 @@ static void a_zstd_window_that_is_too_large_is_refused(void **state)
     (void)state;
     static const unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00};
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
-    struct decompressed output;
+    struct block output;
     struct slu_bytes input = {frame, sizeof(frame)};
     assert_int_equal(decompress_all(budget, COMPRESSION_ZSTD, input, &limits, &output), -EFBIG);
     slu_budget_destroy(&budget);
@@ -175,7 +176,7 @@ static void memory_that_is_refused_leaves_nothing(void **state)
     memset(text, 'b', TEXT_BYTES);
     for (size_t i = 0; i < 4; i++) {
         struct slu_bytes input = {packed, pack(kinds[i], TEXT_BYTES)};
-        struct decompressed output;
+        struct block output;
         uint64_t used = budget_used(budget);
         int64_t live = alloc_live_count();
         int err = -ENOMEM;
@@ -186,7 +187,7 @@ static void memory_that_is_refused_leaves_nothing(void **state)
             assert_true(err == 0 || err == -ENOMEM);
             assert_true(err == 0 || (budget_used(budget) == used && alloc_live_count() == live));
         }
-        decompressed_free(budget, &output);
+        block_free(budget, &output);
     }
     slu_budget_destroy(&budget);
 }

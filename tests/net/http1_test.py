@@ -403,8 +403,8 @@ def clients_that_vanish_leave_nothing():
         curl(subject.url + "/")
         paths = (b"/", b"/work", b"/silence", b"/stream?q=1000000", b"/count?q=1000000", b"/large",
                  b"/events")
-        descriptors = subject.descriptors()
         before = subject.until(lambda stats: stats["connections"] == 0)
+        descriptors = subject.descriptors()
         asked = [get(path) for path in paths]
         asked += [b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + bytes(cut)
                   for cut in (0, 10, 20000, 150000)]

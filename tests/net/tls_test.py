@@ -94,8 +94,8 @@ def a_certificate_is_changed_while_connections_go_on():
 def clients_that_vanish_leave_nothing():
     with tempfile.TemporaryDirectory() as folder, started(folder) as subject:
         curl(folder, subject, "/")
-        descriptors = subject.descriptors()
         before = subject.until(lambda stats: stats["connections"] == 0)["used"]
+        descriptors = subject.descriptors()
         context = ssl.create_default_context(cafile=os.path.join(folder, "certificate.pem"))
         for number in range(60):
             client = subject.connect()
