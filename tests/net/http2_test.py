@@ -245,6 +245,22 @@ def a_flood_ends(name, data, times):
         assert stats["high"] - before < 8 << 20, (name, stats)
 
 
+def resets_are_put_up_with_for_a_while():
+    """Fewer than nghttp2 itself would end the connection for."""
+    asked = b"".join(frame(HEADERS, 5, 2 * i + 1, head(b"/silence")) +
+                     frame(RST, 0, 2 * i + 1, bytes(4)) for i in range(700))
+    with Subject(SUBJECT) as subject:
+        with subject.connect() as client:
+            client.sendall(START + asked[:len(asked) // 7])
+            client.sendall(frame(PING, 0, 0, bytes(8)))
+            answer = b""
+            while not any(kind == PING for kind, _, _, _ in frames_of(answer)):
+                answer += client.recv(65536)
+            assert "goaway" not in errors_of(answer)
+        answer = subject.ask(START + asked)
+        assert errors_of(answer)["goaway"] == 11, errors_of(answer)  # ENHANCE_YOUR_CALM
+
+
 def floods_end():
     def resets(number):
         stream = 2 * number + 1
@@ -343,6 +359,7 @@ if __name__ == "__main__":
         frames_that_must_not_be_end_the_connection,
         bad_requests_end_their_stream_alone,
         a_bomb_of_headers_costs_what_it_may,
+        resets_are_put_up_with_for_a_while,
         floods_end,
         no_more_streams_than_allowed,
         a_handler_hears_that_its_stream_was_reset,
