@@ -45,6 +45,8 @@ struct net_websocket {
     bool in_frame;
     bool said_goodbye;
     bool heard_goodbye;
+    bool has_failed; /* what still comes is thrown away, so that our goodbye is not */
+    bool has_shut;
     bool was_heard;  /* something came since the last ping */
     bool wants_room; /* somebody was told -EAGAIN */
     net_websocket_fn *after;
@@ -116,6 +118,7 @@ static int fail(struct net_websocket *socket, unsigned code)
     loop_count(&socket->connection->loop->counters.rejected, 1);
     goodbye(socket, code);
     socket->heard_goodbye = true;
+    socket->has_failed = true;
     return -EBADMSG;
 }
 
@@ -349,6 +352,18 @@ static void room_tell(struct net_websocket *socket)
     }
 }
 
+/* A socket that is closed while bytes wait in it takes back what it has sent. */
+static void end_heed(struct net_websocket *socket)
+{
+    struct connection *connection = socket->connection;
+    bool is_over = socket->said_goodbye && socket->heard_goodbye && socket->first == NULL;
+    if (is_over && socket->has_failed && !socket->has_shut) {
+        socket->has_shut = true;
+        connection_shut(connection);
+    }
+    connection->is_closing = connection->at_end || (is_over && !socket->has_failed);
+}
+
 static void turn(struct connection *connection)
 {
     struct net_websocket *socket = connection->websocket;
@@ -361,8 +376,7 @@ static void turn(struct connection *connection)
             return;
         }
         if (!moved) {
-            bool is_over = socket->said_goodbye && socket->heard_goodbye && socket->first == NULL;
-            connection->is_closing = connection->at_end || is_over;
+            end_heed(socket);
             return;
         }
     }

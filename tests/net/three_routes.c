@@ -1,8 +1,7 @@
 /*
- * A server of three routes: a plain one, one that writes piece by piece, and one that works for
- * long and stops when its client has gone. Ends when its standard input does.
+ * Three routes: a plain one, one that writes piece by piece, and one that works for long and stops
+ * when its client has gone. Ends when its standard input does.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +36,8 @@ static void work(struct net_request *request, void *arg)
 {
     (void)arg;
     struct slu_scope *scope = net_request_scope(request);
+    puts("working");
+    fflush(stdout);
     int err = slu_scope_sleep_until(scope, slu_clock_monotonic_ns() + 30 * SECOND_NS);
     printf("the work ended with %d\n", err);
     fflush(stdout);
@@ -50,24 +51,15 @@ int main(int argc, char **argv)
         {.methods = NET_GET, .path = "/count", .handle = count, .place = NET_ON_WORKER},
         {.methods = NET_GET, .path = "/work", .handle = work, .place = NET_ON_WORKER},
     };
-    struct slu_budget *budget = NULL;
-    struct slu_scope *scope = NULL;
+    struct slu_scope_options scope = {.name = "main"};
+    struct net_server_options options = {
+        .listen = argc > 1 ? argv[1] : ":8080", .routes = routes, .route_count = 3};
     struct net_server *server = NULL;
     struct slu_diag diag = {.message = "no memory"};
-    int err = slu_budget_create(NULL, "server", 64 << 20, &budget);
-    err = err != 0 ? err
-                   : slu_scope_create(NULL,
-                                      &(struct slu_scope_options){.name = "main", .budget = budget},
-                                      &diag, &scope);
-    err =
-        err != 0
-            ? err
-            : net_server_start(&(struct net_server_options){.budget = budget,
-                                                            .scope = scope,
-                                                            .listen = argc > 1 ? argv[1] : ":8080",
-                                                            .routes = routes,
-                                                            .route_count = 3},
-                               &diag, &server);
+    int err = slu_budget_create(NULL, "server", 64 << 20, &options.budget);
+    scope.budget = options.budget;
+    err = err != 0 ? err : slu_scope_create(NULL, &scope, &diag, &options.scope);
+    err = err != 0 ? err : net_server_start(&options, &diag, &server);
     if (err != 0) {
         fprintf(stderr, "%s\n", diag.message);
         return EXIT_FAILURE;
@@ -77,7 +69,7 @@ int main(int argc, char **argv)
     while (getchar() != EOF) {
     }
     net_server_stop(&server, SECOND_NS);
-    err = slu_scope_close(&scope);
-    slu_budget_destroy(&budget);
+    err = slu_scope_close(&options.scope);
+    slu_budget_destroy(&options.budget);
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
