@@ -22,7 +22,8 @@
 
 static void request_free(struct net_request *request);
 
-static void collect(struct loop *loop, struct loop_message *message);
+static void on_message(struct loop *loop, struct loop_message *message);
+static void on_farewell(struct loop *loop, struct loop_message *message);
 
 struct net_request *request_take(struct connection *connection,
                                  const struct request_protocol *protocol)
@@ -43,7 +44,8 @@ struct net_request *request_take(struct connection *connection,
     request->handle = handle;
     request->start_ns = loop->now_ns;
     request->deadline_ns = NET_NEVER;
-    request->message.run = collect;
+    request->message.run = on_message;
+    request->farewell.run = on_farewell;
     mutex_init(&request->lock);
     return request;
 }
@@ -440,24 +442,34 @@ static void leave_unanswered(struct net_request *request)
     request_refuse(request, err == -ETIMEDOUT ? 504 : err == -ECANCELED ? 503 : 500);
 }
 
-/* What the worker has written since the last time, or that it has returned. */
-static void collect(struct loop *loop, struct loop_message *message)
+/* What the worker has written since the last time. */
+static void collect(struct net_request *request)
 {
-    struct net_request *request =
-        (struct net_request *)(void *)((char *)message - offsetof(struct net_request, message));
     mutex_lock(&request->lock);
     response_join(&request->response, &request->pending);
-    pieces_join(loop, &request->response, &request->pending);
-    bool has_returned = request->has_returned;
+    pieces_join(request->loop, &request->response, &request->pending);
     mutex_unlock(&request->lock);
     if (request->connection == NULL) {
-        pieces_drop(loop, &request->response);
+        pieces_drop(request->loop, &request->response);
     } else {
         request->protocol->wake(request);
     }
-    if (!has_returned) {
-        return;
-    }
+}
+
+static void on_message(struct loop *loop, struct loop_message *message)
+{
+    (void)loop;
+    collect(
+        (struct net_request *)(void *)((char *)message - offsetof(struct net_request, message)));
+}
+
+/* Posted last, so that no other message of the request is on its way. */
+static void on_farewell(struct loop *loop, struct loop_message *message)
+{
+    struct net_request *request =
+        (struct net_request *)(void *)((char *)message - offsetof(struct net_request, farewell));
+    (void)loop;
+    collect(request);
     if (request->connection != NULL && !request->response.is_ended) {
         leave_unanswered(request);
     }

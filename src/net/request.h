@@ -121,13 +121,13 @@ struct net_request {
     uint16_t trailers_at;  /* where trailers begin there */
     bool has_trailers;
 
-    struct loop_message message; /* what the worker has to say */
+    struct loop_message message;  /* the worker has written */
+    struct loop_message farewell; /* and, once, has returned: it touches the request no more */
     struct mutex lock;
     struct response pending;
     uint64_t waiting_bytes; /* written and not sent */
     struct scope_waiter *waiter;
     int error; /* 0; -ECANCELED, -ETIMEDOUT once the client was let go */
-    bool has_returned;
 
     struct head_fields fields;
     char response_fields[RESPONSE_FIELDS_BYTES_MAX]; /* "name: value\r\n", as they are sent */

@@ -52,10 +52,7 @@ static void handle(struct net_request *request)
         int err = slu_scope_close(&request->worker_scope);
         SLU_ASSERT(err == 0); /* this thread is no task of it */
     }
-    mutex_lock(&request->lock);
-    request->has_returned = true;
-    mutex_unlock(&request->lock);
-    loop_post(request->loop, &request->message);
+    loop_post(request->loop, &request->farewell);
 }
 
 static void work(struct slu_scope *scope, void *arg)
