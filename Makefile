@@ -37,6 +37,11 @@ bench: ## Run the benchmarks, append to bench/results (NAME=window, ARGS=--json)
 	@tools/deps build test
 	@tools/bench $(ARGS) $(NAME)
 
+.PHONY: bench-net
+bench-net: ## Measure the network layer beside nginx (SECONDS for each line)
+	@tools/deps build test
+	@tools/bench-net --seconds $(SECONDS)
+
 .PHONY: fuzz
 fuzz: ## Fuzz with sanitizers (FUZZ=target, SECONDS=60 for each)
 	@tools/deps build test

@@ -48,7 +48,15 @@ bool gunzip_is_gzip(struct slu_bytes bytes)
     return bytes.len >= 2 && memcmp(bytes.data, "\x1f\x8b", 2) == 0;
 }
 
-int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max, struct gunzip **out)
+static int window_bits_of(enum gunzip_format format)
+{
+    return format == GUNZIP_GZIP   ? 16 + MAX_WBITS /* 16: gzip, and nothing else */
+           : format == GUNZIP_ZLIB ? MAX_WBITS
+                                   : -MAX_WBITS;
+}
+
+static int create(struct slu_budget *budget, enum gunzip_format format, uint64_t output_bytes_max,
+                  struct gunzip **out)
 {
     void *block = NULL;
     int err = slu_budget_alloc(budget, GUNZIP_BYTES, &block);
@@ -62,10 +70,15 @@ int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max, struct g
     gunzip->stream.zfree = give;
     gunzip->stream.opaque = gunzip;
     gunzip->inside = true;
-    int status = inflateInit2(&gunzip->stream, 16 + MAX_WBITS); /* 16: gzip, and nothing else */
+    int status = inflateInit2(&gunzip->stream, window_bits_of(format));
     SLU_ASSERT(status == Z_OK);
     *out = gunzip;
     return 0;
+}
+
+int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max, struct gunzip **out)
+{
+    return create(budget, GUNZIP_GZIP, output_bytes_max, out);
 }
 
 void gunzip_destroy(struct gunzip **gunzip)
@@ -141,10 +154,11 @@ int gunzip_end(const struct gunzip *gunzip)
 }
 
 /* What the file says of its size is a first guess, if the format makes it possible at all. */
-static size_t first_guess(struct slu_bytes input, uint64_t output_bytes_max)
+static size_t first_guess(enum gunzip_format format, struct slu_bytes input,
+                          uint64_t output_bytes_max)
 {
     uint32_t said = 0;
-    if (input.len >= GZIP_BYTES_MIN) {
+    if (format == GUNZIP_GZIP && input.len >= GZIP_BYTES_MIN) {
         memcpy(&said, (const unsigned char *)input.data + input.len - sizeof(said), sizeof(said));
     }
     uint64_t guess = said / DEFLATE_RATIO_MAX > input.len ? 0 : said;
@@ -178,13 +192,19 @@ static int text_fill(struct slu_budget *budget, struct gunzip *gunzip, struct sl
 int gunzip_all(struct slu_budget *budget, struct slu_bytes input, uint64_t output_bytes_max,
                struct block *text)
 {
+    return gunzip_all_as(budget, GUNZIP_GZIP, input, output_bytes_max, text);
+}
+
+int gunzip_all_as(struct slu_budget *budget, enum gunzip_format format, struct slu_bytes input,
+                  uint64_t output_bytes_max, struct block *text)
+{
     struct gunzip *gunzip = NULL;
-    int err = gunzip_create(budget, output_bytes_max, &gunzip);
+    int err = create(budget, format, output_bytes_max, &gunzip);
     if (err != 0) {
         return err;
     }
     struct block whole;
-    err = block_begin(budget, first_guess(input, output_bytes_max), &whole);
+    err = block_begin(budget, first_guess(format, input, output_bytes_max), &whole);
     if (err == 0) {
         err = text_fill(budget, gunzip, input, output_bytes_max, &whole);
         if (err == 0) {

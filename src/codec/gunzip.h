@@ -21,6 +21,12 @@ struct slu_budget;
 /* What zlib's decoder takes, its window included, and its own bookkeeping. */
 #define GUNZIP_BYTES ((size_t)48 * 1024)
 
+enum gunzip_format {
+    GUNZIP_GZIP,
+    GUNZIP_ZLIB, /* RFC 1950 */
+    GUNZIP_BARE, /* RFC 1951, with nothing around it */
+};
+
 /* True if `bytes` begin as a gzip file does. */
 bool gunzip_is_gzip(struct slu_bytes bytes);
 
@@ -60,5 +66,10 @@ SLU_MUST_USE int gunzip_end(const struct gunzip *gunzip);
  */
 SLU_MUST_USE int gunzip_all(struct slu_budget *budget, struct slu_bytes input,
                             uint64_t output_bytes_max, struct block *text);
+
+/* The same for another format around what is deflated. */
+SLU_MUST_USE int gunzip_all_as(struct slu_budget *budget, enum gunzip_format format,
+                               struct slu_bytes input, uint64_t output_bytes_max,
+                               struct block *text);
 
 #endif

@@ -5,16 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Cut `text` at the first `separator`: what stands before it, and `text` goes on behind it. */
-static struct slu_bytes take_until(struct slu_bytes *text, char separator)
-{
-    const char *begin = text->data;
-    const char *found = text->len == 0 ? NULL : memchr(begin, separator, text->len);
-    size_t len = found == NULL ? text->len : (size_t)(found - begin);
-    size_t used = found == NULL ? len : len + 1;
-    *text = (struct slu_bytes){begin + used, text->len - used};
-    return (struct slu_bytes){begin, len};
-}
+#include "base/bytes.h"
 
 static bool bytes_are(struct slu_bytes bytes, const char *text)
 {
@@ -35,8 +26,8 @@ static bool is_target(struct slu_bytes bytes)
 
 static int line_read(struct slu_bytes line, struct http_request *request)
 {
-    struct slu_bytes method = take_until(&line, ' ');
-    struct slu_bytes target = take_until(&line, ' ');
+    struct slu_bytes method = bytes_cut(&line, ' ');
+    struct slu_bytes target = bytes_cut(&line, ' ');
     if (!is_target(target) || (!bytes_are(line, "HTTP/1.1") && !bytes_are(line, "HTTP/1.0"))) {
         return -EBADMSG;
     }
@@ -44,7 +35,7 @@ static int line_read(struct slu_bytes line, struct http_request *request)
                       : bytes_are(method, "HEAD") ? HTTP_HEAD
                       : bytes_are(method, "POST") ? HTTP_POST
                                                   : HTTP_OTHER;
-    request->path = take_until(&target, '?');
+    request->path = bytes_cut(&target, '?');
     request->query = target;
     return 0;
 }
@@ -69,7 +60,7 @@ static int number_read(struct slu_bytes text, uint64_t *value)
 /* The value of a line "Name: value" if it has that name, in whatever case. */
 static bool field_is(struct slu_bytes line, const char *name, struct slu_bytes *value)
 {
-    struct slu_bytes found = take_until(&line, ':');
+    struct slu_bytes found = bytes_cut(&line, ':');
     if (found.len != strlen(name) || strncasecmp(found.data, name, found.len) != 0) {
         return false;
     }
@@ -91,7 +82,7 @@ static int body_len_read(struct slu_bytes lines, uint64_t *len)
     bool is_told = false;
     *len = 0;
     while (lines.len > 0) {
-        struct slu_bytes line = take_until(&lines, '\n');
+        struct slu_bytes line = bytes_cut(&lines, '\n');
         struct slu_bytes value;
         line.len -= line.len > 0 && ((const char *)line.data)[line.len - 1] == '\r';
         if (field_is(line, "Transfer-Encoding", &value)) {
@@ -142,8 +133,8 @@ int http_request_number(const struct http_request *request, const char *name, ui
 {
     struct slu_bytes rest = request->query;
     while (rest.len > 0) {
-        struct slu_bytes parameter = take_until(&rest, '&');
-        if (bytes_are(take_until(&parameter, '='), name)) {
+        struct slu_bytes parameter = bytes_cut(&rest, '&');
+        if (bytes_are(bytes_cut(&parameter, '='), name)) {
             return number_read(parameter, value);
         }
     }

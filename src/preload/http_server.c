@@ -11,7 +11,7 @@
 
 #include <sluice/clock.h>
 
-#include "preload/http_address.h"
+#include "sys/address.h"
 #include "preload/http_pages.h"
 #include "preload/held_signals.h"
 #include "preload/http_request.h"
@@ -342,7 +342,7 @@ static void serve(void *context)
 
 static void listening_said(int listener)
 {
-    struct http_address bound = {.len = sizeof(bound.socket)};
+    struct address bound = {.len = sizeof(bound.socket)};
     char host[INET6_ADDRSTRLEN] = "?";
     if (getsockname(listener, &bound.socket.any, &bound.len) != 0) {
         return;
@@ -355,9 +355,9 @@ static void listening_said(int listener)
               ntohs(is_v6 ? bound.socket.v6.sin6_port : bound.socket.v4.sin_port));
 }
 
-static int address_choose(const struct http_server_options *options, struct http_address *address)
+static int address_choose(const struct http_server_options *options, struct address *address)
 {
-    if (http_address_read(options->listen, address) != 0) {
+    if (address_read(options->listen, address) != 0) {
         said_line("SLUICE_HEAP_LISTEN=%.60s: not an address such as 127.0.0.1:6070; no pages",
                   options->listen);
         return -EINVAL;
@@ -373,7 +373,7 @@ static int address_choose(const struct http_server_options *options, struct http
 
 static int public_open(const struct http_server_options *options, struct listener *listener)
 {
-    struct http_address address;
+    struct address address;
     int err = address_choose(options, &address);
     if (err != 0) {
         return err;

@@ -17,7 +17,7 @@
 
 /* What http_server_start is given; copied where nothing else is said. */
 struct http_server_options {
-    const char *listen;     /* as http_address.h reads it; port 0: any that is free; "": nowhere */
+    const char *listen;     /* as sys/address.h reads it; port 0: any that is free; "": nowhere */
     bool anywhere;          /* also at an address that others reach */
     bool has_control;       /* also on the socket of the process's number, for its user and root */
     bool has_threads;       /* the program, or others of ours */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "preload/http_address.h"
+#include "sys/address.h"
 
 #include "harness.h"
 
@@ -153,9 +153,9 @@ static void addresses_are_read_and_loopback_is_known(void **state)
         {"[::]:6070", AF_INET6, 6070, false},
     };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        struct http_address address;
+        struct address address;
         print_message("# %s\n", good[i].text);
-        assert_int_equal(http_address_read(good[i].text, &address), 0);
+        assert_int_equal(address_read(good[i].text, &address), 0);
         assert_int_equal(address.socket.any.sa_family, good[i].family);
         assert_int_equal(ntohs(address.socket.v4.sin_port), good[i].port); /* as in v6 */
         assert_int_equal(address.is_loopback, good[i].is_loopback);
@@ -165,9 +165,9 @@ static void addresses_are_read_and_loopback_is_known(void **state)
         "a.b:1", "::1:6070", "[::1]6070", "[]:1",  "[1.2.3.4]:1", "127.0.0.1",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct http_address address;
+        struct address address;
         print_message("# %s\n", bad[i]);
-        assert_int_equal(http_address_read(bad[i], &address), -EINVAL);
+        assert_int_equal(address_read(bad[i], &address), -EINVAL);
     }
 }
 

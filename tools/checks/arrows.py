@@ -24,7 +24,7 @@ ARROWS = {
     "diagnose": "readers window draw",
     "draw": "profile symbol",
     "view": "draw profile codec",
-    "net": "scope timer codec",
+    "net": "scope timer codec limit meter",
     "wire": "codec",
     "store": "sys codec match",
     "query": "store window",

@@ -1,12 +1,12 @@
 /* Where to listen: "6070", ":6070", "127.0.0.1:6070", "localhost:6070", "[::1]:6070". */
-#ifndef PRELOAD_HTTP_ADDRESS_H
-#define PRELOAD_HTTP_ADDRESS_H
+#ifndef SYS_ADDRESS_H
+#define SYS_ADDRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-struct http_address {
+struct address {
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -22,6 +22,9 @@ struct http_address {
  *
  * Returns  0; -EINVAL
  */
-int http_address_read(const char *text, struct http_address *address);
+int address_read(const char *text, struct address *address);
+
+/* Whether its socket address is this machine's alone; a socket of another family is. */
+bool address_is_loopback(const struct address *address);
 
 #endif

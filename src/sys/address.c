@@ -1,4 +1,4 @@
-#include "preload/http_address.h"
+#include "sys/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,18 +23,29 @@ static int port_read(const char *text, in_port_t *port)
     return 0;
 }
 
-static int v6_read(const char *host, in_port_t port, struct http_address *address)
+bool address_is_loopback(const struct address *address)
+{
+    switch (address->socket.any.sa_family) {
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&address->socket.v6.sin6_addr);
+    case AF_INET:
+        return ntohl(address->socket.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    default:
+        return true;
+    }
+}
+
+static int v6_read(const char *host, in_port_t port, struct address *address)
 {
     address->socket.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
     address->len = sizeof(address->socket.v6);
     if (inet_pton(AF_INET6, host, &address->socket.v6.sin6_addr) != 1) {
         return -EINVAL;
     }
-    address->is_loopback = IN6_IS_ADDR_LOOPBACK(&address->socket.v6.sin6_addr);
     return 0;
 }
 
-static int v4_read(const char *host, in_port_t port, struct http_address *address)
+static int v4_read(const char *host, in_port_t port, struct address *address)
 {
     address->socket.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
     address->len = sizeof(address->socket.v4);
@@ -44,14 +55,13 @@ static int v4_read(const char *host, in_port_t port, struct http_address *addres
     if (inet_pton(AF_INET, host, &address->socket.v4.sin_addr) != 1) {
         return -EINVAL;
     }
-    address->is_loopback = ntohl(address->socket.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     return 0;
 }
 
-int http_address_read(const char *text, struct http_address *address)
+int address_read(const char *text, struct address *address)
 {
     char host[HOST_BYTES_MAX] = "";
-    struct http_address read = {0};
+    struct address read = {0};
     in_port_t port = 0;
     const char *colon = strrchr(text, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
@@ -68,6 +78,7 @@ int http_address_read(const char *text, struct http_address *address)
         err = v4_read(host, port, &read);
     }
     if (err == 0) {
+        read.is_loopback = address_is_loopback(&read);
         *address = read;
     }
     return err;

@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""node_test.py SUBJECT FOLDER: what the npm packages `ws` and `@grpc/grpc-js` see of the subject.
+
+The packages are those of package-lock.json, installed into FOLDER once.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+from net_subject import Subject  # noqa: E402
+
+SUBJECT, FOLDER = (os.path.abspath(path) for path in sys.argv[1:3])
+CLIENTS = (("websocket_client.mjs", "ws://127.0.0.1:{}/ws"), ("grpc_client.mjs", "127.0.0.1:{}"))
+
+
+def skip(reason):
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def install():
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        skip("node and npm are not there")
+    os.makedirs(FOLDER, exist_ok=True)
+    stamp = os.path.join(FOLDER, "installed-lock.json")
+    with open(os.path.join(HERE, "package-lock.json"), "rb") as lock:
+        wanted = lock.read()
+    if os.path.exists(stamp):
+        with open(stamp, "rb") as installed:
+            if installed.read() == wanted:
+                return
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(HERE, name), FOLDER)
+    result = subprocess.run(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit",
+                             "--no-fund"], cwd=FOLDER, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        skip("npm ci: " + (result.stderr.strip().splitlines() or ["failed"])[-1])
+    with open(stamp, "wb") as installed:
+        installed.write(wanted)
+
+
+def main():
+    install()
+    lines = []
+    with Subject(SUBJECT, workers=4) as subject:
+        for client, target in CLIENTS:
+            words = ["node", os.path.join(HERE, client), target.format(subject.port), FOLDER]
+            result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+            told = result.stdout.splitlines()
+            lines += told[1:] if told else [f"not ok - {client} said nothing"]
+            lines += ["# " + line for line in result.stderr.splitlines()]
+        subject.until(lambda stats: stats["active"] == 0)
+        ended = [line for line in subject.lines if line.startswith("work ended: -1")]
+        assert len(ended) == 2, subject.lines  # by its deadline, and by its client
+    tests = [line for line in lines if not line.startswith("#")]
+    print(f"1..{len(tests)}")
+    print("\n".join(lines))
+    return 1 if any(line.startswith("not ok") for line in tests) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
