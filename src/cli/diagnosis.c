@@ -113,12 +113,12 @@ int intake_read(struct slu_budget *budget, const char *name, struct block *bytes
 int diagnosis_add_bytes(struct diagnosis *diagnosis, const struct evidence_input *input,
                         struct slu_diag *diag)
 {
-    struct pprof_symbols symbols = modules_symbols(diagnosis->modules);
+    struct pprof_symbols symbols = symbol_files_lookup(diagnosis->modules);
     struct evidence_input named = *input;
     enum evidence_kind kind = EVIDENCE_NOTHING;
     named.symbols = &symbols;
     int err = evidence_add(diagnosis->evidence, &named, &kind, diag);
-    modules_close(diagnosis->modules);
+    symbol_files_close(diagnosis->modules);
     return err;
 }
 

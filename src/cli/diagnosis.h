@@ -7,7 +7,7 @@
 
 #include <sluice/api.h>
 
-#include "cli/modules.h"
+#include "cli/symbol_files.h"
 
 struct block;
 struct cli;
@@ -24,7 +24,7 @@ struct diagnosis {
     struct cli *cli;
     const struct invocation *invocation;
     struct slu_budget *budget;
-    struct modules *modules;
+    struct symbol_files *modules;
     struct evidence *evidence;
 };
 
