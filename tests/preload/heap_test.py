@@ -18,10 +18,12 @@ import sys
 import tempfile
 import unittest
 
-import tap
-from pprof_file import Profile, TYPES
-from preloaded import environment_of, library_path
-from repository import ROOT
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "profile"))
+
+import tap  # noqa: E402
+from pprof_reader import TYPES, profile_at  # noqa: E402
+from repository import ROOT  # noqa: E402
 
 LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT = sys.argv[1:6]
 del sys.argv[1:]
@@ -32,6 +34,15 @@ slu_heap_write valloc""".split()
 OTHER_ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
 
 
+def library_path(name):
+    """Where the loader finds a library of the system's."""
+    listing = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
+    for line in listing.stdout.splitlines():
+        if line.split()[0] == name:
+            return line.split()[-1]
+    raise tap.Skip(f"{name} is not installed")
+
+
 class Preloaded(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="sluice-heap.")
@@ -40,7 +51,9 @@ class Preloaded(unittest.TestCase):
     def environment(self, settings, variables, preload):
         settings = {"OUT": os.path.join(self.folder, "out"), "SAMPLES_PER_SECOND_MAX": 0,
                     **(settings or {})}
-        return {**environment_of(preload, settings), **variables}
+        return {**os.environ, "LD_PRELOAD": preload,
+                **{"SLUICE_HEAP_" + name: str(value) for name, value in settings.items()},
+                **variables}
 
     def run_program(self, *command, settings=None, status=0, says="", preload=LIBRARY,
                     before=None, **variables):
@@ -58,7 +71,7 @@ class Preloaded(unittest.TestCase):
     def profile(self):
         found = self.files()
         self.assertEqual(1, len(found), found)
-        return Profile(found[0])
+        return profile_at(found[0])
 
 
 def limit(kind, most):
@@ -220,7 +233,7 @@ print(sorted(texts))
                        capture_output=True)
         server.communicate(timeout=60)
         self.assertEqual(0, server.returncode)
-        totals = Profile(os.path.join(self.folder, f"out.{server.pid}.pb.gz")).totals()
+        totals = profile_at(os.path.join(self.folder, f"out.{server.pid}.pb.gz")).totals()
         self.assertGreater(totals["inuse_space"], 400e3)
 
     @staticmethod
@@ -233,14 +246,14 @@ class Life(Preloaded):
     def test_a_linked_program_steers_it(self):
         path = os.path.join(self.folder, "steered.pb.gz")
         self.run_program(SUBJECT, "steer", path, preload="", settings={"START": 0})
-        totals = Profile(path).totals()
+        totals = profile_at(path).totals()
         self.assertEqual(500, totals["inuse_objects"])
         self.assertEqual(500000, totals["inuse_space"])
 
     def test_a_module_that_was_unloaded_is_still_named(self):
         path = os.path.join(self.folder, "unloaded.pb.gz")
         self.run_program(SUBJECT, "unload", PLUGIN, path, settings={"RATE": 1})
-        profile = Profile(path)
+        profile = profile_at(path)
         self.assertIn(PLUGIN, profile.files())
         self.assertNotEqual("", profile.build_ids()[profile.files().index(PLUGIN)])
         self.assertGreater(profile.totals()["inuse_space"], 10e6 - 1)
@@ -275,13 +288,13 @@ class Life(Preloaded):
         parent, child = self.run_program(SUBJECT, "fork", settings={"RATE": 1}).split()
         path = os.path.join(self.folder, "out.{}.pb.gz")
         self.assertEqual(sorted([path.format(parent), path.format(child)]), self.files())
-        self.assertGreaterEqual(Profile(path.format(child)).totals()["inuse_space"], 10e6)
-        self.assertLess(Profile(path.format(parent)).totals()["inuse_space"], 10e6)
+        self.assertGreaterEqual(profile_at(path.format(child)).totals()["inuse_space"], 10e6)
+        self.assertLess(profile_at(path.format(parent)).totals()["inuse_space"], 10e6)
 
     def test_the_programs_that_it_executes_are_profiled(self):
         self.run_program("/bin/sh", "-c", f"{SUBJECT} many 1000; exec {SUBJECT} many 2000",
                          settings={"RATE": 1})
-        objects = [Profile(path).totals()["inuse_objects"] for path in self.files()]
+        objects = [profile_at(path).totals()["inuse_objects"] for path in self.files()]
         self.assertEqual(1, sum(1000 <= count < 1900 for count in objects), objects)
         self.assertEqual(1, sum(2000 <= count < 2900 for count in objects), objects)
 
@@ -316,7 +329,7 @@ class Life(Preloaded):
         found = self.files("out.*.0*.pb.gz")
         self.assertIn(len(found), (3, 4)) # the newest may have come just before the oldest went
         self.assertTrue(all(f".{process.pid}." in path for path in found))
-        self.assertGreater(Profile(found[0]).totals()["alloc_space"], 0)
+        self.assertGreater(profile_at(found[0]).totals()["alloc_space"], 0)
         self.assertEqual([], self.files("out.*[0-9]*.pb.gz.tmp"))
 
     def test_a_signal_asks_for_a_profile(self):
