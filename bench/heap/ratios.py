@@ -52,7 +52,7 @@ class Comparison:
 
 
 def measure(comparisons, told=lambda name, number: None):
-    """Comparison to Ratio. All comparisons are advanced together, so that they share the machine."""
+    """Comparison to Ratio. All are advanced together, so that they share the machine."""
     chance = random.Random(SEED)
     pairs = {comparison: [] for comparison in comparisons}
     for number in range(max(comparison.pairs for comparison in comparisons)):

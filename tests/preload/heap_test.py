@@ -5,77 +5,27 @@ own allocations, the one that calls all of the family, the module that it loads,
 does what a test asks for.
 """
 
-import glob
 import math
 import os
 import re
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "profile"))
-
-import tap  # noqa: E402
-from pprof_reader import TYPES, profile_at  # noqa: E402
-from repository import ROOT  # noqa: E402
+import tap
+from preloaded import OTHER_ALLOCATORS, Preloaded, library_path, limit
+from pprof_reader import TYPES, profile_at
+from repository import ROOT
 
 LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT = sys.argv[1:6]
 del sys.argv[1:]
+Preloaded.library = LIBRARY
 EXPORTED = """__libc_start_main aligned_alloc brk calloc cfree dlclose free free_aligned_sized
 free_sized malloc malloc_usable_size memalign mmap mmap64 mremap munmap posix_memalign
 pthread_create pvalloc realloc reallocarray sbrk slu_heap_set_rate slu_heap_start slu_heap_stop
 slu_heap_write valloc""".split()
-OTHER_ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
-
-
-def library_path(name):
-    """Where the loader finds a library of the system's."""
-    listing = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
-    for line in listing.stdout.splitlines():
-        if line.split()[0] == name:
-            return line.split()[-1]
-    raise tap.Skip(f"{name} is not installed")
-
-
-class Preloaded(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sluice-heap.")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def environment(self, settings, variables, preload):
-        settings = {"OUT": os.path.join(self.folder, "out"), "SAMPLES_PER_SECOND_MAX": 0,
-                    **(settings or {})}
-        return {**os.environ, "LD_PRELOAD": preload,
-                **{"SLUICE_HEAP_" + name: str(value) for name, value in settings.items()},
-                **variables}
-
-    def run_program(self, *command, settings=None, status=0, says="", preload=LIBRARY,
-                    before=None, **variables):
-        """What it prints; `says` is what must be on standard error, None for anything."""
-        result = subprocess.run(command, env=self.environment(settings, variables, preload),
-                                text=True, capture_output=True, check=False, preexec_fn=before)
-        self.assertEqual(status, result.returncode, result.stderr)
-        if says is not None:
-            self.assertEqual(says, result.stderr)
-        return result.stdout
-
-    def files(self, pattern="out.*.pb.gz"):
-        return sorted(glob.glob(os.path.join(self.folder, pattern)))
-
-    def profile(self):
-        found = self.files()
-        self.assertEqual(1, len(found), found)
-        return profile_at(found[0])
-
-
-def limit(kind, most):
-    return lambda: resource.setrlimit(kind, (most, most))
 
 
 class Truth(Preloaded):
@@ -157,89 +107,6 @@ class Stress(Preloaded):
                                                 "realloc, too much: null, errno 12")
                 for rate in ("1", "4K"):
                     self.check_stress(rate, LIBRARY + ":" + path, STRESS_NO_PVALLOC="1")
-
-
-class Programs(Preloaded):
-    def test_a_program_that_does_nothing_leaves_a_profile(self):
-        self.run_program("/bin/true")
-        self.assertEqual(TYPES, self.profile().type_names())
-
-    def test_python_counts_right_and_its_memory_is_seen(self):
-        output = self.run_program("/usr/bin/python3", "-c",
-                                  "a = [bytearray(100000) for i in range(500)]; print(len(a))",
-                                  settings={"RATE": "64K"})
-        self.assertEqual("500\n", output)
-        self.assertGreater(self.profile().totals()["alloc_space"], 40e6)
-
-    def test_python_threads_and_json_work(self):
-        code = """
-import json, threading
-texts = []
-def work(n):
-    for i in range(50):
-        value = {str(k): [k] * 20 for k in range(n)}
-        assert json.loads(json.dumps(value)) == value
-    texts.append(n)
-threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 9)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(sorted(texts))
-"""
-        output = self.run_program("/usr/bin/python3", "-c", code, settings={"RATE": "4K"})
-        self.assertEqual("[1, 2, 3, 4, 5, 6, 7, 8]\n", output)
-
-    def test_git_works(self):
-        repository = os.path.join(self.folder, "repository")
-        self.run_program("git", "init", "-q", repository)
-        with open(os.path.join(repository, "file"), "w", encoding="utf-8") as file:
-            file.write("text\n" * 1000)
-        for command in (["add", "file"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit",
-                                          "-qm", "first"], ["fsck", "--full"]):
-            self.run_program("git", "-C", repository, *command, says=None,
-                             settings={"RATE": "1K"})
-        log = self.run_program("git", "-C", repository, "log", "--format=%s")
-        self.assertEqual("first\n", log)
-        self.assertGreater(len(self.files()), 4)
-
-    def test_sqlite_sorts_right(self):
-        if shutil.which("sqlite3") is None:
-            raise tap.Skip("sqlite3 is not installed")
-        query = ("with recursive c(x) as (select 1 union all select x + 1 from c where x < 50000) "
-                 "select count(*), sum(x), max(y) from (select x, x || 'a' y from c order by y);")
-        output = self.run_program("sqlite3", ":memory:", query, settings={"RATE": "4K"})
-        self.assertEqual("50000|1250025000|9a\n", output.replace("9999a", "9a"))
-
-    def test_redis_answers_right(self):
-        if shutil.which("redis-server") is None:
-            raise tap.Skip("redis-server is not installed")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        environment = self.environment({"RATE": "16K"}, {}, LIBRARY)
-        server = subprocess.Popen(["redis-server", "--port", port, "--save", "", "--dir",
-                                   self.folder, "--bind", "127.0.0.1"], env=environment, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said = ""
-        while "eady to accept connections" not in said:
-            line = server.stdout.readline()
-            self.assertNotEqual("", line, said)
-            said += line
-        load = ["redis-benchmark", "-p", port, "-t", "set,lpush,hset,get", "-n", "5000", "-r",
-                "1000", "-d", "100", "-P", "16", "-q"]
-        subprocess.run(load, check=True, capture_output=True)
-        self.assertGreaterEqual(self.redis(port, "LLEN", "mylist"), 5000)
-        self.assertGreater(self.redis(port, "DBSIZE"), 900)
-        subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], check=False,
-                       capture_output=True)
-        server.communicate(timeout=60)
-        self.assertEqual(0, server.returncode)
-        totals = profile_at(os.path.join(self.folder, f"out.{server.pid}.pb.gz")).totals()
-        self.assertGreater(totals["inuse_space"], 400e3)
-
-    @staticmethod
-    def redis(port, *command):
-        return int(subprocess.run(["redis-cli", "-p", port, *command], check=True, text=True,
-                                  capture_output=True).stdout)
 
 
 class Life(Preloaded):
