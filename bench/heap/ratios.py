@@ -10,7 +10,7 @@ import random
 import statistics
 from dataclasses import dataclass
 
-RESAMPLES = 4000
+RESAMPLES = 2000
 COVERED = 0.95
 SEED = 1
 
