@@ -130,6 +130,17 @@ class Profile:
         return {name: sum(values[place] for _, _, values in self.samples)
                 for place, name in enumerate(self.type_names())}
 
+    def inuse_space_by_file(self):
+        """Of the samples that passed through each file's code."""
+        spaces = dict.fromkeys(self.files(), 0)
+        place = self.type_names().index("inuse_space")
+        for raw in self.raw["sample"]:
+            mapping_ids = {self.locations[each]["mapping_id"] for each in raw["location_id"]}
+            for file in {self.strings[self.mappings[each]["filename"]]
+                         for each in mapping_ids - {0}}:
+                spaces[file] += raw["value"][place]
+        return spaces
+
     def files(self):
         return [self.strings[mapping["filename"]] for mapping in self.mappings.values()]
 
