@@ -22,8 +22,8 @@ import ratios  # noqa: E402
 import works  # noqa: E402
 from lines import Line  # noqa: E402
 
-PAIRS = 24
-PEER_PAIRS = 12
+PAIRS = 20
+PEER_PAIRS = 6
 SLOW_PAIRS = 3   # of a peer that costs many times the work,
 SLOW_PART = 0.03 # which gets this part of it
 LIVE = 100000

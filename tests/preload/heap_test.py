@@ -1,8 +1,9 @@
 """Programs under libsluice-heap.so: that their own answers are right, and their profiles true.
 
-heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT OTHER_PLUGIN: the preload library, the program that counts its
-own allocations, the one that calls all of the family, the module that it loads, and the one that
-does what a test asks for, and a module as large as the first.
+heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT OTHER_PLUGIN HOLDER: the preload library, the
+program that counts its own allocations, the one that calls all of the family, the module that it
+loads, the one that does what a test asks for, a module as large as the first, and the program that
+holds blocks.
 """
 
 import math
@@ -19,7 +20,12 @@ from preloaded import OTHER_ALLOCATORS, Preloaded, library_path, limit
 from pprof_reader import TYPES, profile_at
 from repository import ROOT
 
-LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT, OTHER_PLUGIN = sys.argv[1:7]
+sys.path.insert(0, os.path.join(ROOT, "bench", "heap"))
+
+import memory  # noqa: E402
+import profilers  # noqa: E402
+
+LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT, OTHER_PLUGIN, HOLDER = sys.argv[1:8]
 del sys.argv[1:]
 Preloaded.library = LIBRARY
 EXPORTED = """__libc_start_main aligned_alloc brk calloc cfree dlclose free free_aligned_sized
@@ -160,6 +166,13 @@ class Life(Preloaded):
         self.run_program(SUBJECT, "many", "100000",
                          settings={"RATE": 1})
         self.assertGreaterEqual(self.profile().totals()["inuse_objects"], 100000)
+
+    def test_they_take_16_mib_whatever_their_size(self):
+        """Resident, beside the same program without."""
+        every = profilers.sluice(LIBRARY, RATE=1, SAMPLES_PER_SECOND_MAX=0)
+        for size in (16, 100, 520, 1400, 3000, 6000):
+            added = memory.added_mib(profilers.NONE, every, HOLDER, 100000, size)
+            self.assertLess(added, 16, size)
 
     def test_parent_and_child_of_fork_have_files_of_their_own(self):
         parent, child = self.run_program(SUBJECT, "fork", settings={"RATE": 1}).split()
