@@ -16,7 +16,8 @@ import sys
 import unittest
 
 import tap
-from preloaded import OTHER_ALLOCATORS, Preloaded, library_path, limit
+from preloaded import library_path
+from preloaded_case import OTHER_ALLOCATORS, Preloaded, limit
 from pprof_reader import TYPES, profile_at
 from repository import ROOT
 

@@ -17,7 +17,8 @@ import urllib.error
 import urllib.request
 
 import tap
-from preloaded import OTHER_ALLOCATORS, Preloaded, library_path, needs
+from preloaded import library_path
+from preloaded_case import OTHER_ALLOCATORS, Preloaded, needs
 from pprof_reader import TYPES, profile_at
 from repository import ROOT
 
