@@ -52,6 +52,7 @@ class Bench:
         self.options = options
         self.ours = profilers.sluice(options.library)
         self.lines = []
+        self.failed = False
         self.part = 0.01 if options.quick else 1.0
 
     def pairs(self, full):
@@ -86,21 +87,23 @@ class Bench:
             self.lines.append(Line(f"heap: {name}, {what}", value, "times"))
 
     def works(self):
-        slow = (SLOW_PAIRS, SLOW_PART)
+        """A work that cannot be measured leaves the others their lines."""
         allocators = [(profilers.jemalloc, PEER_PAIRS, 1), (profilers.tcmalloc, PEER_PAIRS, 1)]
-        heaptrack = (profilers.heaptrack, *slow)
-        self.cpu("malloc-heavy program", 1.03, works.Heavy(self.options.heavy, 3000000),
-                 [*allocators, heaptrack, (profilers.gperftools, SLOW_PAIRS, SLOW_PART / 10)])
+        heaptrack = (profilers.heaptrack, SLOW_PAIRS, SLOW_PART)
+        gperftools = (profilers.gperftools, SLOW_PAIRS, SLOW_PART / 10)
         for name, goal, make, peers in (
+                ("malloc-heavy program", 1.03, lambda: works.Heavy(self.options.heavy, 3000000),
+                 [*allocators, heaptrack, gperftools]),
                 ("redis-server", 1.01, lambda: works.Redis(300000), allocators),
                 ("sqlite3, 1 M rows", 1.02, lambda: works.Sqlite(1000000),
                  [*allocators, heaptrack])):
             try:
-                work = make()
+                self.cpu(name, goal, make(), peers)
             except profilers.Absent as reason:
                 skip(name, reason)
-                continue
-            self.cpu(name, goal, work, peers)
+            except works.Failed as reason:
+                self.failed = True
+                skip(name, reason)
 
     def memory(self):
         holder = self.options.holder
@@ -142,7 +145,7 @@ def main():
     bench = Bench(options)
     try:
         bench.run()
-    except (works.Failed, OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         print(f"heap: {error}", file=sys.stderr)
         return 3
     if options.json:
@@ -152,7 +155,7 @@ def main():
         report.print_table(title, bench.lines)
     if options.csv and not options.quick:
         report.append_csv(options.csv, bench.lines)
-    return 0
+    return 3 if bench.failed else 0
 
 
 if __name__ == "__main__":
