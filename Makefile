@@ -42,6 +42,12 @@ bench-net: ## Measure the network layer beside nginx (SECONDS for each line)
 	@tools/deps build test
 	@tools/bench-net --seconds $(SECONDS)
 
+.PHONY: bench-heap
+bench-heap: ## What the heap profiler costs programs, beside other profilers (ARGS=--json)
+	@tools/deps build test
+	@tools/bench $(ARGS) heap
+	@tools/heap-instructions build/bench/src/preload/libsluice-heap.so build/bench/bench/heavy >&2
+
 .PHONY: fuzz
 fuzz: ## Fuzz with sanitizers (FUZZ=target, SECONDS=60 for each)
 	@tools/deps build test

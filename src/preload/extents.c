@@ -4,8 +4,8 @@
 
 #include "base/golden.h"
 
-GOLDEN_LAYOUT(struct extent, 28, 0, 0, first, count, next, previous, sample, newer, state,
-              granule_shift, moves);
+GOLDEN_LAYOUT(struct extent, 36, 0, 0, first, count, next, previous, sample, newer, before, after,
+              state, granule_shift, moves);
 
 #define TABLE_STEP_BYTES  ((size_t)64 << 10)
 #define MEMORY_STEP_BYTES ((size_t)1 << 20)
@@ -28,22 +28,30 @@ void extent_records_init(struct extent_records *records, char *table, uint32_t r
     range_init(&records->table, table, extent_records_bytes(record_max), TABLE_STEP_BYTES, false);
 }
 
-size_t extents_tags_bytes(uint32_t granule_max)
+/* Of the cells that `granules` reach into. */
+static size_t tags_bytes(size_t granules, uint32_t cell_shift)
 {
-    return whole_pages((size_t)granule_max * sizeof(uint32_t));
+    return (((granules - 1) >> cell_shift) + 1) * sizeof(uint32_t);
 }
 
-void extents_init(struct extents *extents, char *memory, char *tags, uint32_t granule_shift,
-                  uint32_t granule_max, bool huge_pages, struct extent_records *records)
+size_t extents_tags_bytes(const struct extents_shape *shape)
+{
+    return whole_pages(tags_bytes(shape->granule_max, shape->cell_shift));
+}
+
+void extents_init(struct extents *extents, char *memory, char *tags,
+                  const struct extents_shape *shape, struct extent_records *records)
 {
     *extents = (struct extents){.records = records,
-                                .granule_shift = granule_shift,
-                                .granule_max = granule_max,
+                                .granule_shift = shape->granule_shift,
+                                .cell_shift = shape->cell_shift,
+                                .granule_max = shape->granule_max,
+                                .last = EXTENT_NONE,
                                 .oldest = EXTENT_NONE,
                                 .newest = EXTENT_NONE};
-    range_init(&extents->memory, memory, (size_t)granule_max << granule_shift, MEMORY_STEP_BYTES,
-               huge_pages);
-    range_init(&extents->tags, tags, extents_tags_bytes(granule_max), TABLE_STEP_BYTES, false);
+    range_init(&extents->memory, memory, (size_t)shape->granule_max << shape->granule_shift,
+               MEMORY_STEP_BYTES, shape->huge_pages);
+    range_init(&extents->tags, tags, extents_tags_bytes(shape), TABLE_STEP_BYTES, false);
     for (uint32_t i = 0; i < EXTENT_BIN_COUNT; i++) {
         extents->bins[EXTENT_CLEAN][i] = EXTENT_NONE;
         extents->bins[EXTENT_DIRTY][i] = EXTENT_NONE;
@@ -84,17 +92,29 @@ static void record_give(struct extent_records *records, uint32_t id)
     records->unused = id;
 }
 
-static uint32_t *tag_at(const struct extents *extents, uint32_t granule)
+static uint32_t *tag_of(const struct extents *extents, uint32_t granule)
 {
-    return (uint32_t *)(void *)extents->tags.base + granule;
+    return (uint32_t *)(void *)extents->tags.base + (granule >> extents->cell_shift);
 }
 
-static void extent_tag(struct extents *extents, uint32_t id)
+/* Let runs be neighbours; EXTENT_NONE is the end of the range. */
+static void extents_join(struct extents *extents, uint32_t before, uint32_t after)
 {
-    struct extent *extent = extents_at(extents, id);
-    extent->granule_shift = (uint8_t)extents->granule_shift;
-    *tag_at(extents, extent->first) = id;
-    *tag_at(extents, extent->first + extent->count - 1) = id;
+    if (before != EXTENT_NONE) {
+        extents_at(extents, before)->after = after;
+    }
+    if (after != EXTENT_NONE) {
+        extents_at(extents, after)->before = before;
+    } else {
+        extents->last = before;
+    }
+}
+
+/* A run without granules of its own any more. */
+static void extent_drop(struct extents *extents, uint32_t id)
+{
+    extents_join(extents, extents_at(extents, id)->before, extents_at(extents, id)->after);
+    record_give(extents->records, id);
 }
 
 static char *extent_memory(const struct extents *extents, const struct extent *extent)
@@ -175,14 +195,10 @@ static void bin_remove(struct extents *extents, uint32_t id)
     }
 }
 
-/* The run before or after, if it is free in the same way. */
-static uint32_t neighbour(const struct extents *extents, uint32_t granule, enum extent_state state)
+/* The run, if there is one and it is free in this way. */
+static uint32_t if_free(const struct extents *extents, uint32_t id, enum extent_state state)
 {
-    if (granule >= extents->granule_end) {
-        return EXTENT_NONE; /* also before the first, as the number wraps */
-    }
-    uint32_t id = *tag_at(extents, granule);
-    return extents_at(extents, id)->state == state ? id : EXTENT_NONE;
+    return id != EXTENT_NONE && extents_at(extents, id)->state == state ? id : EXTENT_NONE;
 }
 
 static void extent_join_moves(struct extent *extent, const struct extent *other)
@@ -197,22 +213,21 @@ static void extent_settle(struct extents *extents, uint32_t id, enum extent_stat
 {
     struct extent *extent = extents_at(extents, id);
     extent->state = (uint8_t)state;
-    uint32_t before = neighbour(extents, extent->first - 1, state);
+    uint32_t before = if_free(extents, extent->before, state);
     if (before != EXTENT_NONE) {
         bin_remove(extents, before);
         extent->first = extents_at(extents, before)->first;
         extent->count += extents_at(extents, before)->count;
         extent_join_moves(extent, extents_at(extents, before));
-        record_give(extents->records, before);
+        extent_drop(extents, before);
     }
-    uint32_t after = neighbour(extents, extent->first + extent->count, state);
+    uint32_t after = if_free(extents, extent->after, state);
     if (after != EXTENT_NONE) {
         bin_remove(extents, after);
         extent->count += extents_at(extents, after)->count;
         extent_join_moves(extent, extents_at(extents, after));
-        record_give(extents->records, after);
+        extent_drop(extents, after);
     }
-    extent_tag(extents, id);
     bin_insert(extents, id);
 }
 
@@ -223,7 +238,7 @@ static uint32_t extent_fresh(struct extents *extents, uint32_t count)
         return EXTENT_NONE;
     }
     size_t end = (size_t)extents->granule_end + count;
-    if (range_open(&extents->tags, end * sizeof(uint32_t)) != 0 ||
+    if (range_open(&extents->tags, tags_bytes(end, extents->cell_shift)) != 0 ||
         range_open(&extents->memory, end << extents->granule_shift) != 0) {
         return EXTENT_NONE;
     }
@@ -234,7 +249,8 @@ static uint32_t extent_fresh(struct extents *extents, uint32_t count)
     *extents_at(extents, id) =
         (struct extent){.first = extents->granule_end, .count = count, .state = EXTENT_CLEAN};
     extents->granule_end += count;
-    extent_tag(extents, id);
+    extents_join(extents, extents->last, id);
+    extents_join(extents, id, EXTENT_NONE);
     return id;
 }
 
@@ -277,7 +293,8 @@ static void extent_cut_tail(struct extents *extents, uint32_t id, uint32_t count
     *extents_at(extents, rest) = (struct extent){
         .first = extent->first + count, .count = extent->count - count, .moves = extent->moves};
     extent->count = count;
-    extent_tag(extents, id);
+    extents_join(extents, rest, extent->after);
+    extents_join(extents, id, rest);
     extent_settle(extents, rest, state);
 }
 
@@ -298,12 +315,13 @@ static bool extent_cut_head(struct extents *extents, uint32_t id, uint32_t first
         (struct extent){.first = extent->first, .count = head_count, .moves = extent->moves};
     extent->first = first;
     extent->count -= head_count;
-    extent_tag(extents, id);
+    extents_join(extents, extent->before, head);
+    extents_join(extents, head, id);
     extent_settle(extents, head, state);
     return true;
 }
 
-/* Granules of `size` bytes, or 0 if there are not so many. */
+/* The granules of a run in use of `size` bytes, or 0 if there are not so many. */
 static uint32_t granules_of(const struct extents *extents, size_t size)
 {
     size_t granule_bytes = (size_t)1 << extents->granule_shift;
@@ -326,6 +344,8 @@ void *extents_take(struct extents *extents, size_t size, size_t align_bytes, boo
 {
     uint32_t count = granules_of(extents, size);
     uint32_t align = granules_of(extents, align_bytes);
+    uint32_t cell = (uint32_t)1 << extents->cell_shift;
+    count = count != 0 && count < cell ? cell : count;
     if (count == 0 || align == 0 || count > extents->granule_max - align) {
         return NULL;
     }
@@ -344,6 +364,8 @@ void *extents_take(struct extents *extents, size_t size, size_t align_bytes, boo
     }
     extent_cut_tail(extents, id, count, state);
     extent->sample = EXTENT_NONE;
+    extent->granule_shift = (uint8_t)extents->granule_shift;
+    *tag_of(extents, extent->first) = id;
     extents->live_granules += extent->count;
     *zero = state == EXTENT_CLEAN;
     return extent_memory(extents, extent);
@@ -357,8 +379,8 @@ uint32_t extents_find(const struct extents *extents, const void *address)
         (offset & (((size_t)1 << extents->granule_shift) - 1)) != 0) {
         return EXTENT_NONE;
     }
-    /* Tags within a run may be old ones, of records that serve another area by now. */
-    uint32_t id = *tag_at(extents, (uint32_t)granule);
+    /* The tag may be an old one, of a record that serves another area by now. */
+    uint32_t id = *tag_of(extents, (uint32_t)granule);
     if (id >= extents->records->record_end) {
         return EXTENT_NONE;
     }
@@ -372,12 +394,11 @@ uint32_t extents_find(const struct extents *extents, const void *address)
 static bool extent_absorb(struct extents *extents, uint32_t id, uint32_t missing)
 {
     struct extent *extent = extents_at(extents, id);
-    uint32_t end = extent->first + extent->count;
     enum extent_state state = EXTENT_DIRTY;
-    uint32_t after = neighbour(extents, end, state);
+    uint32_t after = if_free(extents, extent->after, state);
     if (after == EXTENT_NONE) {
         state = EXTENT_CLEAN;
-        after = neighbour(extents, end, state);
+        after = if_free(extents, extent->after, state);
     }
     if (after == EXTENT_NONE || extents_at(extents, after)->count < missing) {
         return false;
@@ -387,7 +408,7 @@ static bool extent_absorb(struct extents *extents, uint32_t id, uint32_t missing
     extent_cut_tail(extents, after, missing, state);
     extent->count += extents_at(extents, after)->count;
     extent_join_moves(extent, extents_at(extents, after));
-    record_give(extents->records, after);
+    extent_drop(extents, after);
     return true;
 }
 
@@ -402,7 +423,7 @@ static bool extent_extend(struct extents *extents, uint32_t id, uint32_t missing
         return false;
     }
     extent->count += missing;
-    record_give(extents->records, fresh);
+    extent_drop(extents, fresh);
     return true;
 }
 
@@ -420,7 +441,6 @@ bool extents_resize(struct extents *extents, uint32_t id, size_t size)
                !extent_extend(extents, id, count - old_count)) {
         return false;
     }
-    extent_tag(extents, id);
     extents->live_granules += (uint64_t)extent->count - old_count;
     return true;
 }
@@ -480,13 +500,13 @@ bool extents_clean(const struct extents *extents, uint32_t id)
 /* Without charge for a large clean run at the end of the range. */
 static void extents_close_end(struct extents *extents)
 {
-    uint32_t last = neighbour(extents, extents->granule_end - 1, EXTENT_CLEAN);
+    uint32_t last = if_free(extents, extents->last, EXTENT_CLEAN);
     if (last == EXTENT_NONE || extent_bytes(extents, extents_at(extents, last)) < CLOSE_BYTES_MIN) {
         return;
     }
     bin_remove(extents, last);
     extents->granule_end = extents_at(extents, last)->first;
-    record_give(extents->records, last);
+    extent_drop(extents, last);
     range_close(&extents->memory,
                 whole_pages((size_t)extents->granule_end << extents->granule_shift));
 }

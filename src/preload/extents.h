@@ -1,7 +1,11 @@
 /*
- * Large sampled blocks: runs of granules (a part of a page, a page, or 2 MiB where the system's
- * huge pages are wanted) in one range. Each run, in use or free, has a record, which the numbers of
- * its first and last granule lead to.
+ * Larger sampled blocks: runs of granules (a part of a page, a page, or 2 MiB where the system's
+ * huge pages are wanted) in one range. Each run, in use or free, has a record, which knows those of
+ * its neighbours.
+ *
+ * The record of a run in use is found by its address: the range is divided into cells, no longer
+ * than the shortest run in use, so that at most one such run begins in each; the cell's tag is its
+ * record's number.
  *
  * Free runs are dirty (still resident) or clean (given back, zero). Dirty ones are used first, so
  * that a program which frees and allocates buffers pays no page faults; beyond a bound the oldest
@@ -37,6 +41,8 @@ struct extent {
         uint32_t older;  /* dirty runs, as they were freed */
     };
     uint32_t newer;
+    uint32_t before; /* in the range; EXTENT_NONE at its ends */
+    uint32_t after;
     uint8_t state;
     uint8_t granule_shift; /* of the area that it belongs to */
     uint16_t moves;        /* by mremap: it is mappings of its own until it is made afresh */
@@ -53,9 +59,11 @@ struct extent_records {
 /* Not locked: blocks.c does that. */
 struct extents {
     struct range memory;
-    struct range tags; /* a record's number for each granule */
+    struct range tags; /* a record's number for each cell */
     struct extent_records *records;
     uint32_t granule_shift;
+    uint32_t cell_shift; /* granules of a cell, and of the shortest run in use */
+    uint32_t last;       /* run before granule_end */
     uint32_t granule_max;
     uint32_t granule_end; /* granules below belong to a run */
     uint32_t oldest;      /* dirty */
@@ -70,11 +78,19 @@ struct extents {
 size_t extent_records_bytes(uint32_t record_max);
 void extent_records_init(struct extent_records *records, char *table, uint32_t record_max);
 
-size_t extents_tags_bytes(uint32_t granule_max);
+/* How an area is divided: it has granule_max granules of 2^granule_shift bytes. */
+struct extents_shape {
+    uint32_t granule_shift;
+    uint32_t cell_shift;
+    uint32_t granule_max;
+    bool huge_pages;
+};
+
+size_t extents_tags_bytes(const struct extents_shape *shape);
 
 /* All parts are of one reservation. */
-void extents_init(struct extents *extents, char *memory, char *tags, uint32_t granule_shift,
-                  uint32_t granule_max, bool huge_pages, struct extent_records *records);
+void extents_init(struct extents *extents, char *memory, char *tags,
+                  const struct extents_shape *shape, struct extent_records *records);
 
 /*
  * Take a run of at least `size` bytes.
@@ -99,7 +115,7 @@ static inline size_t extent_bytes(const struct extents *extents, const struct ex
     return (size_t)extent->count << extents->granule_shift;
 }
 
-/* Let the run hold `size` bytes where it is; false if what follows is in use. */
+/* Let the run hold `size` bytes, a cell or more, where it is; false if what follows is in use. */
 bool extents_resize(struct extents *extents, uint32_t id, size_t size);
 
 /* The run is free: dirty, or clean if its pages have gone elsewhere. */

@@ -68,7 +68,7 @@ static struct profile *profile_make(const struct settings *settings, uint64_t no
 }
 
 /* Modules and unwinding tables, in one mapping. */
-static int tables_make(void)
+static int tables_make(struct profile *profile)
 {
     struct layout layout = {0};
     size_t modules_at = layout_add(&layout, 1, modules_bytes(), 64);
@@ -78,7 +78,7 @@ static int tables_make(void)
     if (block == NULL) {
         return -ENOMEM;
     }
-    heap.modules = modules_init(block + modules_at);
+    heap.modules = modules_init(block + modules_at, profile);
     struct unwind_tables *tables = unwind_tables_init(block + tables_at);
     unwind_refresh(tables);
     atomic_store_explicit(&heap.tables, tables, memory_order_release);
@@ -100,7 +100,7 @@ static int heap_make(void)
     const struct settings *settings = &heap.settings;
     uint64_t now_ns = slu_clock_monotonic_ns();
     struct profile *profile = profile_make(settings, now_ns);
-    if (profile == NULL || tables_make() != 0) {
+    if (profile == NULL || tables_make(profile) != 0) {
         return -ENOMEM;
     }
     void *block = pages_map(output_bytes(profile));
@@ -230,6 +230,9 @@ void heap_modules_unloading(void)
 
 void heap_modules_unloaded(void)
 {
+    if (heap_output() != NULL) {
+        modules_refresh(heap.modules); /* before other code can be where they were */
+    }
     struct unwind_tables *tables = atomic_load_explicit(&heap.tables, memory_order_acquire);
     if (tables != NULL) {
         unwind_refresh(tables);

@@ -13,17 +13,22 @@
 
 #define BUILD_ID_BYTES_MAX 32 /* SHA-1 has 20 */
 
+/* Above every address that a process can have. */
+#define REPLACED_START (UINT64_C(1) << 56)
+
 struct module {
     uint64_t start;
     uint64_t limit;
     uint64_t file_offset;
     struct slu_bytes file; /* both in names, which are never taken back */
     struct slu_bytes build_id;
+    uint32_t stack_end; /* of the profile, when it was found to be unloaded; 0 before */
     bool is_loaded;
 };
 
 struct modules {
     struct mutex mutex;
+    struct profile *profile;
     uint32_t count;
     size_t names_len;
     struct slu_bytes program;         /* its path, in names */
@@ -67,9 +72,10 @@ static void program_name(struct modules *modules)
     }
 }
 
-struct modules *modules_init(void *block)
+struct modules *modules_init(void *block, struct profile *profile)
 {
     struct modules *modules = block;
+    modules->profile = profile;
     mutex_init(&modules->mutex);
     program_name(modules);
     return modules;
@@ -137,11 +143,15 @@ static bool code_span(const struct dl_phdr_info *info, struct module *module)
     return module->limit > module->start;
 }
 
+static bool is_same_text(struct slu_bytes left, struct slu_bytes right)
+{
+    return left.len == right.len && (left.len == 0 || memcmp(left.data, right.data, left.len) == 0);
+}
+
 static bool is_same(const struct module *left, const struct module *right)
 {
     return left->start == right->start && left->limit == right->limit &&
-           left->build_id.len == right->build_id.len &&
-           memcmp(left->build_id.data, right->build_id.data, left->build_id.len) == 0;
+           is_same_text(left->build_id, right->build_id);
 }
 
 static void module_remove(struct modules *modules, uint32_t at)
@@ -161,6 +171,49 @@ static bool make_room(struct modules *modules)
     return modules->count < MODULES_MAX;
 }
 
+/* Where the samples of a replaced module are, or are to be if it has not been replaced before. */
+static uint64_t replaced_place(const struct modules *modules, const struct module *module,
+                               bool *is_new)
+{
+    uint64_t end = REPLACED_START;
+    *is_new = false;
+    for (uint32_t i = 0; i < modules->count; i++) {
+        const struct module *other = &modules->table[i];
+        if (other->start < REPLACED_START) {
+            continue;
+        }
+        if (other->limit - other->start == module->limit - module->start &&
+            is_same_text(other->build_id, module->build_id) &&
+            is_same_text(other->file, module->file)) {
+            return other->start;
+        }
+        end = other->limit;
+    }
+    *is_new = true;
+    return end;
+}
+
+/*
+ * The module at `at` is gone and another is in its place: it gets a place of its own, behind all
+ * others, and the samples that were taken in it follow.
+ */
+static void module_replace(struct modules *modules, uint32_t at)
+{
+    struct module module = modules->table[at];
+    module_remove(modules, at);
+    if (module.stack_end == 0) { /* it went without dlclose */
+        module.stack_end = profile_stack_end(modules->profile);
+    }
+    bool is_new = false;
+    uint64_t place = replaced_place(modules, &module, &is_new);
+    profile_move_code(modules->profile, module.start, module.limit, place, module.stack_end);
+    if (is_new) {
+        module.limit = place + (module.limit - module.start);
+        module.start = place;
+        modules->table[modules->count++] = module;
+    }
+}
+
 static void module_insert(struct modules *modules, const struct module *module,
                           const struct dl_phdr_info *info)
 {
@@ -170,7 +223,7 @@ static void module_insert(struct modules *modules, const struct module *module,
         if (other->limit <= module->start) {
             at++;
         } else if (other->start < module->limit) {
-            module_remove(modules, at);
+            module_replace(modules, at);
         } else {
             break;
         }
@@ -199,10 +252,23 @@ static int module_take(struct dl_phdr_info *info, size_t info_bytes, void *conte
             return 0;
         }
     }
-    if (make_room(modules)) {
+    if (make_room(modules)) { /* for one: a replaced module leaves the place that it needs */
         module_insert(modules, &module, info);
     }
     return 0;
+}
+
+/* Which stacks may have passed through a module is known by when it went. */
+static void modules_see_unloaded(struct modules *modules)
+{
+    for (uint32_t i = 0; i < modules->count; i++) {
+        struct module *module = &modules->table[i];
+        if (module->is_loaded) {
+            module->stack_end = 0;
+        } else if (module->stack_end == 0) {
+            module->stack_end = profile_stack_end(modules->profile);
+        }
+    }
 }
 
 void modules_refresh(struct modules *modules)
@@ -212,6 +278,7 @@ void modules_refresh(struct modules *modules)
         modules->table[i].is_loaded = false;
     }
     (void)dl_iterate_phdr(module_take, modules); /* 0: what module_take returned last */
+    modules_see_unloaded(modules);
     mutex_unlock(&modules->mutex);
 }
 

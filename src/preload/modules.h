@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct profile;
 struct profile_mapping;
 
 #define MODULES_MAX            1024
@@ -18,21 +19,21 @@ struct modules;
 /* The bytes of the block that modules_init takes. */
 size_t modules_bytes(void);
 
-/* In `block`, zero pages: no modules. */
-struct modules *modules_init(void *block);
+/* In `block`, zero pages: no modules. The stacks of `profile` follow modules that are replaced. */
+struct modules *modules_init(void *block, struct profile *profile);
 
 /*
- * Take in what is loaded now; what was known and is not there any more is kept as unloaded. When
- * the table is full, unloaded modules leave it first.
+ * Take in what is loaded now; what was known and is not there any more is kept as unloaded, at its
+ * addresses until another module takes them, and then at addresses that no code has. When the table
+ * is full, unloaded modules leave it first.
  *
- * Cost     O(loaded modules)
+ * Cost     O(loaded modules); once a replaced module, O(frames of all stacks)
  * Threads  any, never within a hook: it takes the dynamic loader's lock
  */
 void modules_refresh(struct modules *modules);
 
 /*
- * The mappings, ascending, without overlap: a loaded module hides an unloaded one that was at the
- * same place. Their texts are valid for ever.
+ * The mappings, ascending, without overlap. Their texts are valid for ever.
  *
  * mappings  room for MODULES_MAX
  * Returns   how many

@@ -6,8 +6,7 @@ GOLDEN_LAYOUT(struct slot_page, 144, 0, 0, free_slots, next, previous, slot_clas
               unused, samples);
 
 /* Multiples of 16, as malloc's alignment asks, that fill a page with little left over. */
-static const uint16_t class_bytes[SLOT_CLASS_COUNT] = {128, 192, 256,  336,  400, 512,
-                                                       672, 816, 1024, 1360, 2048};
+static const uint16_t class_bytes[SLOT_CLASS_COUNT] = {128, 192, 256, 336, 400, 512};
 
 #define TABLE_STEP_BYTES ((size_t)64 << 10)
 #define PAGES_STEP_BYTES ((size_t)256 << 10)

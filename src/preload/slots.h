@@ -14,8 +14,8 @@
 
 #include "preload/range.h"
 
-#define SLOTS_BYTES_MAX   2048 /* also the largest alignment */
-#define SLOT_CLASS_COUNT  11
+#define SLOTS_BYTES_MAX   512 /* also the largest alignment */
+#define SLOT_CLASS_COUNT  6
 #define SLOTS_IN_PAGE_MAX 32
 #define SLOT_NONE         UINT32_MAX
 

@@ -185,6 +185,18 @@ uint32_t profile_stack(const struct profile *profile, uint32_t stack, const uint
     return profile->stacks.stacks[stack].frame_count;
 }
 
+uint32_t profile_stack_end(const struct profile *profile)
+{
+    return atomic_load_explicit(&profile->stacks.stack_count, memory_order_relaxed);
+}
+
+void profile_move_code(struct profile *profile, uint64_t start, uint64_t limit, uint64_t to,
+                       uint32_t stack_end)
+{
+    struct stack_code_move move = {start, limit, to, stack_end};
+    stack_table_move_code(&profile->stacks, &move);
+}
+
 static size_t used_bytes(const struct profile *profile)
 {
     const struct stack_table *stacks = &profile->stacks;

@@ -131,6 +131,20 @@ bool profile_sample_at(const struct profile *profile, uint32_t index,
 /* The frames of a sample's stack; they are valid as long as the profile. */
 uint32_t profile_stack(const struct profile *profile, uint32_t stack, const uint64_t **return_pcs);
 
+/* Stacks seen so far have lower numbers, further ones have not. */
+uint32_t profile_stack_end(const struct profile *profile);
+
+/*
+ * Other code is now where a module was: let the stacks below `stack_end` name the module's code by
+ * addresses from `to` on, which nothing else has.
+ *
+ * Cost     O(frames of all stacks)
+ * Threads  any, but one call at a time; who writes a profile meanwhile finds a stack before or
+ *          after it
+ */
+void profile_move_code(struct profile *profile, uint64_t start, uint64_t limit, uint64_t to,
+                       uint32_t stack_end);
+
 struct profile_stats {
     uint64_t alloc_objects; /* weighted, so estimates of the whole program's figures */
     uint64_t alloc_bytes;

@@ -105,13 +105,22 @@ static void release(struct stack_table *table, const struct addition *addition)
     }
 }
 
+/* Relaxed: stack_table_move_code may change an address meanwhile, and then no stack is the same. */
+static bool is_same_pcs(const uint64_t *known, const uint64_t *pcs, uint32_t count)
+{
+    uint64_t difference = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        difference |= __atomic_load_n(&known[i], __ATOMIC_RELAXED) ^ pcs[i];
+    }
+    return difference == 0;
+}
+
 static bool is_same(const struct stack_table *table, uint32_t number,
                     const struct addition *addition)
 {
     const struct stack *stack = &table->stacks[number];
     return stack->tag == addition->tag && stack->frame_count == addition->count &&
-           (addition->count == 0 || memcmp(table->pcs + stack->pcs_start, addition->pcs,
-                                           addition->count * sizeof(uint64_t)) == 0);
+           is_same_pcs(table->pcs + stack->pcs_start, addition->pcs, addition->count);
 }
 
 /* Publish the addition in an empty slot; if another came first, `*next` is what it put there. */
@@ -146,6 +155,27 @@ uint32_t stack_table_find_or_add(struct stack_table *table, const uint64_t *pcs,
     }
     release(table, &addition);
     return STACK_TABLE_FULL;
+}
+
+/* A return address belongs to the code of the call before it. */
+static void stack_move_code(uint64_t *pcs, uint32_t count, const struct stack_code_move *move)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (pcs[i] > move->start && pcs[i] <= move->limit) {
+            __atomic_store_n(&pcs[i], pcs[i] - move->start + move->to, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+void stack_table_move_code(struct stack_table *table, const struct stack_code_move *move)
+{
+    for (uint32_t slot = 0; slot <= table->slot_mask; slot++) {
+        uint32_t number = stack_table_in_slot(table, slot);
+        if (number != 0 && number < move->stack_end) {
+            const struct stack *stack = &table->stacks[number];
+            stack_move_code(table->pcs + stack->pcs_start, stack->frame_count, move);
+        }
+    }
 }
 
 /* Frees are counted after the allocation that they undo, and read before it. */

@@ -85,6 +85,17 @@ static inline uint32_t stack_table_in_slot(const struct stack_table *table, uint
     return next == 0 ? 0 : next - 1;
 }
 
+/* Code that was in [start, limit), and from now on is named by addresses from `to` on. */
+struct stack_code_move {
+    uint64_t start;
+    uint64_t limit;
+    uint64_t to;
+    uint32_t stack_end; /* stacks of lower numbers passed through that code; later ones did not */
+};
+
+/* Let the stacks follow the code. Cost: O(frames of all stacks). Threads: any; one at a time. */
+void stack_table_move_code(struct stack_table *table, const struct stack_code_move *move);
+
 static inline const uint64_t *stack_table_pcs(const struct stack_table *table, uint32_t number)
 {
     return table->pcs + table->stacks[number].pcs_start;

@@ -178,7 +178,7 @@ static void test_blocks_are_apart_and_keep_what_they_hold(void **state)
 static void test_what_is_no_live_block_is_refused(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {1, 100, 2048, 2049, 100000, (size_t)40 << 20};
+    static const size_t sizes[] = {1, 100, 512, 513, 3000, 100000, (size_t)40 << 20};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint32_t sample = 0;
         char *block = blocks_take(sizes[i], 16, false);
@@ -186,6 +186,7 @@ static void test_what_is_no_live_block_is_refused(void **state)
         assert_int_equal(blocks_usable(block + 16), 0);
         assert_false(blocks_give(block + 16, &sample));
         assert_false(blocks_give(block + 8, &sample));
+        assert_false(blocks_give(block + 64, &sample)); /* where another could begin */
         assert_null(blocks_resize(block + 16, 10, &sample));
         assert_true(blocks_give(block, &sample));
         assert_int_equal(sample, BLOCKS_NO_SAMPLE);
@@ -193,6 +194,26 @@ static void test_what_is_no_live_block_is_refused(void **state)
     }
     uint32_t sample = 0;
     assert_false(blocks_give((void *)(range.base + range.bytes - 4096), &sample));
+}
+
+/* What is aligned to pages is no small block; what follows it closely is found all the same. */
+static void test_small_blocks_aligned_to_pages_are_found_beside_others(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 };
+    static char *blocks[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        blocks[i] = i % 2 == 0 ? blocks_take(1 + i % 5, 4096, false) : blocks_take(513, 16, false);
+        assert_non_null(blocks[i]);
+        assert_true(i % 2 != 0 || (uintptr_t)blocks[i] % 4096 == 0);
+        blocks_set_sample(blocks[i], i);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t sample = 0;
+        assert_true(blocks_usable(blocks[i]) >= (i % 2 == 0 ? 1 + i % 5 : 513));
+        assert_true(blocks_give(blocks[i], &sample));
+        assert_int_equal(sample, i);
+    }
 }
 
 static void test_a_size_that_cannot_be_is_refused(void **state)
@@ -330,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_blocks_are_apart_and_keep_what_they_hold, blocks_begin),
         cmocka_unit_test(test_what_is_no_live_block_is_refused),
+        cmocka_unit_test(test_small_blocks_aligned_to_pages_are_found_beside_others),
         cmocka_unit_test(test_a_size_that_cannot_be_is_refused),
         cmocka_unit_test(test_a_freed_buffer_is_given_again),
         cmocka_unit_test(test_the_cache_is_bounded_and_can_be_given_back),

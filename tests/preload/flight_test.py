@@ -18,7 +18,7 @@ import time
 import unittest
 
 import tap
-from pprof_file import Profile
+from preloaded_case import profile_at
 from preloaded import environment_of
 
 LIBRARY, GROWER, SLUICE = sys.argv[1:4]
@@ -115,7 +115,7 @@ class Grown(unittest.TestCase):
         account = record["account"]
         self.assertLessEqual(account["anonymous"]["unexplained"],
                              0.02 * account["resident"]["anonymous"])
-        profile = Profile(record["limit"]["profile"])
+        profile = profile_at(record["limit"]["profile"])
         grown = profile.totals()["inuse_space"]
         self.assertGreater(grown, 0.5 * limit_bytes)
         return profile
@@ -123,7 +123,7 @@ class Grown(unittest.TestCase):
     def names(self, profile_path):
         subprocess.run([SLUICE, "heap", "symbolize", profile_path], check=True,
                        capture_output=True)
-        return Profile(profile_path).strings
+        return profile_at(profile_path).strings
 
     def feed_until_killed(self, process, limit_mib, step_kib, step_seconds, by_thread):
         """A thread may not run for a while: at nine tenths it is waited for."""
@@ -203,7 +203,7 @@ class Grown(unittest.TestCase):
             self.assertIsNone(process.poll())
         self.assertEqual(0, self.end(process))
         record = self.records()[0]
-        self.assertIn("grow_for_ever", Profile(record.replace(".json", ".pb.gz")).strings)
+        self.assertIn("grow_for_ever", profile_at(record.replace(".json", ".pb.gz")).strings)
 
     def test_version_2_is_skipped_where_it_has_no_memory(self):
         with contextlib.suppress(OSError):

@@ -1,68 +1,38 @@
 """Programs under libsluice-heap.so: that their own answers are right, and their profiles true.
 
-heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT: the preload library, the program that counts its
-own allocations, the one that calls all of the family, the module that it loads, and the one that
-does what a test asks for.
+heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT OTHER_PLUGIN HOLDER: the preload library, the
+program that counts its own allocations, the one that calls all of the family, the module that it
+loads, the one that does what a test asks for, a module as large as the first, and the program that
+holds blocks.
 """
 
-import glob
 import math
 import os
 import re
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import tap
-from pprof_file import Profile, TYPES
-from preloaded import environment_of, library_path
+from preloaded import library_path
+from preloaded_case import OTHER_ALLOCATORS, Preloaded, limit
+from pprof_reader import TYPES, profile_at
 from repository import ROOT
 
-LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT = sys.argv[1:6]
+sys.path.insert(0, os.path.join(ROOT, "bench", "heap"))
+
+import memory  # noqa: E402
+import profilers  # noqa: E402
+
+LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT, OTHER_PLUGIN, HOLDER = sys.argv[1:8]
 del sys.argv[1:]
+Preloaded.library = LIBRARY
 EXPORTED = """__libc_start_main aligned_alloc brk calloc cfree dlclose free free_aligned_sized
 free_sized malloc malloc_usable_size memalign mmap mmap64 mremap munmap posix_memalign
 pthread_create pvalloc realloc reallocarray sbrk slu_heap_set_rate slu_heap_start slu_heap_stop
 slu_heap_write valloc""".split()
-OTHER_ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
-
-
-class Preloaded(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sluice-heap.")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def environment(self, settings, variables, preload):
-        settings = {"OUT": os.path.join(self.folder, "out"), "SAMPLES_PER_SECOND_MAX": 0,
-                    **(settings or {})}
-        return {**environment_of(preload, settings), **variables}
-
-    def run_program(self, *command, settings=None, status=0, says="", preload=LIBRARY,
-                    before=None, **variables):
-        """What it prints; `says` is what must be on standard error, None for anything."""
-        result = subprocess.run(command, env=self.environment(settings, variables, preload),
-                                text=True, capture_output=True, check=False, preexec_fn=before)
-        self.assertEqual(status, result.returncode, result.stderr)
-        if says is not None:
-            self.assertEqual(says, result.stderr)
-        return result.stdout
-
-    def files(self, pattern="out.*.pb.gz"):
-        return sorted(glob.glob(os.path.join(self.folder, pattern)))
-
-    def profile(self):
-        found = self.files()
-        self.assertEqual(1, len(found), found)
-        return Profile(found[0])
-
-
-def limit(kind, most):
-    return lambda: resource.setrlimit(kind, (most, most))
 
 
 class Truth(Preloaded):
@@ -146,104 +116,31 @@ class Stress(Preloaded):
                     self.check_stress(rate, LIBRARY + ":" + path, STRESS_NO_PVALLOC="1")
 
 
-class Programs(Preloaded):
-    def test_a_program_that_does_nothing_leaves_a_profile(self):
-        self.run_program("/bin/true")
-        self.assertEqual(TYPES, self.profile().type_names())
-
-    def test_python_counts_right_and_its_memory_is_seen(self):
-        output = self.run_program("/usr/bin/python3", "-c",
-                                  "a = [bytearray(100000) for i in range(500)]; print(len(a))",
-                                  settings={"RATE": "64K"})
-        self.assertEqual("500\n", output)
-        self.assertGreater(self.profile().totals()["alloc_space"], 40e6)
-
-    def test_python_threads_and_json_work(self):
-        code = """
-import json, threading
-texts = []
-def work(n):
-    for i in range(50):
-        value = {str(k): [k] * 20 for k in range(n)}
-        assert json.loads(json.dumps(value)) == value
-    texts.append(n)
-threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 9)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(sorted(texts))
-"""
-        output = self.run_program("/usr/bin/python3", "-c", code, settings={"RATE": "4K"})
-        self.assertEqual("[1, 2, 3, 4, 5, 6, 7, 8]\n", output)
-
-    def test_git_works(self):
-        repository = os.path.join(self.folder, "repository")
-        self.run_program("git", "init", "-q", repository)
-        with open(os.path.join(repository, "file"), "w", encoding="utf-8") as file:
-            file.write("text\n" * 1000)
-        for command in (["add", "file"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit",
-                                          "-qm", "first"], ["fsck", "--full"]):
-            self.run_program("git", "-C", repository, *command, says=None,
-                             settings={"RATE": "1K"})
-        log = self.run_program("git", "-C", repository, "log", "--format=%s")
-        self.assertEqual("first\n", log)
-        self.assertGreater(len(self.files()), 4)
-
-    def test_sqlite_sorts_right(self):
-        if shutil.which("sqlite3") is None:
-            raise tap.Skip("sqlite3 is not installed")
-        query = ("with recursive c(x) as (select 1 union all select x + 1 from c where x < 50000) "
-                 "select count(*), sum(x), max(y) from (select x, x || 'a' y from c order by y);")
-        output = self.run_program("sqlite3", ":memory:", query, settings={"RATE": "4K"})
-        self.assertEqual("50000|1250025000|9a\n", output.replace("9999a", "9a"))
-
-    def test_redis_answers_right(self):
-        if shutil.which("redis-server") is None:
-            raise tap.Skip("redis-server is not installed")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        environment = self.environment({"RATE": "16K"}, {}, LIBRARY)
-        server = subprocess.Popen(["redis-server", "--port", port, "--save", "", "--dir",
-                                   self.folder, "--bind", "127.0.0.1"], env=environment, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said = ""
-        while "eady to accept connections" not in said:
-            line = server.stdout.readline()
-            self.assertNotEqual("", line, said)
-            said += line
-        load = ["redis-benchmark", "-p", port, "-t", "set,lpush,hset,get", "-n", "5000", "-r",
-                "1000", "-d", "100", "-P", "16", "-q"]
-        subprocess.run(load, check=True, capture_output=True)
-        self.assertGreaterEqual(self.redis(port, "LLEN", "mylist"), 5000)
-        self.assertGreater(self.redis(port, "DBSIZE"), 900)
-        subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], check=False,
-                       capture_output=True)
-        server.communicate(timeout=60)
-        self.assertEqual(0, server.returncode)
-        totals = Profile(os.path.join(self.folder, f"out.{server.pid}.pb.gz")).totals()
-        self.assertGreater(totals["inuse_space"], 400e3)
-
-    @staticmethod
-    def redis(port, *command):
-        return int(subprocess.run(["redis-cli", "-p", port, *command], check=True, text=True,
-                                  capture_output=True).stdout)
-
-
 class Life(Preloaded):
     def test_a_linked_program_steers_it(self):
         path = os.path.join(self.folder, "steered.pb.gz")
         self.run_program(SUBJECT, "steer", path, preload="", settings={"START": 0})
-        totals = Profile(path).totals()
+        totals = profile_at(path).totals()
         self.assertEqual(500, totals["inuse_objects"])
         self.assertEqual(500000, totals["inuse_space"])
 
     def test_a_module_that_was_unloaded_is_still_named(self):
         path = os.path.join(self.folder, "unloaded.pb.gz")
         self.run_program(SUBJECT, "unload", PLUGIN, path, settings={"RATE": 1})
-        profile = Profile(path)
+        profile = profile_at(path)
         self.assertIn(PLUGIN, profile.files())
         self.assertNotEqual("", profile.build_ids()[profile.files().index(PLUGIN)])
         self.assertGreater(profile.totals()["inuse_space"], 10e6 - 1)
+
+    def test_a_module_at_the_place_of_an_unloaded_one_takes_over_no_samples(self):
+        """Three times at one place: a module, another, and the first again."""
+        path = os.path.join(self.folder, "replaced.pb.gz")
+        output = self.run_program(SUBJECT, "replace", PLUGIN, OTHER_PLUGIN, path,
+                                  settings={"RATE": 1})
+        if output != "replaced\n":
+            raise tap.Skip("the loader put the second module elsewhere")
+        spaces = profile_at(path).inuse_space_by_file()
+        self.assertEqual((120 * 100000, 50 * 100000), (spaces[PLUGIN], spaces[OTHER_PLUGIN]))
 
     def test_a_buffer_that_comes_and_goes_costs_no_page_faults(self):
         """256 pages 2,000 times would be 512,000."""
@@ -271,17 +168,33 @@ class Life(Preloaded):
                          settings={"RATE": 1})
         self.assertGreaterEqual(self.profile().totals()["inuse_objects"], 100000)
 
+    def test_they_take_16_mib_whatever_their_size(self):
+        """Resident, beside the same program without."""
+        every = profilers.sluice(LIBRARY, RATE=1, SAMPLES_PER_SECOND_MAX=0)
+        for size in (16, 100, 520, 1400, 3000, 6000):
+            added = memory.added_mib(profilers.NONE, every, HOLDER, 100000, size)
+            self.assertLess(added, 16, size)
+
     def test_parent_and_child_of_fork_have_files_of_their_own(self):
         parent, child = self.run_program(SUBJECT, "fork", settings={"RATE": 1}).split()
         path = os.path.join(self.folder, "out.{}.pb.gz")
         self.assertEqual(sorted([path.format(parent), path.format(child)]), self.files())
-        self.assertGreaterEqual(Profile(path.format(child)).totals()["inuse_space"], 10e6)
-        self.assertLess(Profile(path.format(parent)).totals()["inuse_space"], 10e6)
+        self.assertGreaterEqual(profile_at(path.format(child)).totals()["inuse_space"], 10e6)
+        self.assertLess(profile_at(path.format(parent)).totals()["inuse_space"], 10e6)
+
+    def test_children_of_a_program_with_threads_go_on_from_what_it_held(self):
+        """Each frees blocks of its parent's and keeps some of its own; the parent sees nothing."""
+        parent = self.run_program(SUBJECT, "inherit", settings={"RATE": 1}).strip()
+        self.assertEqual(21, len(self.files()))
+        for path in self.files():
+            held = 500 * 1000 if f".{parent}." in path else 200 * 1000 + 100 * 5000
+            space = profile_at(path).totals()["inuse_space"]
+            self.assertTrue(held <= space < held + (100 << 10), f"{path}: {space} of {held}")
 
     def test_the_programs_that_it_executes_are_profiled(self):
         self.run_program("/bin/sh", "-c", f"{SUBJECT} many 1000; exec {SUBJECT} many 2000",
                          settings={"RATE": 1})
-        objects = [Profile(path).totals()["inuse_objects"] for path in self.files()]
+        objects = [profile_at(path).totals()["inuse_objects"] for path in self.files()]
         self.assertEqual(1, sum(1000 <= count < 1900 for count in objects), objects)
         self.assertEqual(1, sum(2000 <= count < 2900 for count in objects), objects)
 
@@ -316,7 +229,7 @@ class Life(Preloaded):
         found = self.files("out.*.0*.pb.gz")
         self.assertIn(len(found), (3, 4)) # the newest may have come just before the oldest went
         self.assertTrue(all(f".{process.pid}." in path for path in found))
-        self.assertGreater(Profile(found[0]).totals()["alloc_space"], 0)
+        self.assertGreater(profile_at(found[0]).totals()["alloc_space"], 0)
         self.assertEqual([], self.files("out.*[0-9]*.pb.gz.tmp"))
 
     def test_a_signal_asks_for_a_profile(self):

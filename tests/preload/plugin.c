@@ -4,6 +4,16 @@
 
 void *plugin_allocate(size_t size);
 
+#ifdef PLUGIN_OTHER
+/* Another module of the same size, whose code is elsewhere in it. */
+int plugin_other(int number);
+
+__attribute__((visibility("default"), noinline)) int plugin_other(int number)
+{
+    return number * PLUGIN_OTHER + 1;
+}
+#endif
+
 static void *kept;
 
 __attribute__((constructor)) static void plugin_load(void)

@@ -4,10 +4,12 @@
  *
  *   subject steer FILE           start, set the rate, stop, write: each answer checked
  *   subject unload PLUGIN FILE   keep what a module has allocated, unload it, write
+ *   subject replace A B FILE     the same with A, then with B at the addresses that A had
  *   subject loop                 allocate, touch and free 1 MiB again and again: page faults of it
  *   subject lock                 with all memory locked: KiB resident
  *   subject many COUNT           keep COUNT blocks
  *   subject fork                 a child that allocates, exits; its parent does not
+ *   subject inherit              while threads allocate, a child that frees and keeps blocks
  *   subject leave                allocate, write nothing, _exit
  *   subject wait                 allocate until the standard input ends
  *   subject errors PATH          what slu_heap_write answers
@@ -20,6 +22,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +86,8 @@ static void steer(const char *file)
     CHECK(slu_heap_start() == 0);
 }
 
-static void unload(const char *path, const char *file)
+/* Keep `count` blocks that a module has allocated, and unload it. Returns where it was. */
+static void *use_module(const char *path, size_t count)
 {
     void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     CHECK(plugin != NULL);
@@ -89,11 +95,27 @@ static void unload(const char *path, const char *file)
     void *found = dlsym(plugin, "plugin_allocate");
     CHECK(found != NULL);
     memcpy(&allocate, &found, sizeof(found));
-    for (size_t i = 0; i < 100; i++) {
+    for (size_t i = 0; i < count; i++) {
         kept[i] = allocate(100000);
     }
+    Dl_info info;
+    CHECK(dladdr(found, &info) != 0);
     CHECK(dlclose(plugin) == 0);
     CHECK(dlopen(path, RTLD_NOW | RTLD_NOLOAD) == NULL);
+    return info.dli_fbase;
+}
+
+static void unload(const char *path, const char *file)
+{
+    (void)use_module(path, 100);
+    CHECK(slu_heap_write(file) == 0);
+}
+
+static void replace(const char *path, const char *other_path, const char *file)
+{
+    void *place = use_module(path, 100);
+    puts(use_module(other_path, 50) == place ? "replaced" : "elsewhere");
+    CHECK(use_module(path, 20) != NULL);
     CHECK(slu_heap_write(file) == 0);
 }
 
@@ -146,6 +168,41 @@ static void fork_once(void)
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     printf("%ld %ld\n", (long)getpid(), (long)child);
+}
+
+static _Atomic bool stopped;
+
+static void *churn(void *argument)
+{
+    while (!atomic_load_explicit(&stopped, memory_order_relaxed)) {
+        free(malloc(100));
+    }
+    return argument;
+}
+
+static void inherit(void)
+{
+    pthread_t threads[3];
+    keep(500, 1000);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(pthread_create(&threads[i], NULL, churn, NULL) == 0);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            drop(300);
+            keep(100, 5000);
+            exit(0);
+        }
+        int status = 0;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+    }
+    atomic_store_explicit(&stopped, true, memory_order_relaxed);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    printf("%ld\n", (long)getpid());
 }
 
 /* Without sleeping: until somebody closes the standard input. */
@@ -205,6 +262,8 @@ int main(int argc, char **argv)
         steer(argv[2]);
     } else if (strcmp(what, "unload") == 0) {
         unload(argv[2], argv[3]);
+    } else if (strcmp(what, "replace") == 0) {
+        replace(argv[2], argv[3], argv[4]);
     } else if (strcmp(what, "loop") == 0) {
         loop();
     } else if (strcmp(what, "lock") == 0) {
@@ -213,6 +272,8 @@ int main(int argc, char **argv)
         keep(strtoull(argv[2], NULL, 10), 100);
     } else if (strcmp(what, "fork") == 0) {
         fork_once();
+    } else if (strcmp(what, "inherit") == 0) {
+        inherit();
     } else if (strcmp(what, "leave") == 0) {
         keep(1000, 1000);
         _exit(7);

@@ -23,6 +23,7 @@ MESSAGES = {
     "function": {1: ("id", "one"), 2: ("name", "one"), 3: ("system_name", "one"),
                  4: ("filename", "one"), 5: ("start_line", "one")},
 }
+TYPES = ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")
 UNSIGNED = {"id", "location_id", "mapping_id", "function_id", "address", "memory_start",
             "memory_limit", "file_offset"}
 
@@ -120,3 +121,33 @@ class Profile:
         labels = tuple((self.strings[each["key"]], self.strings[each["str"]] or each["num"],
                         self.strings[each["num_unit"]]) for each in raw["label"])
         return tuple(frames), labels, tuple(raw["value"])
+
+    def type_names(self):
+        return tuple(name for name, _ in self.sample_types)
+
+    def totals(self):
+        """The sum of each value, by the name of its type."""
+        return {name: sum(values[place] for _, _, values in self.samples)
+                for place, name in enumerate(self.type_names())}
+
+    def inuse_space_by_file(self):
+        """Of the samples that passed through each file's code."""
+        spaces = dict.fromkeys(self.files(), 0)
+        place = self.type_names().index("inuse_space")
+        for raw in self.raw["sample"]:
+            mapping_ids = {self.locations[each]["mapping_id"] for each in raw["location_id"]}
+            for file in {self.strings[self.mappings[each]["filename"]]
+                         for each in mapping_ids - {0}}:
+                spaces[file] += raw["value"][place]
+        return spaces
+
+    def files(self):
+        return [self.strings[mapping["filename"]] for mapping in self.mappings.values()]
+
+    def build_ids(self):
+        return [self.strings[mapping["build_id"]] for mapping in self.mappings.values()]
+
+
+def profile_at(path):
+    with open(path, "rb") as file:
+        return Profile(file.read())

@@ -233,6 +233,44 @@ static void stacks_differ_by_each_frame_and_by_depth(void **state)
     fixture_end(&fixture);
 }
 
+static void check_first_frame(const struct fixture *fixture, uint32_t index, uint64_t expected)
+{
+    struct profile_sample sample;
+    const uint64_t *frames = NULL;
+    assert_true(profile_sample_at(fixture->profile, index, &sample));
+    assert_int_equal(profile_stack(fixture->profile, sample.stack, &frames), 3);
+    assert_int_equal(frames[0], expected);
+    assert_int_equal(frames[1], 0x2001);
+}
+
+static void stacks_follow_their_code_and_later_ones_do_not(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_of(&small);
+    uint32_t below = PROFILE_NONE;
+    uint32_t within = PROFILE_NONE;
+    uint32_t last = PROFILE_NONE;
+    uint32_t later = PROFILE_NONE;
+    uint32_t again = PROFILE_NONE;
+    /* A call's return address is behind it: code of [0x1100, 0x1200) returns to the next 0x100. */
+    assert_int_equal(record_at(fixture.profile, 0x10, 1, 0x100, 0, &below), 0);
+    assert_int_equal(record_at(fixture.profile, 0x20, 1, 0x101, 0, &within), 0);
+    assert_int_equal(record_at(fixture.profile, 0x30, 1, 0x200, 0, &last), 0);
+    uint32_t stack_end = profile_stack_end(fixture.profile);
+    assert_int_equal(record_at(fixture.profile, 0x40, 1, 0x180, 0, &later), 0);
+    profile_move_code(fixture.profile, 0x1100, 0x1200, 0x900000, stack_end);
+    check_first_frame(&fixture, below, 0x1100);
+    check_first_frame(&fixture, within, 0x900001);
+    check_first_frame(&fixture, last, 0x900100);
+    check_first_frame(&fixture, later, 0x1180);
+    assert_int_equal(stats_of(fixture.profile).stack_count, 4);
+    assert_int_equal(record_at(fixture.profile, 0x50, 1, 0x180, 0, &again), 0);
+    assert_int_equal(stats_of(fixture.profile).stack_count, 4);
+    assert_int_equal(profile_forget(fixture.profile, within, 0x20), 0);
+    assert_int_equal(stats_of(fixture.profile).inuse_bytes, 4);
+    fixture_end(&fixture);
+}
+
 static void the_text_tells_totals_stacks_and_mappings(void **state)
 {
     (void)state;
@@ -486,6 +524,7 @@ int main(void)
         cmocka_unit_test(stacks_without_room_count_in_one_that_says_so),
         cmocka_unit_test(frames_without_room_do_not_lose_the_stack_records),
         cmocka_unit_test(stacks_differ_by_each_frame_and_by_depth),
+        cmocka_unit_test(stacks_follow_their_code_and_later_ones_do_not),
         cmocka_unit_test(the_text_tells_totals_stacks_and_mappings),
         cmocka_unit_test(a_difference_tells_what_changed_since),
         cmocka_unit_test(mappings_out_of_order_and_ages_of_a_difference_are_refused),

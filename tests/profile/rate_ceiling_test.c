@@ -1,5 +1,7 @@
 #include "profile/rate_ceiling.h"
 
+#include <math.h>
+
 #include "profile/sampling.h"
 
 #include "harness.h"
@@ -92,6 +94,37 @@ static void a_steady_load_does_not_make_it_swing(void **state)
     }
 }
 
+/* Distances as a sampler draws them: seconds differ by chance. */
+static uint64_t changes_of_rate(struct rate_ceiling *ceiling, struct test_random *random,
+                                double load, uint64_t seconds)
+{
+    uint64_t now_ns = SECOND_NS;
+    uint64_t changes = 0;
+    for (uint64_t end_ns = now_ns + seconds * SECOND_NS; now_ns < end_ns;) {
+        uint64_t before = rate_of(ceiling);
+        now_ns +=
+            (uint64_t)(-log1p(-test_random_unit(random)) * (double)before / (load * BASE) * 1e9);
+        rate_ceiling_count(ceiling, now_ns);
+        changes += rate_of(ceiling) != before;
+    }
+    return changes;
+}
+
+/*
+ * A load that is just about the ceiling makes chance raise the rate. At the raised rate there are
+ * half as many samples, which is no reason to lower it again: only a quarter is.
+ */
+static void chance_does_not_make_it_swing(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start(1);
+    static const double loads[] = {700, 800, 900, 950, 1000, 1100, 1300, 1500, 1800, 1950};
+    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+        struct rate_ceiling ceiling = ceiling_of(1000);
+        assert_true(changes_of_rate(&ceiling, &random, loads[i], 100) <= 20);
+    }
+}
+
 static void a_low_ceiling_holds_too(void **state)
 {
     (void)state;
@@ -146,6 +179,7 @@ int main(void)
         cmocka_unit_test(the_rate_comes_back_when_the_load_has_gone),
         cmocka_unit_test(a_long_pause_brings_it_back_at_the_next_sample),
         cmocka_unit_test(a_steady_load_does_not_make_it_swing),
+        cmocka_unit_test(chance_does_not_make_it_swing),
         cmocka_unit_test(a_low_ceiling_holds_too),
         cmocka_unit_test(without_a_ceiling_the_rate_stays),
         cmocka_unit_test(a_clock_that_goes_back_begins_a_new_window),
