@@ -251,19 +251,10 @@ static void extents_sort(struct heap *heap)
 static uint64_t arena_memory_end(const struct heap *heap, size_t count, uint64_t address)
 {
     const struct heap_extent *extents = heap->extents.data;
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (extents[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && (extents[low].start & ~(uint64_t)(PAGE_BYTES - 1)) <= address
-               ? extents[low].end
-               : 0;
+    size_t found = heap_extent_after(heap, count, address);
+    bool is_inside =
+        found < count && (extents[found].start & ~(uint64_t)(PAGE_BYTES - 1)) <= address;
+    return is_inside ? extents[found].end : 0;
 }
 
 /* A chunk of its own mapping: whole pages, and nothing before it. */

@@ -166,29 +166,36 @@ uint64_t heap_block_address(const struct heap *heap, uint32_t block)
     return slot_address(&extents[low], slot);
 }
 
+size_t heap_extent_after(const struct heap *heap, size_t count, uint64_t address)
+{
+    const struct heap_extent *extents = heap->extents.data;
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
+        if (extents[middle].end <= address) {
+            low = middle + 1;
+        } else {
+            count = middle;
+        }
+    }
+    return low;
+}
+
 /* Most look-ups stay in the extent of the one before. */
 static const struct heap_extent *extent_at(struct heap *heap, uint64_t address)
 {
     const struct heap_extent *extents = heap->extents.data;
-    size_t low = 0;
-    size_t high = heap->extents.len / sizeof(*extents);
+    size_t count = heap->extents.len / sizeof(*extents);
     const struct heap_extent *last = &extents[heap->last_extent];
-    if (high > 0 && address >= last->start && address < last->end) {
+    if (count > 0 && address >= last->start && address < last->end) {
         return last;
     }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (extents[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == heap->extents.len / sizeof(*extents) || extents[low].start > address) {
+    size_t found = heap_extent_after(heap, count, address);
+    if (found == count || extents[found].start > address) {
         return NULL;
     }
-    heap->last_extent = low;
-    return &extents[low];
+    heap->last_extent = found;
+    return &extents[found];
 }
 
 static uint32_t slot_of(const struct heap_extent *extent, uint64_t address)

@@ -98,6 +98,10 @@ static inline uint64_t heap_block_bytes(const struct heap *heap, uint32_t block)
  */
 uint32_t heap_block_at(struct heap *heap, uint64_t address, uint64_t *offset);
 
+/* The first of the first `count` extents, which are in order, that ends behind `address`; `count`
+ * if none does. */
+size_t heap_extent_after(const struct heap *heap, size_t count, uint64_t address);
+
 /* For the parts of this structure: the slot of an address in an extent; false outside. */
 bool heap_slot_at(struct heap *heap, uint64_t address, uint32_t *slot);
 

@@ -317,23 +317,15 @@ static uint64_t own_memory_end(const struct heap *heap, uint64_t address, uint64
         }
         *next = start > address && start < *next ? start : *next;
     }
-    size_t low = 0;
-    size_t high = heap->extents.len / sizeof(*extents);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (extents[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == heap->extents.len / sizeof(*extents)) {
+    size_t count = heap->extents.len / sizeof(*extents);
+    size_t found = heap_extent_after(heap, count, address);
+    if (found == count) {
         return 0;
     }
-    if (extents[low].start <= address) {
-        return extents[low].end;
+    if (extents[found].start <= address) {
+        return extents[found].end;
     }
-    *next = extents[low].start < *next ? extents[low].start : *next;
+    *next = extents[found].start < *next ? extents[found].start : *next;
     return 0;
 }
 
