@@ -98,9 +98,9 @@ def tree_members(root, weight, columns, extra):
 class Source:
     """Successive profiles of one program, as the program of the page serves them."""
 
-    def __init__(self, paths, account=None, source_folder=None):
+    def __init__(self, paths, accounts=(), source_folder=None):
         self.moments = [Moment(path) for path in paths]
-        self.account = account
+        self.accounts = accounts
         self.source_folder = source_folder
         self.generation = 1
         self.live = False
@@ -118,7 +118,7 @@ class Source:
             "time_ms": moment.time_ms, "duration_ms": profile.raw["duration_nanos"] // 1000000,
             "period": {"value": profile.raw["period"], **period},
             "moments": self.moment_columns(),
-            "has": {"source": self.source_folder is not None, "memory": self.account is not None,
+            "has": {"source": self.source_folder is not None, "memory": bool(self.accounts),
                     "timeline": len(self.moments) > 1},
             "cut": 0,
         }
@@ -175,8 +175,8 @@ class Source:
             "version": 1, "generation": self.generation, "type": last.types[at][0],
             "unit": last.types[at][1], "rate_type": "alloc_space",
             "moments": self.moment_columns(), "total": [sum(one.values()) for one in live],
-            "resident": [None] * (len(self.moments) - 1) + [
-                self.account["resident"]["bytes"] if self.account else None],
+            "resident": [one["resident"]["bytes"] for one in self.accounts] or
+            [None] * len(self.moments),
             "sites": {"name": [site[0] for site in sites], "file": [site[1] for site in sites],
                       "module": [site[2] for site in sites]},
             "live": [[one.get(site, 0) for one in live] for site in sites], "rate": rate,
@@ -220,7 +220,7 @@ class Source:
         return first, text[first - 1:max([start, *lines]) + 8], None
 
     def memory(self):
-        return {"version": 1, "generation": self.generation, "account": self.account}
+        return {"version": 1, "generation": self.generation, "account": self.accounts[-1]}
 
     def state(self):
         return {"version": 1, "generation": self.generation, "live": self.live, "problem": None}
@@ -248,5 +248,8 @@ def load_source(stem):
     data = os.path.join(HERE, "data")
     paths = sorted(os.path.join(data, name) for name in os.listdir(data)
                    if name.startswith(stem + ".") and name.endswith(".pb.gz"))
-    with open(os.path.join(data, stem + ".memory.json"), encoding="utf-8") as file:
-        return Source(paths, json.load(file), data)
+    accounts = []
+    for path in paths:
+        with open(path.replace(".pb.gz", ".memory.json"), encoding="utf-8") as file:
+            accounts.append(json.load(file))
+    return Source(paths, accounts, data)

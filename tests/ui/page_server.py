@@ -2,7 +2,8 @@
 """page_server.py ASSETS: serves the built page, and documents of recorded profiles.
 
 Prints its port. Each folder of the URL is a source: /sessions/ and /redis/; /single/ has one moment
-and no account, /large/ a million calls, /broken/ fails. POST /sessions/newer makes the source grow.
+and no account, /large/ a million calls, /hostile/ names that are markup; /broken/ fails, /wrong-*/
+break the contract. POST /sessions/newer makes the source grow.
 """
 
 import gzip
@@ -17,6 +18,7 @@ from documents import load_source, Source
 
 ASSETS = sys.argv[1] if len(sys.argv) > 1 else "."
 POLICY = "default-src 'self'"
+MARKUP = "<img src=x onerror=alert(1)>"
 FILES = ("page.js", "page.css", "icon.svg")
 
 
@@ -52,16 +54,39 @@ class Sources:
         self.known = {"sessions": load_source("sessions"), "redis": load_source("redis")}
         only = load_source("sessions")
         self.known["single"] = Source([only.moments[-1].path])
+        self.known["hostile"] = hostile_source()
         self.large = None
 
     def document(self, name, page, query):
         if name == "large":
             self.large = self.large or json.dumps(large_document()).encode()
             return self.large
-        source = self.known[name]
+        source = self.known["sessions" if name.startswith("wrong-") else name]
         document = getattr(source, page)(**{key: value for key, value in query.items()
                                             if key != "tag"})
-        return json.dumps(document).encode()
+        return json.dumps(wronged(document, name)).encode()
+
+
+def hostile_source():
+    source = load_source("sessions")
+    for moment in source.moments:
+        moment.stacks = [([((MARKUP, MARKUP, MARKUP, 1), 1)] + stack, values, {"age": 90})
+                         for stack, values, _ in moment.stacks]
+    return source
+
+
+def wronged(document, name):
+    if "nodes" not in document:
+        return document
+    if name == "wrong-columns":
+        document["nodes"]["depth"].append(0)
+    elif name == "wrong-depth":
+        document["nodes"]["depth"][-1] = 500
+    elif name == "wrong-function":
+        document["nodes"]["function"][-1] = 99999
+    elif name == "wrong-version":
+        document["version"] = 2
+    return document
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -16,6 +16,7 @@ export interface FlameContent {
     self: Float64Array; // not negative
     width: Float64Array; // its totals
     look: Look;
+    rootless: boolean; // one function stands for all
     describe(node: number): { title: string; lines: [string, string][] };
     say(node: number): string; // in one sentence, for those who do not see it
 }
@@ -52,6 +53,7 @@ export class FlameGraph {
     private rowCount = 1;
     private inOrder = false;
     private waiting = false;
+    private atBottom = false; // until it is scrolled
 
     constructor(options: Options) {
         this.options = options;
@@ -72,9 +74,7 @@ export class FlameGraph {
         this.selected = changed || zoom > 0 ? zoom : this.selected;
         this.rowCount = this.neededRows();
         this.spacer.style.height = `${this.rowCount * ROW_PX}px`;
-        if (this.options.upward && changed) {
-            this.root.scrollTop = this.root.scrollHeight;
-        }
+        this.atBottom = this.options.upward;
         this.hideTooltip();
         this.resized();
     }
@@ -83,6 +83,25 @@ export class FlameGraph {
     restyle(): void {
         this.surface = null;
         this.resized();
+    }
+
+    get nodeCount(): number {
+        return this.content?.tree.count ?? 0;
+    }
+
+    /** Where boxes with a label lie in the window: nothing else says it of a canvas. */
+    boxesNamed(label: string): { x: number; y: number; width: number; height: number }[] {
+        const found = [];
+        const { left, top } = this.root.getBoundingClientRect();
+        for (let at = 0; at < this.boxes.count; at++) {
+            const node = this.boxes.node[at];
+            if (this.surface !== null && this.content?.look.label(node) === label) {
+                found.push({ x: left + this.boxes.x[at], width: this.boxes.width[at],
+                    y: top + rowTop(this.surface, this.content.tree.depth[node]),
+                    height: ROW_PX });
+            }
+        }
+        return found;
     }
 
     get zoom(): number {
@@ -121,15 +140,23 @@ export class FlameGraph {
                 node++;
             }
         }
-        return deepest + 2; // the last one may be a band
+        return deepest + (this.content?.rootless === true ? 1 : 2); // the last may be a band
+    }
+
+    /** Callers that need less room than there is stand at its lower end. */
+    private get roomAbove(): number {
+        return this.options.upward
+            ? Math.max(0, this.root.clientHeight - this.rowCount * ROW_PX) : 0;
     }
 
     private visibleRows(surface: Surface): [number, number] {
         const first = Math.max(0, Math.floor(surface.top / ROW_PX));
         const last = Math.min(this.rowCount - 1,
             Math.ceil((surface.top + surface.height) / ROW_PX));
+        const shift = surface.rootless ? 1 : 0;
         return surface.upward
-            ? [Math.max(0, this.rowCount - 1 - last), this.rowCount - 1 - first] : [first, last];
+            ? [Math.max(0, this.rowCount - 1 - last) + shift, this.rowCount - 1 - first + shift]
+            : [first + shift, last + shift];
     }
 
     private resized(): void {
@@ -137,6 +164,9 @@ export class FlameGraph {
         const height = this.root.clientHeight;
         if (width === 0 || height === 0) {
             return;
+        }
+        if (this.atBottom) {
+            this.root.scrollTop = this.root.scrollHeight;
         }
         const ratio = devicePixelRatio || 1;
         this.canvas.width = Math.round(width * ratio);
@@ -151,6 +181,7 @@ export class FlameGraph {
         this.surface = {
             context, palette, fit: this.surface?.fit ?? new TextFit(context), top: 0, height,
             rowCount: this.rowCount, upward: this.options.upward,
+            rootless: this.content?.rootless === true,
             patterns: this.surface?.patterns ?? makePatterns(context, palette.hatch, ratio),
         };
         this.draw();
@@ -167,6 +198,7 @@ export class FlameGraph {
     }
 
     private listen(): void {
+        this.root.addEventListener("wheel", () => { this.atBottom = false; }, { passive: true });
         this.root.addEventListener("scroll", () => {
             this.hideTooltip();
             this.drawSoon();
@@ -185,8 +217,10 @@ export class FlameGraph {
             return -1;
         }
         const x = clientX - bounds.left;
-        const fromTop = Math.floor((clientY - bounds.top + this.root.scrollTop) / ROW_PX);
-        const row = this.options.upward ? this.rowCount - 1 - fromTop : fromTop;
+        const fromTop = Math.floor(
+            (clientY - bounds.top + this.root.scrollTop - this.roomAbove) / ROW_PX);
+        const shown = this.options.upward ? this.rowCount - 1 - fromTop : fromTop;
+        const row = this.surface.rootless ? shown + 1 : shown;
         const { node, x: left, width, count } = this.boxes;
         for (let at = 0; at < count; at++) {
             if (this.content.tree.depth[node[at]] === row && x >= left[at] &&
@@ -327,6 +361,7 @@ export class FlameGraph {
         const content = this.content as FlameContent;
         const surface = this.surface as Surface;
         const top = rowTop({ ...surface, top: 0 }, content.tree.depth[node]);
+        this.atBottom = false;
         if (top < this.root.scrollTop || top + 2 * ROW_PX > this.root.scrollTop + surface.height) {
             this.root.scrollTop = top - surface.height / 2;
         }

@@ -30,11 +30,14 @@ export interface Surface {
     height: number;
     rowCount: number;
     upward: boolean; // callers: the root's row is the lowest
+    rootless: boolean; // the root has no row
 }
 
 export function rowTop(surface: Surface, row: number): number {
-    const from = surface.upward ? surface.rowCount - 1 - row : row;
-    return from * ROW_PX - surface.top;
+    const shown = surface.rootless ? row - 1 : row;
+    const from = surface.upward ? surface.rowCount - 1 - shown : shown;
+    const room = surface.upward ? surface.height - surface.rowCount * ROW_PX : 0;
+    return from * ROW_PX - surface.top + Math.max(room, 0);
 }
 
 /** Stripes that say what hue alone must not: rising to the right, or falling. */

@@ -74,6 +74,7 @@ function drawFlag(plot: uPlot, palette: Palette, time: number, text: string, col
     pen.stroke();
     pen.font = `600 ${11 * ratio}px system-ui, sans-serif`;
     pen.textBaseline = "top";
+    pen.textAlign = "left";
     const width = pen.measureText(text).width + 8 * ratio;
     const left = Math.min(x, plot.bbox.left + plot.bbox.width - width);
     pen.fillRect(left, top, width, 16 * ratio);
@@ -101,8 +102,7 @@ function seriesOf(content: ChartContent, palette: Palette): uPlot.Series[] {
     });
     const line: uPlot.Series[] = content.line === null ? []
         : [{ label: content.line.name, stroke: palette.text, width: 2, dash: [6, 3],
-            points: { show: content.line.values.filter((value) => value !== null).length < 2,
-                size: 7, fill: palette.text } }];
+            points: { show: false } }];
     return [{}, ...bands, ...line];
 }
 

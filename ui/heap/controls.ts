@@ -24,7 +24,8 @@ export class Controls {
     readonly root: HTMLElement;
     private readonly program = element("h1", { class: "program" }, "Sluice heap");
     private readonly moments = element("div", { class: "moments" });
-    private readonly type = element("select", { "aria-label": "What is measured" });
+    private readonly type = element("select", { "aria-label": "What is measured",
+        hidden: true });
     private readonly search = element("input", { type: "search", placeholder: "Search  /",
         "aria-label": "Search functions: text or a regular expression", autocomplete: "off",
         spellcheck: "false" });
@@ -80,6 +81,7 @@ export class Controls {
         fill(this.type, ...names.map((name) => element("option", { value: name },
             TYPE_NAMES[name] ?? name.replace(/_/g, " "))));
         this.type.value = types[scene.typeAt].name;
+        this.type.hidden = false;
         this.known = names;
     }
 

@@ -82,7 +82,7 @@ export class FlameView implements View {
     private showAll(scene: Scene, matches: Matches | null, missing: string | null): void {
         const zoom = this.zoomOf("zoom", scene.tree);
         this.shownTrees.set(this.lower, scene);
-        this.lower.show(contentOf(scene, matches), zoom);
+        this.lower.show(contentOf(scene, matches, false), zoom);
         this.showCrumbs(scene, zoom, missing);
     }
 
@@ -96,7 +96,7 @@ export class FlameView implements View {
         for (const { graph, tree, key } of parts) {
             const part = new Scene(scene.profile, scene.wish, { tree, whole: scene });
             this.shownTrees.set(graph, part);
-            graph.show(contentOf(part, matches), this.zoomOf(key, tree));
+            graph.show(contentOf(part, matches, true), this.zoomOf(key, tree) || 1);
         }
         const name = scene.profile.names[of];
         fill(this.divider, element("strong", {}, name), " — callers above, what it calls below");
@@ -122,8 +122,9 @@ export class FlameView implements View {
     private zoomTo(key: string, graph: FlameGraph, node: number): void {
         const { tree } = this.shownTrees.get(graph) as Scene;
         const target = node === graph.zoom ? Math.max(tree.parent[node], 0) : node;
-        const hash = this.hashesOf(tree)[target];
-        this.page.address.change({ [key]: target === 0 ? null : hash.toString(36) });
+        const isAll = target === 0 || (target === 1 && this.root.classList.contains("butterfly"));
+        this.page.address.change(
+            { [key]: isAll ? null : this.hashesOf(tree)[target].toString(36) });
     }
 
     private openMenu(key: string, graph: FlameGraph, node: number, x: number, y: number,

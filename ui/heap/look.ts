@@ -108,12 +108,14 @@ export function describe(scene: Scene, node: number): { title: string;
         lines: [...figures, ...place, ["module", baseName(modules[of])]] };
 }
 
-export function contentOf(scene: Scene, matches: Matches | null): FlameContent {
+export function contentOf(scene: Scene, matches: Matches | null,
+    rootless: boolean): FlameContent {
     return {
         tree: scene.tree,
         self: scene.self,
         width: scene.width,
         look: lookOf(scene, matches),
+        rootless,
         describe: (node) => describe(scene, node),
         say: (node) => {
             const { title, lines } = describe(scene, node);

@@ -50,7 +50,8 @@ function swatchClass(at: number): string {
 }
 
 export class MemoryView implements View {
-    readonly root = element("section", { class: "memory-view", "aria-label": "Account of memory" });
+    readonly root = element("section", { class: "memory-view", tabindex: 0,
+        "aria-label": "Account of memory" });
     private readonly meaning = element("p", { class: "meaning", role: "status" });
 
     async show(scene: Scene): Promise<void> {
@@ -140,6 +141,6 @@ function noAccount(): HTMLElement {
     return element("div", { class: "empty" }, element("h2", {}, "No account of memory"),
         element("p", {}, "This source does not say who holds the resident memory. A process that " +
             "runs below the profiler does:"),
-        element("pre", {}, "sluice heap run --listen 127.0.0.1:6070 -- ./server\n" +
+        element("pre", { tabindex: 0 }, "sluice heap run --listen 127.0.0.1:6070 -- ./server\n" +
             "sluice heap web http://127.0.0.1:6070/debug/pprof/heap"));
 }

@@ -80,7 +80,7 @@ export class TimelineView implements View {
             const at = moments.id.indexOf(Number(this.page.address.get(key) ?? -1));
             return at < 0 ? null : at;
         };
-        const hasResident = timeline.resident.some((value) => value !== null);
+        const hasResident = timeline.resident.filter((value) => value !== null).length > 1;
         const content: ChartContent = {
             times: moments.time_ms, bands: this.bands(timeline), unit: timeline.unit,
             perSecond: this.showsRate,
@@ -137,8 +137,7 @@ export class TimelineView implements View {
             cursor === null ? `Newest: ${moment(time)}` : moment(time)),
         element("tbody", {},
             ...(content.line === null ? [] : [row(content.line, "line-swatch")]),
-            ...[...content.bands].reverse().map((band) =>
-                row(band, `category-${band.category}`)))));
+            ...content.bands.map((band) => row(band, `category-${band.category}`)))));
     }
 
     private siteLink(name: string): Node | string {
@@ -153,6 +152,6 @@ export class TimelineView implements View {
 function onlyOne(): HTMLElement {
     return element("div", { class: "empty" }, element("h2", {}, "One moment is no timeline"),
         element("p", {}, "Open a folder of successive profiles, or a live source:"),
-        element("pre", {}, "sluice heap run --period 10s --out profiles/ -- ./server\n" +
+        element("pre", { tabindex: 0 }, "sluice heap run --period 10s --out profiles/ -- ./server\n" +
             "sluice heap web profiles/"));
 }

@@ -22,6 +22,7 @@ interface Row {
 }
 
 const NOISE = 1.96;
+const NARROW = "(max-width: 640px)"; // the name comes second, so that it can be seen
 
 export class TopView implements View {
     readonly root: HTMLElement;
@@ -30,8 +31,8 @@ export class TopView implements View {
     constructor(private readonly page: Page) {
         const { address } = page;
         this.table = new Table<Row>("Functions", "sluice-top", {
-            sort: (key, descending) => address.change({ sort: key === "self" ? null : key,
-                order: descending ? null : "up" }),
+            sort: (key, descending) =>
+                address.change({ sort: key, order: descending ? null : "up" }),
             open: (row, opener) => {
                 const box = opener.getBoundingClientRect();
                 page.functionMenu(row.of, box.left, box.bottom, opener);
@@ -45,7 +46,7 @@ export class TopView implements View {
         const { address } = this.page;
         const rows = rowsOf(scene, address.get("search"));
         const columns = this.columns(scene);
-        const usual = scene.profile.pair === null ? "self" : "change";
+        const usual = scene.profile.pair === null ? "self" : "self_change";
         this.table.show(columns, rows, address.get("sort") ?? usual,
             address.get("order") !== "up");
     }
@@ -56,8 +57,7 @@ export class TopView implements View {
 
     private columns(scene: Scene): Column<Row>[] {
         const figures = scene.profile.pair === null ? singleColumns(scene) : pairColumns(scene);
-        return [
-            ...figures,
+        const names: Column<Row>[] = [
             { key: "function", head: "Function", about: "Callers and callees by a click",
                 unit: null, wide: true, value: (row) => row.name,
                 content: (row) => this.link(row) },
@@ -66,6 +66,8 @@ export class TopView implements View {
             { key: "module", head: "Module", about: "Program or library", unit: null,
                 value: (row) => baseName(row.module) },
         ];
+        const first = matchMedia(NARROW).matches ? 1 : figures.length;
+        return [...figures.slice(0, first), names[0], ...figures.slice(first), ...names.slice(1)];
     }
 
     private go(text: string, changes: Record<string, string | null>): HTMLElement {
@@ -130,19 +132,19 @@ function pairColumns(scene: Scene): Column<Row>[] {
     const changeNode = (change: number, row: Row): HTMLElement => {
         const node = numberNode(change, unit);
         node.prepend(change > 0 ? "+" : "");
-        node.classList.add(`is-${verdict(row)}`);
+        node.classList.add(`is-${change === 0 ? "noise" : verdict(row)}`);
         return node;
     };
     return [
-        { key: "change", head: "Change", about: "Of what it and all that it calls hold", unit,
-            value: (row) => row.total - row.totalBefore,
-            content: (row) => changeNode(row.total - row.totalBefore, row) },
-        { key: "verdict", head: "", about: "Beyond the noise of sampling (95 %), or within",
-            unit: null, value: verdict,
-            content: (row) => element("span", { class: `is-${verdict(row)}` }, verdict(row)) },
         { key: "self_change", head: "Self change", about: "Of what the function holds itself", unit,
             value: (row) => row.self - row.selfBefore,
             content: (row) => changeNode(row.self - row.selfBefore, row) },
+        { key: "change", head: "Change", about: "Of what it and all that it calls hold", unit,
+            value: (row) => row.total - row.totalBefore,
+            content: (row) => changeNode(row.total - row.totalBefore, row) },
+        { key: "verdict", head: "Verdict", about: "Beyond the noise of sampling (95 %), or within",
+            unit: null, value: verdict,
+            content: (row) => element("span", { class: `is-${verdict(row)}` }, verdict(row)) },
         { key: "then", head: "Then", about: "Total at the first moment", unit,
             value: (row) => row.totalBefore },
         { key: "now", head: "Now", about: "Total at the second moment", unit,
