@@ -36,7 +36,7 @@ class Moment:
         mapping = profile.mappings.get(location["mapping_id"])
         module = strings[mapping["filename"]] if mapping else ""
         if not location["line"]:
-            return [((f"{location['address']:#x}", "", module, 0), 0)]
+            return [((f"[{os.path.basename(module)}]", "", module, 0), 0)]
         found = []
         for line in location["line"]:
             function = profile.functions[line["function_id"]]

@@ -36,8 +36,8 @@ export class Strip {
             ? `a sample each ${readable(profile.period.value, profile.period.unit)}` : "";
         fill(this.state, element("span", { title: momentUtc(profile.timeMs) },
             moment(profile.timeMs)), profile.cut === 0 ? null
-            : element("span", { title: "The smallest subtrees are added to their callers" },
-                `, ${exact(profile.cut, "count")} nodes merged`));
+            : element("span", { title: "What has no place in the tree is added to its caller" },
+                `, ${exact(profile.cut, "count")} stacks cut`));
         void this.showResident(scene);
     }
 

@@ -152,6 +152,6 @@ export class TimelineView implements View {
 function onlyOne(): HTMLElement {
     return element("div", { class: "empty" }, element("h2", {}, "One moment is no timeline"),
         element("p", {}, "Open a folder of successive profiles, or a live source:"),
-        element("pre", { tabindex: 0 }, "sluice heap run --period 10s --out profiles/ -- ./server\n" +
-            "sluice heap web profiles/"));
+        element("pre", { tabindex: 0 },
+            "sluice heap run --every 10s -o profiles/ -- ./server\nsluice heap web profiles/"));
 }
