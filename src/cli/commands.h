@@ -18,6 +18,7 @@ extern const struct command heap_symbolize_command;
 extern const struct command heap_timeline_command;
 extern const struct command heap_top_command;
 extern const struct command heap_tree_command;
+extern const struct command heap_web_command;
 extern const struct command heap_who_command;
 extern const struct command help_command;
 extern const struct command man_command;
