@@ -1,5 +1,6 @@
 #include "view/calls.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,16 +10,20 @@
 #include "base/hash.h"
 #include "profile/model.h"
 #include "view/order.h"
+#include "view/tree.h"
 #include "view/view.h"
 
 #define HASH_SEED   UINT64_C(0xca115) /* probes are bounded */
 #define NODES_SHIFT 12
-#define PATH_BYTES  ((size_t)(CALLS_DEPTH_MAX + 1) * sizeof(uint32_t))
 
-struct adding {
+/* Samples that are followed, level by level. */
+struct following {
     struct calls *calls;
-    calls_values values;
-    void *context;
+    const struct calls_addition *addition;
+    struct view_cursor *cursors;
+    uint32_t cursor_count;
+    double least[CALLS_COLUMNS_MAX]; /* what lies below nodes with less is not followed */
+    uint32_t judged;
 };
 
 struct node_search {
@@ -66,66 +71,103 @@ static int child_of(struct calls *calls, uint32_t parent, uint32_t entry, uint32
     return err == 0 ? key_index_add(&calls->index, hash, *child) : err;
 }
 
-/* How many entries the stack shares with the one before, from the outermost on. */
-static uint32_t shared_len(const struct calls *calls, const struct view_stack *stack)
+static void values_move(const struct following *following, uint32_t sample, uint32_t from,
+                        uint32_t to)
 {
-    uint32_t most = stack->count < calls->path_len ? stack->count : calls->path_len;
-    uint32_t len = 0;
-    while (len < most &&
-           calls->path_entries[len] == VIEW_ENTRY(stack->entries[stack->count - 1 - len])) {
-        len++;
+    struct calls *calls = following->calls;
+    double values[CALLS_COLUMNS_MAX] = {0};
+    double *left = column_at(&calls->values, from);
+    double *right = column_at(&calls->values, to);
+    following->addition->values(following->addition->context, sample, values);
+    for (uint32_t i = 0; i < calls->column_count; i++) {
+        left[i] -= from == to ? 0 : values[i];
+        right[i] += values[i];
     }
-    return len;
 }
 
-static int stack_add(void *context, const struct view_stack *stack)
+/* Between levels a node has the values of all that passes it: not one has gone on. */
+static bool is_worth_it(const struct following *following, uint32_t node)
 {
-    const struct adding *adding = context;
-    struct calls *calls = adding->calls;
-    double values[CALLS_COLUMNS_MAX] = {0};
-    uint32_t len = shared_len(calls, stack);
-    uint32_t node = len == 0 ? 0 : calls->path_nodes[len - 1];
-    for (; len < stack->count; len++) {
-        uint32_t entry = VIEW_ENTRY(stack->entries[stack->count - 1 - len]);
-        uint32_t child = 0;
-        int err = child_of(calls, node, entry, &child);
+    const double *values = calls_self(following->calls, node);
+    for (uint32_t i = 0; i < following->judged; i++) {
+        if (fabs(values[i]) >= following->least[i] && values[i] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Follow the stacks by one entry: those that end are done with. */
+static int level_follow(struct following *following)
+{
+    struct calls *calls = following->calls;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < following->cursor_count; i++) {
+        struct view_cursor cursor = following->cursors[i];
+        uint32_t from = cursor.node;
+        uint32_t frame = 0;
+        uint32_t child = UINT32_MAX;
+        if (!view_cursor_next(calls->view, &cursor, false, &frame)) {
+            continue;
+        }
+        int err = child_of(calls, from, VIEW_ENTRY(frame), &child);
         if (err != 0) {
             return err;
         }
         if (child == UINT32_MAX) {
             calls->cut_count++;
-            break;
+            continue;
         }
-        node = child;
-        calls->path_entries[len] = entry;
-        calls->path_nodes[len] = node;
+        values_move(following, cursor.sample, from, child);
+        cursor.node = child;
+        following->cursors[left++] = cursor;
     }
-    calls->path_len = len;
-    adding->values(adding->context, stack->sample, values);
-    double *own = column_at(&calls->values, node);
-    for (uint32_t i = 0; i < calls->column_count; i++) {
-        own[i] += values[i];
-    }
+    following->cursor_count = left;
     return 0;
+}
+
+static void small_drop(struct following *following)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < following->cursor_count; i++) {
+        struct view_cursor cursor = following->cursors[i];
+        struct view_cursor tried = cursor;
+        uint32_t frame = 0;
+        if (is_worth_it(following, cursor.node)) {
+            following->cursors[left++] = cursor;
+        } else if (view_cursor_next(following->calls->view, &tried, false, &frame)) {
+            following->calls->cut_count++;
+        }
+    }
+    following->cursor_count = left;
+}
+
+/* All values begin at the root. */
+static void cursors_begin(struct following *following)
+{
+    const struct calls_addition *addition = following->addition;
+    for (uint32_t i = 0; i < addition->sample_count; i++) {
+        uint32_t sample = addition->sample_first + i;
+        const uint32_t *locations = NULL;
+        uint32_t count = 0;
+        if (view_sample(following->calls->view, sample, &locations, &count)) {
+            following->cursors[following->cursor_count++] =
+                (struct view_cursor){.sample = sample, .node = 0};
+            values_move(following, sample, 0, 0);
+        }
+    }
 }
 
 int calls_init(struct calls *calls, const struct view *view, uint32_t column_count)
 {
     struct slu_budget *budget = view->model->budget;
     struct call_node root = {.parent = UINT32_MAX, .entry = UINT32_MAX};
-    void *block = NULL;
     uint32_t added = 0;
     SLU_ASSERT(column_count > 0 && column_count <= CALLS_COLUMNS_MAX);
     *calls = (struct calls){.budget = budget, .view = view, .column_count = column_count};
     column_init(&calls->nodes, budget, sizeof(struct call_node), NODES_SHIFT);
     column_init(&calls->values, budget, column_count * sizeof(double), NODES_SHIFT);
-    int err = slu_budget_alloc(budget, 2 * PATH_BYTES, &block);
-    if (err != 0) {
-        return err;
-    }
-    calls->path_entries = block;
-    calls->path_nodes = calls->path_entries + CALLS_DEPTH_MAX + 1;
-    err = key_index_init(&calls->index, budget);
+    int err = key_index_init(&calls->index, budget);
     if (err == 0) {
         err = node_add(calls, &root, &added);
     }
@@ -137,18 +179,64 @@ int calls_init(struct calls *calls, const struct view *view, uint32_t column_cou
 
 void calls_deinit(struct calls *calls)
 {
-    slu_budget_free(calls->budget, calls->path_entries, 2 * PATH_BYTES);
     column_deinit(&calls->nodes);
     column_deinit(&calls->values);
     key_index_deinit(&calls->index);
     *calls = (struct calls){0};
 }
 
-int calls_add(struct calls *calls, uint32_t sample_first, uint32_t sample_count,
-              calls_values values, void *context)
+static size_t samples_count(const struct calls_addition *additions, size_t addition_count)
 {
-    struct adding adding = {calls, values, context};
-    return view_each(calls->view, sample_first, sample_count, stack_add, &adding);
+    size_t count = 0;
+    for (size_t i = 0; i < addition_count; i++) {
+        count += additions[i].sample_count;
+    }
+    return count;
+}
+
+/* The samples of all additions begin together, so that a node is judged by all that pass it. */
+static int additions_follow(struct calls *calls, const struct calls_addition *additions,
+                            size_t addition_count, uint32_t judged, struct view_cursor *cursors)
+{
+    struct following following[CALLS_ADDITIONS_MAX] = {0};
+    bool is_left = true;
+    int err = 0;
+    for (size_t i = 0; i < addition_count; i++) {
+        following[i] = (struct following){
+            .calls = calls, .addition = &additions[i], .cursors = cursors, .judged = judged};
+        cursors += additions[i].sample_count;
+        cursors_begin(&following[i]);
+    }
+    for (size_t i = 0; i < addition_count; i++) {
+        for (uint32_t column = 0; column < judged; column++) {
+            following[i].least[column] = fabs(calls_self(calls, 0)[column]) / CALLS_PARTS;
+        }
+    }
+    while (err == 0 && is_left) {
+        is_left = false;
+        for (size_t i = 0; i < addition_count && err == 0; i++) {
+            err = level_follow(&following[i]);
+        }
+        for (size_t i = 0; i < addition_count && err == 0; i++) {
+            small_drop(&following[i]);
+            is_left = is_left || following[i].cursor_count > 0;
+        }
+    }
+    return err;
+}
+
+int calls_add(struct calls *calls, const struct calls_addition *additions, size_t addition_count,
+              uint32_t judged)
+{
+    size_t bytes = (samples_count(additions, addition_count) + 1) * sizeof(struct view_cursor);
+    void *block = NULL;
+    SLU_ASSERT(addition_count <= CALLS_ADDITIONS_MAX && judged <= calls->column_count);
+    int err = slu_budget_alloc(calls->budget, bytes, &block);
+    if (err == 0) {
+        err = additions_follow(calls, additions, addition_count, judged, block);
+        slu_budget_free(calls->budget, block, bytes);
+    }
+    return err;
 }
 
 /* What calls_order needs: children in runs by parent. */

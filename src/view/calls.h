@@ -6,6 +6,7 @@
 #ifndef VIEW_CALLS_H
 #define VIEW_CALLS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sluice/api.h>
@@ -16,9 +17,11 @@
 struct slu_budget;
 struct view;
 
-#define CALLS_NODES_MAX   ((uint32_t)2097152)
-#define CALLS_DEPTH_MAX   ((uint32_t)65535)
-#define CALLS_COLUMNS_MAX 20
+#define CALLS_NODES_MAX     ((uint32_t)2097152)
+#define CALLS_DEPTH_MAX     ((uint32_t)65535)
+#define CALLS_COLUMNS_MAX   20
+#define CALLS_ADDITIONS_MAX 2
+#define CALLS_PARTS         16384 /* a twelfth of a pixel of 1,280 */
 
 struct call_node {
     uint32_t parent; /* UINT32_MAX of the root, node 0 */
@@ -33,10 +36,7 @@ struct calls {
     struct column nodes;  /* struct call_node; parents before their children */
     struct column values; /* double[column_count], of each node's own */
     struct key_index index;
-    uint32_t *path_entries; /* of the stack before: what the next one shares is not looked up */
-    uint32_t *path_nodes;
-    uint32_t path_len;
-    uint64_t cut_count; /* samples that are summed up in a caller, for want of room */
+    uint64_t cut_count; /* samples that are summed up in a caller */
 };
 
 /* Returns 0; -EDQUOT; -ENOMEM. On success calls_deinit follows. */
@@ -46,15 +46,25 @@ void calls_deinit(struct calls *calls);
 /* Write a sample's values, column_count of them, all zero before. */
 typedef void (*calls_values)(void *context, uint32_t sample, double *values);
 
+/* What is added at a time: values of samples in a range. */
+struct calls_addition {
+    uint32_t sample_first;
+    uint32_t sample_count;
+    calls_values values;
+    void *context;
+};
+
 /*
- * Add samples. Beyond CALLS_NODES_MAX nodes and CALLS_DEPTH_MAX calls a stack ends at the last
- * caller that has a place: sums stay exact.
+ * Add samples, once for a tree. A stack ends at the last caller that has a place, to which its
+ * values are added, so that sums stay exact: beyond CALLS_NODES_MAX nodes and CALLS_DEPTH_MAX
+ * calls, and below nodes that hold less than 1/CALLS_PARTS of each of the first `judged` columns,
+ * which no picture would show.
  *
- * Returns  0; -EDQUOT; -ENOMEM; -EOVERFLOW as view_each
- * Cost     a look-up for each entry that differs from the stack before
+ * Returns  0; -EDQUOT; -ENOMEM
+ * Cost     a look-up for each entry that is followed; 16 bytes for each sample meanwhile
  */
-SLU_MUST_USE int calls_add(struct calls *calls, uint32_t sample_first, uint32_t sample_count,
-                           calls_values values, void *context);
+SLU_MUST_USE int calls_add(struct calls *calls, const struct calls_addition *additions,
+                           size_t addition_count, uint32_t judged);
 
 static inline const struct call_node *calls_node(const struct calls *calls, uint32_t node)
 {

@@ -219,11 +219,10 @@ static bool ages_are_there(const struct taking *taking)
     return false;
 }
 
-static int range_add(struct calls *calls, uint32_t profile, calls_values values,
-                     struct taking *taking)
+static struct calls_addition range_of(uint32_t profile, calls_values values, struct taking *taking)
 {
     const struct model_profile *added = model_profile_at(taking->model, profile);
-    return calls_add(calls, added->sample_first, added->sample_count, values, taking);
+    return (struct calls_addition){added->sample_first, added->sample_count, values, taking};
 }
 
 /* Both documents end alike: the tables that are needed, then everything is written. */
@@ -304,7 +303,8 @@ int document_profile(const struct document *document, uint32_t profile, struct s
     if (err != 0) {
         return err;
     }
-    err = range_add(&calls, profile, profile_values, &taking);
+    const struct calls_addition range = range_of(profile, profile_values, &taking);
+    err = calls_add(&calls, &range, 1, columns.type_count);
     if (err == 0) {
         const struct finishing finishing = {
             .document = document,
@@ -340,11 +340,11 @@ int document_diff(const struct document *document, uint32_t a, uint32_t b, uint3
     if (err != 0) {
         return err;
     }
-    err = range_add(&calls, a, diff_values, &taking);
-    if (err == 0) {
-        taking.column = 1;
-        err = range_add(&calls, b, diff_values, &taking);
-    }
+    struct taking taking_now = taking;
+    taking_now.column = 1;
+    const struct calls_addition ranges[] = {range_of(a, diff_values, &taking),
+                                            range_of(b, diff_values, &taking_now)};
+    err = calls_add(&calls, ranges, 2, 2);
     if (err == 0) {
         const struct finishing finishing = {
             .document = document,
