@@ -6,8 +6,8 @@
 
 extern const struct command completion_command;
 extern const struct command demo_command;
-extern const struct command heap_capsule_command;
 extern const struct command heap_command;
+extern const struct command heap_capsule_command;
 extern const struct command heap_diagnose_command;
 extern const struct command heap_diff_command;
 extern const struct command heap_fetch_command;
@@ -21,6 +21,7 @@ extern const struct command heap_timeline_command;
 extern const struct command heap_top_command;
 extern const struct command heap_tree_command;
 extern const struct command heap_watch_command;
+extern const struct command heap_web_command;
 extern const struct command heap_who_command;
 extern const struct command help_command;
 extern const struct command man_command;

@@ -142,7 +142,8 @@ static enum view_level level_of(const struct option_value *values)
     return values[HEAP_ADDRESSES].given ? VIEW_ADDRESSES : VIEW_FUNCTIONS;
 }
 
-static int view_open(struct heap_session *session, bool by_line, struct slu_diag *diag)
+int heap_session_view(const struct heap_session *session, bool by_line, const char *tag,
+                      struct slu_diag *diag, struct view **view)
 {
     const struct option_value *values = session->invocation->values;
     const struct view_options options = {
@@ -151,14 +152,20 @@ static int view_open(struct heap_session *session, bool by_line, struct slu_diag
         .ignore = values[HEAP_IGNORE].text,
         .hide = values[HEAP_HIDE].text,
         .show = values[HEAP_SHOW].text,
-        .tag = values[HEAP_TAG].text,
+        .tag = tag != NULL ? tag : values[HEAP_TAG].text,
     };
+    return view_create(session->model, &options, diag, view);
+}
+
+static int view_open(struct heap_session *session, bool by_line, struct slu_diag *diag)
+{
+    const struct option_value *values = session->invocation->values;
     int err = type_choose(session, diag);
     if (err == 0) {
         const char *wanted = values[HEAP_UNIT].given ? values[HEAP_UNIT].text : NULL;
         session->unit = view_unit_of(
             model_text(session->model, session->model->types[session->type].unit), wanted);
-        err = view_create(session->model, &options, diag, &session->view);
+        err = heap_session_view(session, by_line, NULL, diag, &session->view);
     }
     return err;
 }
@@ -202,6 +209,20 @@ int heap_session_open(struct heap_session *session, struct cli *cli,
         return status;
     }
     return CLI_FINE;
+}
+
+int heap_session_add(struct heap_session *session, const char *name, struct slu_diag *diag)
+{
+    struct view *view = NULL;
+    int err = profile_add(session, name, diag);
+    if (err == 0) {
+        err = heap_session_view(session, false, NULL, diag, &view);
+    }
+    if (err == 0) {
+        view_destroy(&session->view);
+        session->view = view;
+    }
+    return err;
 }
 
 void heap_session_close(struct heap_session *session)

@@ -126,6 +126,18 @@ int heap_session_open(struct heap_session *session, struct cli *cli,
                       size_t source_count, const struct heap_session_options *options);
 void heap_session_close(struct heap_session *session);
 
+/*
+ * Read another profile into the model, and make the session's view anew.
+ *
+ * Returns  0; a negative errno, and `diag` says it: what was there before is there still
+ */
+SLU_MUST_USE int heap_session_add(struct heap_session *session, const char *name,
+                                  struct slu_diag *diag);
+
+/* Make another view with the session's options: by line, and of samples with a tag (NULL: all). */
+SLU_MUST_USE int heap_session_view(const struct heap_session *session, bool by_line,
+                                   const char *tag, struct slu_diag *diag, struct view **view);
+
 /* Tell an error as "sluice heap top: ..." and return the status for it. */
 int heap_session_failed(const struct heap_session *session, const struct slu_diag *diag);
 

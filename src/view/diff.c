@@ -12,15 +12,6 @@
 
 #define NAME_BYTES 64
 
-/* How samples of a type came about: the types that say how many and how large. */
-struct sampling {
-    const struct column *objects;
-    const struct column *bytes;
-    double period; /* bytes between samples, on average */
-    bool of_bytes; /* the type asked about */
-    bool is_known;
-};
-
 /* "inuse_space" for "inuse_objects" and the other way round. */
 static uint32_t partner_of(const struct model *model, uint32_t type, bool *is_space)
 {
@@ -41,9 +32,9 @@ static uint32_t partner_of(const struct model *model, uint32_t type, bool *is_sp
     return MODEL_NONE;
 }
 
-static struct sampling sampling_of(const struct model *model, uint32_t type)
+struct view_sampling view_sampling_of(const struct model *model, uint32_t type)
 {
-    struct sampling sampling = {0};
+    struct view_sampling sampling = {0};
     uint32_t partner = partner_of(model, type, &sampling.of_bytes);
     sampling.period = (double)model_profile_at(model, 0)->period;
     sampling.is_known = partner != MODEL_NONE && sampling.period > 1;
@@ -54,7 +45,7 @@ static struct sampling sampling_of(const struct model *model, uint32_t type)
     return sampling;
 }
 
-static double variance_of(const struct sampling *sampling, uint32_t sample)
+double view_variance_of(const struct view_sampling *sampling, uint32_t sample)
 {
     double objects = fabs((double)*(const int64_t *)column_at(sampling->objects, sample));
     double bytes = fabs((double)*(const int64_t *)column_at(sampling->bytes, sample));
@@ -69,7 +60,7 @@ static double variance_of(const struct sampling *sampling, uint32_t sample)
 
 struct judging {
     struct view_diff *diff;
-    struct sampling sampling;
+    struct view_sampling sampling;
     uint32_t *seen; /* by entry: the last sample that it was seen in, plus one */
 };
 
@@ -77,7 +68,7 @@ struct judging {
 static int stack_judge(void *context, const struct view_stack *stack)
 {
     const struct judging *judging = context;
-    double variance = variance_of(&judging->sampling, stack->sample);
+    double variance = view_variance_of(&judging->sampling, stack->sample);
     for (uint32_t i = 0; i < stack->count; i++) {
         uint32_t entry = VIEW_ENTRY(stack->entries[i]);
         struct view_change *change = &judging->diff->changes[entry];
@@ -94,7 +85,7 @@ static int stack_judge(void *context, const struct view_stack *stack)
 static int errors_compute(struct view_diff *diff, const struct view *view, uint32_t type,
                           struct view_range base, struct view_range now)
 {
-    struct judging judging = {.diff = diff, .sampling = sampling_of(view->model, type)};
+    struct judging judging = {.diff = diff, .sampling = view_sampling_of(view->model, type)};
     size_t bytes = ((size_t)diff->entry_count + 1) * sizeof(uint32_t);
     void *block = NULL;
     diff->is_sampled = judging.sampling.is_known;

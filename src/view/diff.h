@@ -22,10 +22,26 @@
 
 #include "view/count.h"
 
+struct column;
+struct model;
 struct slu_budget;
 struct view;
 
 #define VIEW_DIFF_LEVEL 0.95
+
+/* How samples of a type came about: the types that say how many and how large. */
+struct view_sampling {
+    const struct column *objects;
+    const struct column *bytes;
+    double period; /* bytes between samples, on average */
+    bool of_bytes; /* the type asked about */
+    bool is_known; /* else values are exact */
+};
+
+struct view_sampling view_sampling_of(const struct model *model, uint32_t type);
+
+/* The variance that a sample adds to a sum; of a sampling that is known. */
+double view_variance_of(const struct view_sampling *sampling, uint32_t sample);
 
 /* A range of the model's samples. */
 struct view_range {

@@ -12,18 +12,10 @@
 #define HASH_SEED   UINT64_C(0x7ee) /* probes are bounded */
 #define NODES_SHIFT 10
 
-/* How far a sample's stack has been followed. */
-struct cursor {
-    uint32_t sample;
-    uint32_t node;
-    uint32_t location; /* of the stack, how many are behind */
-    uint32_t entry;    /* and of the location's entries */
-};
-
 struct growing {
     struct view_tree *tree;
     const struct column *values;
-    struct cursor *cursors;
+    struct view_cursor *cursors;
     uint32_t cursor_count;
     bool inverted;
     uint64_t least; /* what lies below a smaller node is not followed */
@@ -76,18 +68,17 @@ static int64_t value_of(const struct growing *growing, uint32_t sample)
     return *(const int64_t *)column_at(growing->values, sample);
 }
 
-/* The next entry of a sample's stack; false at its end. */
-static bool cursor_next(const struct growing *growing, struct cursor *cursor, uint32_t *frame)
+bool view_cursor_next(const struct view *view, struct view_cursor *cursor, bool inverted,
+                      uint32_t *frame)
 {
-    const struct view *view = growing->tree->view;
     const uint32_t *locations = NULL;
     uint32_t count = 0;
     (void)view_sample(view, cursor->sample, &locations, &count); /* it is wanted */
     for (; cursor->location < count; cursor->location++) {
-        uint32_t place = growing->inverted ? cursor->location : count - 1 - cursor->location;
+        uint32_t place = inverted ? cursor->location : count - 1 - cursor->location;
         const struct model_run *run = &view->runs[locations[place]];
         if (cursor->entry < run->count) {
-            uint32_t at = growing->inverted ? cursor->entry : run->count - 1 - cursor->entry;
+            uint32_t at = inverted ? cursor->entry : run->count - 1 - cursor->entry;
             *frame = *(const uint32_t *)column_at(&view->frames, run->first + at);
             cursor->entry++;
             return true;
@@ -103,10 +94,10 @@ static int level_add(struct growing *growing)
     struct view_tree *tree = growing->tree;
     uint32_t left = 0;
     for (uint32_t i = 0; i < growing->cursor_count; i++) {
-        struct cursor cursor = growing->cursors[i];
+        struct view_cursor cursor = growing->cursors[i];
         int64_t value = value_of(growing, cursor.sample);
         uint32_t frame = 0;
-        if (!cursor_next(growing, &cursor, &frame)) {
+        if (!view_cursor_next(tree->view, &cursor, growing->inverted, &frame)) {
             view_tree_at(tree, cursor.node)->self += value;
             continue;
         }
@@ -130,7 +121,7 @@ static void small_drop(struct growing *growing)
 {
     uint32_t left = 0;
     for (uint32_t i = 0; i < growing->cursor_count && growing->least > 0; i++) {
-        const struct cursor *cursor = &growing->cursors[i];
+        const struct view_cursor *cursor = &growing->cursors[i];
         if (magnitude(view_tree_at(growing->tree, cursor->node)->total) >= growing->least) {
             growing->cursors[left++] = *cursor;
         }
@@ -145,11 +136,11 @@ static void cursors_begin(struct growing *growing, uint32_t sample_first, uint32
     for (uint32_t i = sample_first; i < sample_first + sample_count; i++) {
         const uint32_t *locations = NULL;
         uint32_t count = 0;
-        struct cursor cursor = {.sample = i, .node = VIEW_TREE_ROOT};
-        struct cursor tried = cursor;
+        struct view_cursor cursor = {.sample = i, .node = VIEW_TREE_ROOT};
+        struct view_cursor tried = cursor;
         uint32_t frame = 0;
         if (value_of(growing, i) != 0 && view_sample(growing->tree->view, i, &locations, &count) &&
-            cursor_next(growing, &tried, &frame)) {
+            view_cursor_next(growing->tree->view, &tried, growing->inverted, &frame)) {
             root->total += value_of(growing, i);
             growing->cursors[growing->cursor_count++] = cursor;
         }
@@ -160,7 +151,7 @@ static int tree_grow(struct growing *growing, uint32_t sample_first, uint32_t sa
                      uint32_t parts_max)
 {
     struct slu_budget *budget = growing->tree->view->model->budget;
-    size_t bytes = ((size_t)sample_count + 1) * sizeof(struct cursor);
+    size_t bytes = ((size_t)sample_count + 1) * sizeof(struct view_cursor);
     void *block = NULL;
     int err = slu_budget_alloc(budget, bytes, &block);
     if (err != 0) {
