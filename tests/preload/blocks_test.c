@@ -200,7 +200,9 @@ static void test_what_is_no_live_block_is_refused(void **state)
 static void test_small_blocks_aligned_to_pages_are_found_beside_others(void **state)
 {
     (void)state;
-    enum { COUNT = 400 };
+    enum {
+        COUNT = 400
+    };
     static char *blocks[COUNT];
     for (uint32_t i = 0; i < COUNT; i++) {
         blocks[i] = i % 2 == 0 ? blocks_take(1 + i % 5, 4096, false) : blocks_take(513, 16, false);
