@@ -78,7 +78,7 @@ static const struct option options[] = {
     [RUN_MEMORY_LIMIT] = {.name = "memory-limit",
                           .letter = 'm',
                           .kind = OPTION_TEXT,
-                          .value_name = "LIMIT",
+                          .value_name = "MAX",
                           .help = "record what holds memory near this size, as 2GiB or 80%"},
 };
 

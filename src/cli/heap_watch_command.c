@@ -54,7 +54,7 @@ static const struct option options[] = {
                      .help = "end after so many"},
     [WATCH_ON_VERDICT] = {.name = "on-verdict",
                           .kind = OPTION_TEXT,
-                          .value_name = "COMMAND",
+                          .value_name = "CMD",
                           .help =
                               "run by the shell at a new finding, SLUICE_PATTERN and others set"},
     [WATCH_WEBHOOK] = {.name = "webhook",

@@ -5,6 +5,7 @@ The packages are those of package-lock.json, installed into FOLDER once.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,17 @@ def main():
         assert len(ended) == 2, subject.lines  # by its deadline, and by its client
     tests = [line for line in lines if not line.startswith("#")]
     print(f"1..{len(tests)}")
-    print("\n".join(lines))
+    print("\n".join(renumbered(lines)))
     return 1 if any(line.startswith("not ok") for line in tests) else 0
+
+
+def renumbered(lines):
+    """The results of several clients, which each count from 1, as one list."""
+    number = 0
+    for line in lines:
+        result = re.match(r"(ok|not ok)( \d+)?", line)
+        number += 1 if result else 0
+        yield f"{result.group(1)} {number}{line[result.end():]}" if result else line
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import tap
 from preloaded_case import profile_at
 from preloaded import environment_of
 
-LIBRARY, GROWER, SLUICE = sys.argv[1:4]
+LIBRARY, GROWER, SLUICE = (os.path.abspath(path) for path in sys.argv[1:4])
 del sys.argv[1:]
 WAIT_SECONDS = 60
 MIB = 1 << 20
