@@ -93,7 +93,7 @@ static const struct pattern_info patterns[PATTERN_COUNT] = {
          {"Copy the part that is kept (Go: slices.Clone, strings.Clone, a three-index slice does "
           "not help) and let the array go.",
           "Cut windows by a ring or by buckets, not by moving the start of an array forward."},
-         {"sluice heap who PID --site REGEX, to see what points to them",
+         {"sluice heap who PID --size BYTES, to see what points to them",
           "sluice heap list REGEX PROFILE"}},
     [PATTERN_UNBOUNDED_KEYS] =
         {"unbounded-keys",
@@ -102,7 +102,7 @@ static const struct pattern_info patterns[PATTERN_COUNT] = {
          {"Bound it: a maximum count with eviction, or expiry; normalise keys before they are used "
           "(no paths, ids or tokens).",
           "If the entries should have been removed, look for the path that forgets to."},
-         {"sluice heap who PID --site REGEX, to see which collection",
+         {"sluice heap who PID --size BYTES, to see which collection",
           "sluice heap list REGEX PROFILE"}},
     [PATTERN_COARSE_WINDOW] =
         {"coarse-window",
