@@ -235,6 +235,9 @@ void grpc_refuse(struct net_request *request, unsigned http_status)
     case 429:
         status = NET_GRPC_UNAVAILABLE;
         break;
+    case 504:
+        status = NET_GRPC_DEADLINE_EXCEEDED;
+        break;
     default:
         break;
     }

@@ -392,12 +392,23 @@ static bool respond(struct net_request *request, struct slu_bytes body)
     return false; /* nghttp2 asks for the body later */
 }
 
+/* The time is over: 504, which gRPC says in fields of its own. */
+static int timeout_submit(const struct net_request *request)
+{
+    const nghttp2_nv plain[] = {field_of(net_text(":status"), net_text("504"))};
+    const nghttp2_nv call[] = {
+        field_of(net_text(":status"), net_text("200")),
+        field_of(net_text("content-type"), net_text("application/grpc")),
+        field_of(net_text("grpc-status"), net_text("4")), /* NET_GRPC_DEADLINE_EXCEEDED */
+    };
+    bool is_call = grpc_is_call(request);
+    return nghttp2_submit_response(http2_of(request)->session, request->stream_id,
+                                   is_call ? call : plain, is_call ? 3 : 1, NULL);
+}
+
 static void expel(struct net_request *request)
 {
-    nghttp2_nv status = field_of(net_text(":status"), net_text("504"));
-    nghttp2_session *session = http2_of(request)->session;
-    if (request->response.is_begun ||
-        nghttp2_submit_response(session, request->stream_id, &status, 1, NULL) != 0) {
+    if (request->response.is_begun || timeout_submit(request) != 0) {
         stream_reset(request, NGHTTP2_CANCEL);
     }
     connection_wake(request->connection);

@@ -21,7 +21,11 @@
 
 #define KIND_MAX 64
 #define FOREVER  1000000000 /* seconds, or milliseconds: longer than any test */
-#define HERE     __attribute__((noinline, noclone))
+#ifdef __clang__            /* which does not clone functions */
+#define HERE __attribute__((noinline))
+#else
+#define HERE __attribute__((noinline, noclone))
+#endif
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t never = PTHREAD_COND_INITIALIZER;

@@ -85,6 +85,17 @@ def curl_gets_and_posts():
         assert subject.stats()["active"] == 0
 
 
+def a_call_whose_time_is_over_is_told_so_as_grpc_does():
+    with Subject(SUBJECT, workers=1) as subject:
+        answer = curl("-i", "--data-binary", "@-", "-H", "content-type: application/grpc",
+                      "-H", "te: trailers", "-H", "grpc-timeout: 50m",
+                      subject.url + "/test.Echo/Wait", data=b"\0\0\0\0\1x")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/2 200") and b"\r\ngrpc-status: 4" in head, answer
+        assert body == b"", answer
+        subject.heard("work ended: -110")
+
+
 def both_versions_share_a_port():
     with Subject(SUBJECT) as subject:
         assert curl(subject.url + "/") == b"hello\n"
@@ -353,6 +364,7 @@ def a_stop_says_goodbye_and_finishes():
 if __name__ == "__main__":
     sys.exit(tap.run([
         curl_gets_and_posts,
+        a_call_whose_time_is_over_is_told_so_as_grpc_does,
         both_versions_share_a_port,
         a_load_of_streams_is_answered,
         a_refused_body_is_not_waited_for,
