@@ -114,7 +114,7 @@ static inline size_t stretch_len(const struct stretch *stretch)
 
 static inline unsigned char *stretch_bytes(const struct stretch *stretch)
 {
-    return stretch->slab.bytes + stretch->begin;
+    return stretch->slab.bytes == NULL ? NULL : stretch->slab.bytes + stretch->begin;
 }
 
 /* Give the slab back when nothing is in it. */
