@@ -72,6 +72,17 @@ static int host_read(const char *text, size_t len, struct place *place)
     return 0;
 }
 
+/* Host and port of an http URL, and its path, which may be "". Returns 0; -EINVAL */
+static int url_read(const char *url, struct place *place, const char **path)
+{
+    if (strncmp(url, SCHEME, sizeof(SCHEME) - 1) != 0) {
+        return -EINVAL;
+    }
+    const char *host = url + sizeof(SCHEME) - 1;
+    *path = host + strcspn(host, "/");
+    return host_read(host, (size_t)(*path - host), place);
+}
+
 static int place_read(const struct pages_wanted *wanted, struct place *place, struct slu_diag *diag)
 {
     char seconds[40] = "";
@@ -80,13 +91,11 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
     if (is_number(wanted->source)) {
         place->process = (pid_t)strtol(wanted->source, NULL, 10);
     } else if (strncmp(wanted->source, SCHEME, sizeof(SCHEME) - 1) == 0) {
-        const char *host = wanted->source + sizeof(SCHEME) - 1;
-        size_t len = strcspn(host, "/");
-        if (host_read(host, len, place) != 0) {
+        if (url_read(wanted->source, place, &path) != 0) {
             return diag_fail(diag, -EINVAL, "%.120s: not a URL such as http://127.0.0.1:6070",
                              wanted->source);
         }
-        path = host[len] == '\0' || strcmp(host + len, "/") == 0 ? FOLDER : host + len;
+        path = path[0] == '\0' || strcmp(path, "/") == 0 ? FOLDER : path;
     } else {
         return diag_fail(diag, -EINVAL,
                          "%.120s: neither the number of a process nor an http:// URL",
@@ -165,6 +174,13 @@ static int head_receive(int connected, struct answer *answer, uint64_t deadline_
     return err;
 }
 
+static int head_ask(int connected, const struct place *place, const struct slu_bytes *json,
+                    uint64_t deadline_ns, struct answer *answer)
+{
+    int err = request_send(connected, place, json);
+    return err != 0 ? err : head_receive(connected, answer, deadline_ns);
+}
+
 static int body_receive(int connected, const struct answer *answer, int fd, uint64_t deadline_ns)
 {
     char piece[16384];
@@ -238,8 +254,7 @@ int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag
     if (err != 0) {
         return err;
     }
-    err = request_send(connected, &place, NULL);
-    err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
+    err = head_ask(connected, &place, NULL, deadline_ns, &answer);
     if (err == 0 && answer.head.status != 200) {
         close(connected);
         return status_told(wanted, &place, answer.head.status, diag);
@@ -256,20 +271,17 @@ int pages_post(const char *url, struct slu_bytes json, struct slu_diag *diag)
     int connected = -1;
     const struct pages_wanted wanted = {.source = url};
     uint64_t deadline_ns = slu_clock_monotonic_ns() + POST_TIMEOUT_NS;
-    bool is_url = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
-    const char *host = is_url ? url + sizeof(SCHEME) - 1 : "";
-    size_t len = strcspn(host, "/");
-    if (host_read(host, len, &place) != 0 || strlen(host + len) >= sizeof(place.target)) {
+    const char *path = NULL;
+    if (url_read(url, &place, &path) != 0 || strlen(path) >= sizeof(place.target)) {
         return diag_fail(diag, -EINVAL, "%.120s: not a URL such as http://127.0.0.1:8080/hook",
                          url);
     }
-    (void)snprintf(place.target, sizeof(place.target), "%s", host[len] == '\0' ? "/" : host + len);
+    (void)snprintf(place.target, sizeof(place.target), "%s", path[0] == '\0' ? "/" : path);
     int err = pages_connect_host(place.host, place.port, &connected, diag);
     if (err != 0) {
         return err;
     }
-    err = request_send(connected, &place, &json);
-    err = err != 0 ? err : head_receive(connected, &answer, deadline_ns);
+    err = head_ask(connected, &place, &json, deadline_ns, &answer);
     close(connected);
     if (err != 0) {
         return failure_told(&wanted, &place, err, diag);
