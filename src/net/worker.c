@@ -19,25 +19,31 @@ struct workers {
     struct net_request *last;
     uint32_t waiting_count;
     uint32_t queue_max;
-    uint32_t idle_count;
+    uint32_t idle_count; /* have no request, also before they first ran */
     bool is_stopping;
 };
 
 static struct net_request *pop(struct workers *workers)
 {
     mutex_lock(&workers->lock);
-    workers->idle_count++;
     while (workers->first == NULL && !workers->is_stopping) {
         (void)condition_wait_until(&workers->filled, &workers->lock, DEADLINE_NEVER);
     }
-    workers->idle_count--;
     struct net_request *request = workers->first;
     if (request != NULL) {
         workers->first = request->next_queued;
         workers->waiting_count--;
+        workers->idle_count--;
     }
     mutex_unlock(&workers->lock);
     return request;
+}
+
+static void rest(struct workers *workers)
+{
+    mutex_lock(&workers->lock);
+    workers->idle_count++;
+    mutex_unlock(&workers->lock);
 }
 
 static void handle(struct net_request *request)
@@ -60,6 +66,7 @@ static void work(struct slu_scope *scope, void *arg)
     (void)scope;
     for (struct net_request *request; (request = pop(arg)) != NULL;) {
         handle(request);
+        rest(arg);
     }
 }
 
@@ -73,6 +80,7 @@ int workers_start(const struct workers_options *options, struct workers **out)
     struct workers *workers = block;
     workers->budget = options->budget;
     workers->queue_max = options->queue_max;
+    workers->idle_count = options->worker_count;
     mutex_init(&workers->lock);
     condition_init(&workers->filled);
     for (uint32_t i = 0; err == 0 && i < options->worker_count; i++) {

@@ -235,8 +235,7 @@ def a_full_pool_of_workers_sheds():
         clients = [subject.connect() for _ in range(6)]
         for client in clients:
             client.sendall(get(b"/work", b"Connection: close"))
-        stats = subject.until(lambda stats: stats["shed"] >= 4)
-        assert stats["active"] == 2, stats
+        subject.until(lambda stats: stats["shed"] == 4 and stats["active"] == 2)
         answered = set()
         while len(answered) < 4:
             ready, _, _ = select.select(set(clients) - answered, [], [], WAIT_SECONDS)
