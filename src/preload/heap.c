@@ -19,6 +19,7 @@
 #include "preload/heap.h"
 #include "preload/scribe.h"
 #include "preload/hook.h"
+#include "preload/last_thread.h"
 #include "preload/http_server.h"
 #include "preload/loader.h"
 #include "preload/modules.h"
@@ -175,6 +176,7 @@ int slu_heap_start(void)
     }
     if (heap_output() != NULL && atomic_load_explicit(&heap.main_has_begun, memory_order_relaxed)) {
         services_start();
+        last_thread_watch();
     }
     mutex_unlock(&heap.mutex);
     return err;
@@ -202,6 +204,7 @@ int slu_heap_set_rate(uint64_t bytes)
 
 void heap_main_begins(void)
 {
+    last_thread_begin();
     atomic_store_explicit(&heap.main_has_begun, true, memory_order_relaxed);
     if (heap_output() != NULL) {
         mutex_lock(&heap.mutex);
@@ -217,8 +220,16 @@ void heap_thread_begun(void)
         mutex_lock(&heap.mutex); /* a first start may be at work */
         http_server_take_thread();
         flight_take_thread();
+        last_thread_watch();
         mutex_unlock(&heap.mutex);
     }
+}
+
+void heap_first_thread_ends(void)
+{
+    mutex_lock(&heap.mutex);
+    last_thread_watch();
+    mutex_unlock(&heap.mutex);
 }
 
 void heap_modules_unloading(void)
@@ -274,6 +285,7 @@ static void after_fork_child(void)
         flight_after_fork_child();
     }
     own_threads_after_fork_child();
+    last_thread_after_fork_child();
     atomic_store(&heap.has_threads, false);
     mutex_init(&heap.mutex);
     atomic_store_explicit(&heap.process, getpid(), memory_order_relaxed);

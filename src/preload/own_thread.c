@@ -20,7 +20,8 @@ struct own_thread {
 };
 
 static struct own_thread own_threads[OWN_THREADS_MAX];
-static _Atomic unsigned own_thread_count;
+static _Atomic unsigned own_thread_count; /* places taken */
+static _Atomic unsigned own_thread_running;
 
 static void *own_thread_main(void *argument)
 {
@@ -52,6 +53,8 @@ int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *con
         err = thread_start(&own->thread, own_thread_main, own);
         if (err != 0) {
             thread_stack_unmap(&own->thread.stack);
+        } else {
+            atomic_fetch_add_explicit(&own_thread_running, 1, memory_order_relaxed);
         }
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -62,4 +65,10 @@ int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *con
 void own_threads_after_fork_child(void)
 {
     atomic_store_explicit(&own_thread_count, 0, memory_order_relaxed);
+    atomic_store_explicit(&own_thread_running, 0, memory_order_relaxed);
+}
+
+unsigned own_threads_count(void)
+{
+    return atomic_load_explicit(&own_thread_running, memory_order_relaxed);
 }

@@ -21,6 +21,9 @@
 int own_thread_start(const char *name, size_t stack_bytes, void (*run)(void *context),
                      void *context);
 
+/* How many there are: they do not end before the process. */
+unsigned own_threads_count(void);
+
 /* In the child of fork: none of them is there. */
 void own_threads_after_fork_child(void);
 

@@ -1,9 +1,9 @@
 """Programs under libsluice-heap.so: that their own answers are right, and their profiles true.
 
-heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT OTHER_PLUGIN HOLDER: the preload library, the
-program that counts its own allocations, the one that calls all of the family, the module that it
-loads, the one that does what a test asks for, a module as large as the first, and the program that
-holds blocks.
+heap_test.py LIBRARY HEAVY STRESS PLUGIN SUBJECT OTHER_PLUGIN HOLDER LEADERS: the preload library,
+the program that counts its own allocations, the one that calls all of the family, the module that
+it loads, the one that does what a test asks for, a module as large as the first, the program that
+holds blocks, and the one whose first thread ends before others.
 """
 
 import math
@@ -26,13 +26,13 @@ sys.path.insert(0, os.path.join(ROOT, "bench", "heap"))
 import memory  # noqa: E402
 import profilers  # noqa: E402
 
-LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT, OTHER_PLUGIN, HOLDER = sys.argv[1:8]
+LIBRARY, HEAVY, STRESS, PLUGIN, SUBJECT, OTHER_PLUGIN, HOLDER, LEADERS = sys.argv[1:9]
 del sys.argv[1:]
 Preloaded.library = LIBRARY
 EXPORTED = """__libc_start_main aligned_alloc brk calloc cfree dlclose free free_aligned_sized
 free_sized malloc malloc_usable_size memalign mmap mmap64 mremap munmap posix_memalign
-pthread_create pvalloc realloc reallocarray sbrk slu_heap_set_rate slu_heap_start slu_heap_stop
-slu_heap_write valloc""".split()
+pthread_create pthread_exit pvalloc realloc reallocarray sbrk slu_heap_set_rate slu_heap_start
+slu_heap_stop slu_heap_write thrd_exit valloc""".split()
 
 
 class Truth(Preloaded):
@@ -207,6 +207,19 @@ class Life(Preloaded):
         self.assertEqual("2\n", self.run_program(SUBJECT, "alone",
                                                  settings={"PERIOD": "1h", "CONTROL": 0}))
         self.assertEqual("3\n", self.run_program(SUBJECT, "alone", settings={"PERIOD": "1h"}))
+
+    def test_a_program_ends_with_its_last_thread(self):
+        """As without the profiler, whose threads libc counts like the program's."""
+        expected = {"exit": "last\nhandler\n", "thrd": "last\nhandler\n",
+                    "late": "last\nhandler\n", "fork": "last\nhandler\nchild 0\nhandler\n"}
+        for how, output in expected.items():
+            for settings in ({}, {"PERIOD": "1h"}):
+                with self.subTest(how, settings=settings):
+                    self.assertEqual(output, self.run_program(LEADERS, how, preload=""))
+                    before = len(self.files())
+                    self.assertEqual(output, self.run_program(LEADERS, how, settings={
+                        "RATE": 1, **settings}))
+                    self.assertEqual(2 if how == "fork" else 1, len(self.files()) - before)
 
     def waiting(self, settings):
         process = subprocess.Popen([SUBJECT, "wait"], stdin=subprocess.PIPE, text=True,
