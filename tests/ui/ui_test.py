@@ -6,6 +6,7 @@ KIND is tree (parts of the page in node, needs esbuild), types (the compiler's j
 """
 
 import contextlib
+import fcntl
 import filecmp
 import os
 import shutil
@@ -35,6 +36,12 @@ def packages(scratch):
     """The folder with the packages of ui/package-lock.json, fetched once for each lock."""
     if shutil.which("npm") is None:
         raise CannotRun("npm is not there")
+    with open(os.path.join(scratch, "npm.lock"), "w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # tests of other kinds fetch them, too
+        return packages_fetched(scratch)
+
+
+def packages_fetched(scratch):
     place = os.path.join(scratch, "npm")
     lock = os.path.join(UI, "package-lock.json")
     kept = os.path.join(place, "fetched-lock.json")
