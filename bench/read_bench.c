@@ -83,14 +83,14 @@ static void compare(struct bench *bench, const char *profile)
         fprintf(stderr, "%s heap top failed\n", READ_BENCH_SLUICE);
         exit(1);
     }
-    bench_report(bench, (struct bench_line){"top, processor time", ours.seconds, "s", BENCH_AT_MOST,
-                                            0.5, peer_name, theirs.seconds});
-    bench_report(bench, (struct bench_line){"top, most memory", ours.mib, "MiB", BENCH_AT_MOST, 200,
-                                            peer_name, theirs.mib});
-    bench_report(bench, (struct bench_line){"flame graph's page, processor time", page.seconds, "s",
-                                            BENCH_AT_MOST, 2, NULL, 0});
-    bench_report(bench, (struct bench_line){"flame graph's page, most memory", page.mib, "MiB",
-                                            BENCH_NO_GOAL, 0, NULL, 0});
+    bench_report(bench, (struct bench_line){"top of 500,000 samples: processor time", ours.seconds,
+                                            "s", BENCH_AT_MOST, 0.5, peer_name, theirs.seconds});
+    bench_report(bench, (struct bench_line){"top of 500,000 samples: most memory", ours.mib, "MiB",
+                                            BENCH_AT_MOST, 200, peer_name, theirs.mib});
+    bench_report(bench, (struct bench_line){"flame graph of 500,000 samples: processor time",
+                                            page.seconds, "s", BENCH_AT_MOST, 2, NULL, 0});
+    bench_report(bench, (struct bench_line){"flame graph of 500,000 samples: most memory", page.mib,
+                                            "MiB", BENCH_NO_GOAL, 0, NULL, 0});
 }
 
 static void body(struct bench *bench)

@@ -9,8 +9,8 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "profile/model.h"
+#include "view/cursor.h"
 #include "view/order.h"
-#include "view/tree.h"
 #include "view/view.h"
 
 #define HASH_SEED   UINT64_C(0xca115) /* probes are bounded */
@@ -103,6 +103,7 @@ static int level_follow(struct following *following)
     struct calls *calls = following->calls;
     uint32_t left = 0;
     for (uint32_t i = 0; i < following->cursor_count; i++) {
+        view_cursors_fetch(following->cursors, i, following->cursor_count);
         struct view_cursor cursor = following->cursors[i];
         uint32_t from = cursor.node;
         uint32_t frame = 0;
@@ -148,11 +149,9 @@ static void cursors_begin(struct following *following)
     const struct calls_addition *addition = following->addition;
     for (uint32_t i = 0; i < addition->sample_count; i++) {
         uint32_t sample = addition->sample_first + i;
-        const uint32_t *locations = NULL;
-        uint32_t count = 0;
-        if (view_sample(following->calls->view, sample, &locations, &count)) {
-            following->cursors[following->cursor_count++] =
-                (struct view_cursor){.sample = sample, .node = 0};
+        struct view_cursor *cursor = &following->cursors[following->cursor_count];
+        if (view_cursor_begin(following->calls->view, sample, false, 0, cursor)) {
+            following->cursor_count++;
             values_move(following, sample, 0, 0);
         }
     }

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "profile/model.h"
+#include "view/cursor.h"
 #include "view/order.h"
 #include "view/view.h"
 
@@ -68,32 +69,13 @@ static int64_t value_of(const struct growing *growing, uint32_t sample)
     return *(const int64_t *)column_at(growing->values, sample);
 }
 
-bool view_cursor_next(const struct view *view, struct view_cursor *cursor, bool inverted,
-                      uint32_t *frame)
-{
-    const uint32_t *locations = NULL;
-    uint32_t count = 0;
-    (void)view_sample(view, cursor->sample, &locations, &count); /* it is wanted */
-    for (; cursor->location < count; cursor->location++) {
-        uint32_t place = inverted ? cursor->location : count - 1 - cursor->location;
-        const struct model_run *run = &view->runs[locations[place]];
-        if (cursor->entry < run->count) {
-            uint32_t at = inverted ? cursor->entry : run->count - 1 - cursor->entry;
-            *frame = *(const uint32_t *)column_at(&view->frames, run->first + at);
-            cursor->entry++;
-            return true;
-        }
-        cursor->entry = 0;
-    }
-    return false;
-}
-
 /* Follow all stacks by one entry; those that end become their nodes' own. */
 static int level_add(struct growing *growing)
 {
     struct view_tree *tree = growing->tree;
     uint32_t left = 0;
     for (uint32_t i = 0; i < growing->cursor_count; i++) {
+        view_cursors_fetch(growing->cursors, i, growing->cursor_count);
         struct view_cursor cursor = growing->cursors[i];
         int64_t value = value_of(growing, cursor.sample);
         uint32_t frame = 0;
@@ -132,17 +114,19 @@ static void small_drop(struct growing *growing)
 /* A cursor for each sample that has a value and a stack that is wanted. */
 static void cursors_begin(struct growing *growing, uint32_t sample_first, uint32_t sample_count)
 {
+    const struct view *view = growing->tree->view;
     struct view_node *root = view_tree_at(growing->tree, VIEW_TREE_ROOT);
     for (uint32_t i = sample_first; i < sample_first + sample_count; i++) {
-        const uint32_t *locations = NULL;
-        uint32_t count = 0;
-        struct view_cursor cursor = {.sample = i, .node = VIEW_TREE_ROOT};
-        struct view_cursor tried = cursor;
+        struct view_cursor *cursor = &growing->cursors[growing->cursor_count];
         uint32_t frame = 0;
-        if (value_of(growing, i) != 0 && view_sample(growing->tree->view, i, &locations, &count) &&
-            view_cursor_next(growing->tree->view, &tried, growing->inverted, &frame)) {
+        if (value_of(growing, i) == 0 ||
+            !view_cursor_begin(view, i, growing->inverted, VIEW_TREE_ROOT, cursor)) {
+            continue;
+        }
+        struct view_cursor tried = *cursor;
+        if (view_cursor_next(view, &tried, growing->inverted, &frame)) {
             root->total += value_of(growing, i);
-            growing->cursors[growing->cursor_count++] = cursor;
+            growing->cursor_count++;
         }
     }
 }

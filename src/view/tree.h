@@ -26,19 +26,6 @@ struct view_node {
     bool inlined;
 };
 
-/* How far a sample's stack has been followed: for those who grow trees level by level. */
-struct view_cursor {
-    uint32_t sample; /* one that is wanted */
-    uint32_t node;
-    uint32_t location; /* of the stack, how many are behind */
-    uint32_t entry;    /* and of the location's entries */
-};
-
-/* The next entry of the stack, from the outermost inwards or, inverted, from the leaf; false at the
- * end. */
-bool view_cursor_next(const struct view *view, struct view_cursor *cursor, bool inverted,
-                      uint32_t *frame);
-
 struct view_tree_options {
     bool inverted;      /* from the leaf outwards: who calls it */
     uint32_t parts_max; /* what lies below a node of less than one such part of the total is not
@@ -56,7 +43,7 @@ struct view_tree {
  * Build the tree of `sample_count` samples' values of one type; its root has their sum.
  *
  * Returns  0; -EDQUOT; -ENOMEM; -EOVERFLOW. On success view_tree_deinit follows.
- * Cost     a look-up for each frame that is followed; 16 bytes for each sample meanwhile
+ * Cost     a look-up for each frame that is followed; 24 bytes for each sample meanwhile
  */
 SLU_MUST_USE int view_tree_init(struct view_tree *tree, const struct view *view, uint32_t type,
                                 uint32_t sample_first, uint32_t sample_count,
