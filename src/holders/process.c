@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,27 @@ static int memory_read(struct image *image, const struct image_region *region, u
         struct iovec to = {bytes, len};
         struct iovec from = {(void *)(uintptr_t)address, len}; /* NOLINT: an address over there */
         ssize_t got = process_vm_readv((pid_t)image->memory_id, &to, 1, &from, 1, 0);
+        if (got <= 0) {
+            return -EFAULT;
+        }
+        address += (uint64_t)got;
+        bytes = (unsigned char *)bytes + got;
+        len -= (size_t)got;
+    }
+    return 0;
+}
+
+/*
+ * The same of a copy. process_vm_readv pins pages, and the kernel (since 5.19) gives a process a
+ * page of its own before it pins one that is shared since fork: all that is read would be there
+ * twice. A file pins nothing.
+ */
+static int copy_read(struct image *image, const struct image_region *region, uint64_t address,
+                     void *bytes, size_t len)
+{
+    (void)region;
+    while (len > 0) {
+        ssize_t got = pread(image->fd, bytes, len, (off_t)address);
         if (got <= 0) {
             return -EFAULT;
         }
@@ -199,6 +221,22 @@ static void copy_release(struct image *image)
 {
     snapshot_end(image, image->memory_id);
     image->memory_id = image->process_id;
+    image->read = memory_read;
+    if (image->fd >= 0) {
+        close(image->fd);
+        image->fd = -1;
+    }
+}
+
+/* Without its file the copy is read like any process. */
+static void copy_take(struct image *image, uint64_t copy)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof(path), "/proc/%llu/mem", (unsigned long long)copy);
+    image->memory_id = copy;
+    image->release = copy_release;
+    image->fd = open(path, O_RDONLY | O_CLOEXEC);
+    image->read = image->fd >= 0 ? copy_read : memory_read;
 }
 
 /* Where no copy can be made, the process stands still until all is read. */
@@ -215,8 +253,7 @@ static int process_stop(struct image *image, struct slu_diag *diag)
     }
     if (may_fork && snapshot_make(image, code, &copy) == 0) {
         threads_release(image);
-        image->memory_id = copy;
-        image->release = copy_release;
+        copy_take(image, copy);
     }
     return mappings_read(image, diag);
 }
