@@ -8,7 +8,8 @@ static const struct command *const rows[] = {
     &heap_list_command,      &heap_peek_command,     &heap_run_command,
     &heap_symbolize_command, &heap_timeline_command, &heap_top_command,
     &heap_tree_command,      &heap_watch_command,    &heap_web_command,
-    &heap_who_command,       &help_command,          &man_command,
+    &heap_who_command,       &help_command,          &lab_command,
+    &lab_list_command,       &lab_run_command,       &man_command,
     &version_command,
 };
 

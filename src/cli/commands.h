@@ -24,6 +24,9 @@ extern const struct command heap_watch_command;
 extern const struct command heap_web_command;
 extern const struct command heap_who_command;
 extern const struct command help_command;
+extern const struct command lab_command;
+extern const struct command lab_list_command;
+extern const struct command lab_run_command;
 extern const struct command man_command;
 extern const struct command version_command;
 

@@ -61,4 +61,7 @@ void verdict_judge(const struct evidence *evidence, const struct verdict_options
 /* Write the report as one JSON value; docs/verdicts.md describes it. */
 void verdict_write_json(const struct report *report, struct json_writer *json);
 
+/* Its verdicts alone, as an array. */
+void verdicts_write_json(const struct report *report, struct json_writer *json);
+
 #endif

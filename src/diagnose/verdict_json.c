@@ -61,15 +61,20 @@ static void write_verdict(struct json_writer *json, const struct verdict *verdic
     json_end_object(json);
 }
 
-void verdict_write_json(const struct report *report, struct json_writer *json)
+void verdicts_write_json(const struct report *report, struct json_writer *json)
 {
-    json_begin_object(json);
-    json_write_key(json, "verdicts");
     json_begin_array(json);
     for (uint32_t i = 0; i < report->verdict_count; i++) {
         write_verdict(json, &report->verdicts[i]);
     }
     json_end_array(json);
+}
+
+void verdict_write_json(const struct report *report, struct json_writer *json)
+{
+    json_begin_object(json);
+    json_write_key(json, "verdicts");
+    verdicts_write_json(report, json);
     write_interval(json, "growth_bytes_per_second", &report->growth);
     json_write_key(json, "seconds_observed");
     json_write_double(json, report->seconds);
