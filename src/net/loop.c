@@ -104,9 +104,16 @@ void loop_deinit(struct loop *loop)
     mutex_deinit(&loop->lock);
 }
 
+/* Under the lock: once the message is taken, the loop may end, and its descriptors with it. */
+static void wake(struct loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t written = write(loop->wake_fd, &one, sizeof(one));
+    SLU_ASSERT(written == (ssize_t)sizeof(one)); /* a counter of 64 bits is never full */
+}
+
 void loop_post(struct loop *loop, struct loop_message *message)
 {
-    bool wakes = false;
     mutex_lock(&loop->lock);
     if (!message->is_queued) {
         message->is_queued = true;
@@ -117,15 +124,12 @@ void loop_post(struct loop *loop, struct loop_message *message)
             loop->last_message->next = message;
         }
         loop->last_message = message;
-        wakes = !loop->is_woken;
-        loop->is_woken = true;
+        if (!loop->is_woken) {
+            loop->is_woken = true;
+            wake(loop);
+        }
     }
     mutex_unlock(&loop->lock);
-    if (wakes) {
-        uint64_t one = 1;
-        ssize_t written = write(loop->wake_fd, &one, sizeof(one));
-        SLU_ASSERT(written == (ssize_t)sizeof(one)); /* a counter of 64 bits is never full */
-    }
 }
 
 static struct loop_message *message_take(struct loop *loop)

@@ -16,8 +16,8 @@
  * A handler runs on the event loop of its connection, and must not block there; or, with
  * NET_ON_WORKER, on a thread of a bounded pool, where it may. It answers at once with net_respond,
  * or piece by piece with net_response_begin, net_response_write and net_response_end; on the loop
- * it may return before that and go on from net_request_after. When the client goes away, the
- * request's scope is cancelled.
+ * it may return before that and go on from net_request_after, or hold the request and go on from
+ * what another thread posts. When the client goes away, the request's scope is cancelled.
  *
  * Functions that take a request are called by its handler, and by what net_request_after and the
  * loop's callbacks call for it: on a worker by the handler's thread alone, otherwise on the loop's.
@@ -297,6 +297,20 @@ void net_request_on_gone(struct net_request *request, net_request_fn *run, void 
  */
 SLU_MUST_USE int net_request_after(struct net_request *request, uint64_t delay_ns,
                                    net_request_fn *run, void *arg);
+
+/*
+ * On the loop, within a handler: keep the request until a function that net_request_post was given
+ * has run. One hold at a time; each needs its post, and the server does not stop before.
+ */
+void net_request_hold(struct net_request *request);
+
+/*
+ * Have `run` called on the request's loop, once, which ends the hold. It may answer, or hold again.
+ * If the client has gone meanwhile it runs all the same, and its answer fails with -ECANCELED.
+ *
+ * Threads  any; once for each hold, and from then on the request is the loop's
+ */
+void net_request_post(struct net_request *request, net_request_fn *run, void *arg);
 
 /*
  * Server-sent events: begin the stream. On the loop it goes on from net_request_after.

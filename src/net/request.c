@@ -24,6 +24,7 @@ static void request_free(struct net_request *request);
 
 static void on_message(struct loop *loop, struct loop_message *message);
 static void on_farewell(struct loop *loop, struct loop_message *message);
+static void on_posted(struct loop *loop, struct loop_message *message);
 
 struct net_request *request_take(struct connection *connection,
                                  const struct request_protocol *protocol)
@@ -46,6 +47,7 @@ struct net_request *request_take(struct connection *connection,
     request->deadline_ns = NET_NEVER;
     request->message.run = on_message;
     request->farewell.run = on_farewell;
+    request->posted.run = on_posted;
     mutex_init(&request->lock);
     return request;
 }
@@ -100,7 +102,8 @@ static void request_free(struct net_request *request)
 
 static void free_if_over(struct net_request *request)
 {
-    if (!request->is_running && (request->is_sent || request->connection == NULL)) {
+    if (!request->is_running && !request->is_held &&
+        (request->is_sent || request->connection == NULL)) {
         request_free(request);
     }
 }
@@ -475,6 +478,28 @@ static void on_farewell(struct loop *loop, struct loop_message *message)
     }
     request->is_running = false;
     free_if_over(request);
+}
+
+static void on_posted(struct loop *loop, struct loop_message *message)
+{
+    struct net_request *request =
+        (struct net_request *)(void *)((char *)message - offsetof(struct net_request, posted));
+    (void)loop;
+    request->is_held = false;
+    call(request, &request->post);
+    free_if_over(request);
+}
+
+void net_request_hold(struct net_request *request)
+{
+    SLU_ASSERT(request_is_on_loop(request) && request->is_running && !request->is_held);
+    request->is_held = true;
+}
+
+void net_request_post(struct net_request *request, net_request_fn *run, void *arg)
+{
+    request->post = (struct request_call){run, arg}; /* the loop's lock publishes it */
+    loop_post(request->loop, &request->posted);
 }
 
 void request_wake(struct net_request *request)

@@ -1,10 +1,10 @@
 /*
  * A request from its head to the last byte of its answer, whatever protocol it came by.
  *
- * It lives as long as its handler runs or its answer is not written; the connection may be gone
- * before. Everything in it is the loop's, but for `pending`, `waiting_bytes` and `error`, which a
- * worker shares under the lock, and what the handler's functions touch while it runs: the loop
- * leaves that alone until the worker has told that it returned.
+ * It lives as long as its handler runs, it is held, or its answer is not written; the connection
+ * may be gone before. Everything in it is the loop's, but for `pending`, `waiting_bytes` and
+ * `error`, which a worker shares under the lock, and what the handler's functions touch while it
+ * runs: the loop leaves that alone until the worker has told that it returned.
  */
 #ifndef NET_REQUEST_H
 #define NET_REQUEST_H
@@ -92,6 +92,7 @@ struct net_request {
     struct request_call on_room;
     struct request_call on_gone;
     struct request_call after;
+    struct request_call post; /* written by who posts, before `posted` */
     uint64_t start_ns;
     uint64_t deadline_ns; /* NET_NEVER: none */
     uint64_t sent_bytes;
@@ -114,6 +115,7 @@ struct net_request {
     bool is_head;          /* no body is written */
     bool on_worker;        /* the calls come from there */
     bool is_running;       /* the handler has not returned */
+    bool is_held;          /* until what was posted has run */
     bool is_counted;       /* among those being handled */
     bool is_sent;          /* the protocol has all of the answer */
     bool is_refused;       /* answered without a handler */
@@ -123,6 +125,7 @@ struct net_request {
 
     struct loop_message message;  /* the worker has written */
     struct loop_message farewell; /* and, once, has returned: it touches the request no more */
+    struct loop_message posted;   /* by any thread, once for each hold */
     struct mutex lock;
     struct response pending;
     uint64_t waiting_bytes; /* written and not sent */

@@ -13,7 +13,8 @@ const method = (name) => ({
   responseDeserialize: same,
 });
 const Echo = grpc.makeGenericClientConstructor(
-  { say: method("Say"), fail: method("Fail"), wait: method("Wait"), none: method("None") }, "Echo");
+  { say: method("Say"), fail: method("Fail"), wait: method("Wait"), none: method("None"),
+    posted: method("Posted") }, "Echo");
 
 function connect(options = {}) {
   return new Echo(process.argv[2], grpc.credentials.createInsecure(), options);
@@ -47,6 +48,14 @@ const tests = {
     const client = connect();
     const calls = [];
     for (let i = 0; i < 500; i++) calls.push(call(client, "say", Buffer.from(`call ${i}`)));
+    (await Promise.all(calls)).forEach((answer, i) =>
+      assert.strictEqual(answer.toString(), `call ${i}`));
+    client.close();
+  },
+  async another_thread_answers() {
+    const client = connect();
+    const calls = [];
+    for (let i = 0; i < 90; i++) calls.push(call(client, "posted", Buffer.from(`call ${i}`)));
     (await Promise.all(calls)).forEach((answer, i) =>
       assert.strictEqual(answer.toString(), `call ${i}`));
     client.close();

@@ -61,6 +61,40 @@ def bodies_of_all_sizes_come_back():
                     assert answer == body, (size, path, header)
 
 
+def another_thread_answers_later():
+    with Subject(SUBJECT, requests=3) as subject:
+        with subject.connect() as client, subject.connect() as vanished:
+            for at in (vanished, client):
+                at.sendall(get(b"/held"))
+            subject.heard("held", 2)
+            vanished.close()
+            subject.heard("gone")
+            assert subject.stats()["active"] == 2  # the one that is kept lives on
+            client.sendall(get(b"/one", b"Connection: close"))  # waits behind the first
+            subject.tell("release")
+            answer = read_all(client)
+            assert answer.count(b"HTTP/1.1 200 ") == 2 and b"hello\n" in answer, answer
+        subject.until(lambda stats: stats["active"] == 0)
+        load = ["wrk", "-t1", "-c3", "-d1", subject.url + "/posted"]
+        result = subprocess.run(load, capture_output=True, text=True, check=True)
+        assert "Non-2xx" not in result.stdout and "Socket errors" not in result.stdout, result
+
+
+def a_time_out_does_not_wait_for_the_other_thread():
+    with Subject(SUBJECT, request_ms=50) as subject:
+        assert status_of(subject.ask(get(b"/held"))) == 504
+        assert subject.stats()["active"] == 1
+        subject.tell("release")
+        subject.until(lambda stats: stats["active"] == 0)
+
+
+def a_server_stops_when_what_is_kept_was_posted():
+    subject = Subject(SUBJECT, grace_ms=0)
+    with subject, subject.connect() as client:
+        client.sendall(get(b"/held"))
+        subject.heard("held")
+
+
 def a_compressed_body_is_decoded_within_limits():
     text = b"".join(b"line %d of a text\n" % (i * i) for i in range(20000))
     bomb = gzip.compress(bytes(64 << 20))
@@ -452,6 +486,9 @@ if __name__ == "__main__":
     sys.exit(tap.run([
         curl_gets_whole_streamed_and_large_answers,
         bodies_of_all_sizes_come_back,
+        another_thread_answers_later,
+        a_time_out_does_not_wait_for_the_other_thread,
+        a_server_stops_when_what_is_kept_was_posted,
         a_compressed_body_is_decoded_within_limits,
         routes_have_parameters_and_constants_win,
         pipelined_requests_are_answered_in_order,

@@ -16,6 +16,8 @@
 
 #include "net/net.h"
 
+#include "held.h"
+
 #define SECOND_NS  UINT64_C(1000000000)
 #define MILLI_NS   UINT64_C(1000000)
 #define LARGE_BODY ((size_t)3 * 1024 * 1024)
@@ -249,11 +251,19 @@ static void grpc_fail(struct net_request *request, void *arg)
     {                                                                                              \
         .methods = NET_POST, .path = (at), .handle = (function), .body_bytes_max = (bytes)         \
     }
+#define HELD(method, at, function, answer)                                                         \
+    {                                                                                              \
+        .methods = (method), .path = (at), .handle = (function), .arg = (answer),                  \
+        .body_bytes_max = 1 << 20                                                                  \
+    }
 #define WORKS(method, at, function, bytes)                                                         \
     {                                                                                              \
         .methods = (method), .path = (at), .handle = (function), .place = NET_ON_WORKER,           \
         .body_bytes_max = (bytes)                                                                  \
     }
+
+static struct held_answer held_hello = {hello};
+static struct held_answer held_grpc = {grpc_echo};
 
 static const struct net_route routes[] = {
     EXACT(NET_GET, "/", hello),
@@ -268,6 +278,10 @@ static const struct net_route routes[] = {
     EXACT(NET_GET, "/events", events),
     EXACT(NET_GET, "/silence", silence),
     EXACT(NET_GET, "/ws", websocket),
+    HELD(NET_GET, "/held", held_keep, &held_hello),
+    HELD(NET_GET, "/posted", held_pass, &held_hello),
+    HELD(NET_POST, "/test.Echo/Held", held_keep, &held_grpc),
+    HELD(NET_POST, "/test.Echo/Posted", held_pass, &held_grpc),
     TAKES("/echo", echo, 4 << 20),
     TAKES("/small", echo, 1000),
     TAKES("/test.Echo/Say", grpc_echo, 1 << 20),
@@ -389,6 +403,7 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     static const struct net_tls tls = {"certificate.pem", "key.pem"};
     options.tls = setting("tls") != 0 ? &tls : NULL;
     options.auth = setting("auth") != 0 ? &auth : NULL;
+    held_start();
     if (net_server_start(&options, &diag, &server) != 0) {
         printf("%s\n", diag.message);
         return EXIT_FAILURE;
@@ -399,11 +414,15 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
         if (strcmp(line, "reload\n") == 0) {
             printf("reloaded: %d\n", net_server_reload(server, &diag));
             fflush(stdout);
+        } else if (strcmp(line, "release\n") == 0) {
+            held_release();
         } else {
             stats_print(server, budget);
         }
     }
+    held_stop(); /* the requests are let go while the server stops, or before */
     net_server_stop(&server, MILLI_NS * setting("grace_ms"));
+    held_end();
     return EXIT_SUCCESS;
 }
 
