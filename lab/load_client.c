@@ -21,7 +21,8 @@
 
 struct client {
     int fd;
-    uint64_t sent_count; /* since it was connected */
+    uint64_t session;    /* the how-manieth that was connected */
+    uint64_t sent_count; /* since then */
     bool is_waiting;     /* for an answer */
     struct client *next_free;
 };
@@ -30,6 +31,7 @@ struct load_clients {
     struct load_options options;
     struct load_count count;
     uint64_t random;
+    uint64_t session_count;
     uint64_t asked_count; /* of what was due, sent or late */
     int epoll;
     uint32_t waiting_count;
@@ -56,6 +58,9 @@ static uint64_t place_value(struct load_clients *clients, const struct client *c
     if (len == 6 && memcmp(name, "client", 6) == 0) {
         return random_below(clients, clients->options.clients);
     }
+    if (len == 7 && memcmp(name, "session", 7) == 0) {
+        return client->session;
+    }
     return len == 3 ? clients->count.sent : (uint64_t)(client - clients->clients);
 }
 
@@ -78,13 +83,14 @@ static size_t path_write(struct load_clients *clients, const struct client *clie
     return len;
 }
 
-static int client_connect(const struct load_clients *clients, struct client *client)
+static int client_connect(struct load_clients *clients, struct client *client)
 {
     const struct sockaddr_in server = {.sin_family = AF_INET,
                                        .sin_port = htons(clients->options.port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
     int one = 1;
+    client->session = clients->session_count++;
     client->sent_count = 0;
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0 ||

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAB_LOAD_WORDS_MAX 16 /* words of a case's own for the load, the final NULL included */
+/* Words of a case's own, the final NULL included. */
+#define LAB_LOAD_WORDS_MAX    16
+#define LAB_SERVICE_WORDS_MAX 8
 
 struct lab_case_row {
     const char *name;
@@ -15,7 +17,8 @@ struct lab_case_row {
     uint64_t rate; /* requests a second */
     uint32_t connections;
     const char *load[LAB_LOAD_WORDS_MAX]; /* for lab-load, beside rate, connections and port */
-    bool is_single;                       /* a look-alike: healthy, in one form */
+    const char *service[LAB_SERVICE_WORDS_MAX];
+    bool is_single; /* a look-alike: healthy, in one form */
 };
 
 const struct lab_case_row *lab_cases(size_t *count);

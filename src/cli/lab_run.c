@@ -61,7 +61,10 @@ static int service_spawn(struct running *running, const char *path, struct slu_d
         {"SLUICE_HEAP_RATE", RATE_BYTES}, {"SLUICE_HEAP_EXIT", "0"},  {"SLUICE_HEAP_PERIOD", "0"},
         {"SLUICE_HEAP_CONTROL", "1"},     {"SLUICE_HEAP_SEED", seed},
     };
-    const char *const words[] = {path, "--connections", connections, "--seed", seed, NULL};
+    const char *words[WORDS_MAX] = {path, "--connections", connections, "--seed", seed};
+    for (size_t i = 0; running->order->row->service[i] != NULL; i++) {
+        words[5 + i] = running->order->row->service[i];
+    }
     char **environment = NULL;
     snprintf(connections, sizeof(connections), "%" PRIu32, connections_of(running->order));
     snprintf(seed, sizeof(seed), "%" PRIu64, running->order->seed);
