@@ -13,7 +13,7 @@ struct point {
     struct point *next;
     uint64_t time_ns;
     double value;
-    char unit[8];
+    char labels[168];
 };
 
 struct coarse {

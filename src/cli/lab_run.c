@@ -27,7 +27,7 @@
 #define LOOKS        40
 #define LOOK_NS_MIN  (SECOND_NS / 5)
 #define MEMORY_BYTES (UINT64_C(1) << 30)
-#define RATE_BYTES   "16K"
+#define RATE_BYTES   "4K"
 #define NUMBER_BYTES 24
 #define WORDS_MAX    (LAB_LOAD_WORDS_MAX + 16)
 
