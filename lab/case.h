@@ -24,7 +24,7 @@ struct lab_settings {
     double speed;             /* how many times faster than the clock the time goes */
     uint32_t connections_max; /* at a time */
     uint64_t span_ns;         /* of windows; 0: as the case has it */
-    uint16_t port;            /* of what stands behind the service, if anything does */
+    const char *behind;       /* the socket of what stands behind the service; NULL: nothing */
 };
 
 struct lab_request {

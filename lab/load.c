@@ -20,12 +20,18 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <sluice/budget.h>
 #include <sluice/clock.h>
+
+#include "base/sink.h"
+#include "codec/json_writer.h"
 
 #include "load_client.h"
 #include "options.h"
 
-#define TURN_NS UINT64_C(1000000)
+#define TURN_NS      UINT64_C(1000000)
+#define LINE_BYTES   1024
+#define BUDGET_BYTES (UINT64_C(64) << 20)
 
 struct asked {
     const char *path;
@@ -95,13 +101,43 @@ static void run(const struct asked *asked, struct load_clients *clients, const s
     }
 }
 
+static int write_output(void *context, const char *bytes, size_t len)
+{
+    return fwrite(bytes, 1, len, context) == len ? 0 : -EIO;
+}
+
 static void tell(const struct load_clients *clients)
 {
     struct load_count count = load_clients_count(clients);
-    printf("{\"sent\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"refused\": %" PRIu64
-           ", \"abandoned\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"late\": %" PRIu64 "}\n",
-           count.sent, count.answered, count.refused, count.abandoned, count.failed, count.late);
-    fflush(stdout);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {{"sent", count.sent},       {"answered", count.answered},
+                  {"refused", count.refused}, {"abandoned", count.abandoned},
+                  {"failed", count.failed},   {"late", count.late}};
+    const struct {
+        const char *name;
+        double value;
+    } times[] = {{"p50_ms", count.p50_ms}, {"p99_ms", count.p99_ms}, {"p999_ms", count.p999_ms}};
+    struct json_writer json;
+    struct sink sink;
+    char stage[LINE_BYTES];
+    sink_init(&sink, write_output, stdout, stage, sizeof(stage));
+    json_writer_init(&json, &sink, JSON_COMPACT);
+    json_begin_object(&json);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        json_write_key(&json, counts[i].name);
+        json_write_uint(&json, counts[i].value);
+    }
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        json_write_key(&json, times[i].name);
+        json_write_double(&json, times[i].value);
+    }
+    json_end_object(&json);
+    json_writer_end(&json);
+    if (sink_end(&sink) == 0) { /* else whoever reads has gone */
+        fflush(stdout);
+    }
 }
 
 int main(int argc, char **argv)
@@ -130,7 +166,9 @@ int main(int argc, char **argv)
         .seed = (uint64_t)asked.seed,
     };
     struct load_clients *clients = NULL;
-    int err = load_clients_create(&options, &clients);
+    struct slu_budget *budget = NULL;
+    int err = slu_budget_create(NULL, "load", BUDGET_BYTES, &budget);
+    err = err == 0 ? load_clients_create(budget, &options, &clients) : err;
     if (err != 0) {
         fprintf(stderr, "%s: cannot connect to port %u: %s\n", argv[0], options.port,
                 strerror(-err));
@@ -142,5 +180,6 @@ int main(int argc, char **argv)
     load_clients_finish(clients);
     tell(clients);
     load_clients_destroy(&clients);
+    slu_budget_destroy(&budget);
     return 0;
 }

@@ -3,15 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <sluice/budget.h>
 #include <sluice/clock.h>
+#include <sluice/quantile.h>
 
 #define TEXT_BYTES    2048
 #define EVENTS_MAX    256
@@ -23,11 +25,14 @@ struct client {
     int fd;
     uint64_t session;    /* the how-manieth that was connected */
     uint64_t sent_count; /* since then */
-    bool is_waiting;     /* for an answer */
+    uint64_t asked_ns;
+    bool is_waiting; /* for an answer */
     struct client *next_free;
 };
 
 struct load_clients {
+    struct slu_budget *budget;
+    struct slu_quantile_sketch *latency; /* in milliseconds */
     struct load_options options;
     struct load_count count;
     uint64_t random;
@@ -140,17 +145,27 @@ static struct client *free_take(struct load_clients *clients)
     return client;
 }
 
-int load_clients_create(const struct load_options *options, struct load_clients **out)
+static size_t bytes_of(const struct load_options *options)
 {
-    struct load_clients *clients =
-        calloc(1, sizeof(*clients) + options->connections * sizeof(struct client));
-    if (clients == NULL) {
-        return -ENOMEM;
+    return sizeof(struct load_clients) + options->connections * sizeof(struct client);
+}
+
+int load_clients_create(struct slu_budget *budget, const struct load_options *options,
+                        struct load_clients **out)
+{
+    const struct slu_quantile_sketch_options sketch = {.size_bytes = 16384};
+    void *block = NULL;
+    int err = slu_budget_alloc(budget, bytes_of(options), &block);
+    if (err != 0) {
+        return err;
     }
+    struct load_clients *clients = block;
+    clients->budget = budget;
     clients->options = *options;
     clients->random = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     clients->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int err = clients->epoll < 0 ? -errno : 0;
+    err = clients->epoll < 0 ? -errno
+                             : slu_quantile_sketch_create(budget, &sketch, NULL, &clients->latency);
     for (uint32_t i = 0; i < options->connections; i++) {
         clients->clients[i].fd = -1;
     }
@@ -176,7 +191,8 @@ void load_clients_destroy(struct load_clients **clients)
     if ((*clients)->epoll >= 0) {
         close((*clients)->epoll);
     }
-    free(*clients);
+    slu_quantile_sketch_destroy(&(*clients)->latency);
+    slu_budget_free((*clients)->budget, *clients, bytes_of(&(*clients)->options));
     *clients = NULL;
 }
 
@@ -220,6 +236,7 @@ static void request_send(struct load_clients *clients, struct client *client)
         client_renew(clients, client);
     } else {
         client->is_waiting = true;
+        client->asked_ns = slu_clock_monotonic_ns();
         clients->waiting_count++;
     }
 }
@@ -239,6 +256,10 @@ static void answer_take(struct load_clients *clients, struct client *client)
         clients->count.failed += was_waiting ? 1 : 0;
         client_renew(clients, client);
         return;
+    }
+    if (was_waiting) {
+        double passed_ms = (double)(slu_clock_monotonic_ns() - client->asked_ns) / 1e6;
+        clients->count.failed += slu_quantile_sketch_add(clients->latency, passed_ms) != 0;
     }
     bool is_fine = got > 12 && memcmp(answer + 9, "200", 3) == 0;
     clients->count.answered += is_fine && was_waiting ? 1 : 0;
@@ -288,5 +309,13 @@ void load_clients_finish(struct load_clients *clients)
 
 struct load_count load_clients_count(const struct load_clients *clients)
 {
-    return clients->count;
+    static const double asked[] = {0.5, 0.99, 0.999};
+    double found[3] = {NAN, NAN, NAN};
+    struct load_count count = clients->count;
+    if (slu_quantile_sketch_get(clients->latency, asked, 3, found) == 0) {
+        count.p50_ms = found[0];
+        count.p99_ms = found[1];
+        count.p999_ms = found[2];
+    }
+    return count;
 }

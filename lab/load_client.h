@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 struct load_clients;
+struct slu_budget;
+struct slu_quantile_sketch;
 
 struct load_options {
     const char *path; /* a template; borrowed */
@@ -26,10 +28,14 @@ struct load_count {
     uint64_t abandoned; /* sent, and not waited for */
     uint64_t failed;    /* the connection broke before the answer */
     uint64_t late;      /* due, and no connection was free for a turn */
+    double p50_ms;      /* of the time from a request to its answer; NaN without any */
+    double p99_ms;
+    double p999_ms;
 };
 
 /* Connect all. Returns 0; a negative errno. Owner: the caller, until load_clients_destroy. */
-int load_clients_create(const struct load_options *options, struct load_clients **out);
+int load_clients_create(struct slu_budget *budget, const struct load_options *options,
+                        struct load_clients **out);
 void load_clients_destroy(struct load_clients **clients);
 
 /* Send what is due of `due_count` since the beginning; take answers for up to `wait_ns`. */

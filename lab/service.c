@@ -291,12 +291,12 @@ int main(int argc, char **argv)
     double speed = 1;
     double connections = 64;
     double span = 0;
-    double port = 0;
+    const char *behind = NULL;
     const struct lab_option options[] = {{"seed", &seed, NULL},
                                          {"speed", &speed, NULL},
                                          {"connections", &connections, NULL},
                                          {"span-seconds", &span, NULL},
-                                         {"behind", &port, NULL}};
+                                         {"behind", NULL, &behind}};
     if (lab_options_read(options, sizeof(options) / sizeof(options[0]), argc, argv) != 0 ||
         connections < 1 || connections > NET_CONNECTIONS_MAX) {
         return 2;
@@ -312,7 +312,7 @@ int main(int argc, char **argv)
                                              .speed = speed,
                                              .connections_max = (uint32_t)connections,
                                              .span_ns = (uint64_t)(span * 1e9),
-                                             .port = (uint16_t)port};
+                                             .behind = behind};
     if (slu_budget_create(NULL, "lab", BUDGET_BYTES, &service.settings.budget) != 0) {
         return 3;
     }

@@ -18,7 +18,8 @@ struct lab_case_row {
     uint32_t connections;
     const char *load[LAB_LOAD_WORDS_MAX]; /* for lab-load, beside rate, connections and port */
     const char *service[LAB_SERVICE_WORDS_MAX];
-    bool is_single; /* a look-alike: healthy, in one form */
+    bool needs_redis; /* it stands behind the service */
+    bool is_single;   /* a look-alike: healthy, in one form */
 };
 
 const struct lab_case_row *lab_cases(size_t *count);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "cli/heap_library.h"
 #include "cli/host.h"
 #include "cli/lab_programs.h"
+#include "cli/lab_redis.h"
 #include "cli/target.h"
 #include "diagnose/evidence.h"
 #include "draw/draw.h"
@@ -37,6 +39,7 @@ struct running {
     struct lab_result *result;
     struct lab_process service;
     struct lab_process load;
+    struct lab_redis redis;
     struct diagnosis diagnosis;
     struct target target;
     unsigned port;
@@ -62,8 +65,13 @@ static int service_spawn(struct running *running, const char *path, struct slu_d
         {"SLUICE_HEAP_CONTROL", "1"},     {"SLUICE_HEAP_SEED", seed},
     };
     const char *words[WORDS_MAX] = {path, "--connections", connections, "--seed", seed};
+    size_t count = 5;
     for (size_t i = 0; running->order->row->service[i] != NULL; i++) {
-        words[5 + i] = running->order->row->service[i];
+        words[count++] = running->order->row->service[i];
+    }
+    if (running->order->row->needs_redis) {
+        words[count++] = "--behind";
+        words[count++] = running->redis.socket;
     }
     char **environment = NULL;
     snprintf(connections, sizeof(connections), "%" PRIu32, connections_of(running->order));
@@ -178,6 +186,27 @@ static uint64_t number_of(const char *line, const char *key)
     return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 10);
 }
 
+static double time_of(const char *line, const char *key)
+{
+    const char *at = strstr(line, key);
+    char *end = NULL;
+    double value = at == NULL ? NAN : strtod(at + strlen(key), &end);
+    return at == NULL || end == at + strlen(key) ? NAN : value;
+}
+
+static void load_take(struct lab_result *result, const char *line)
+{
+    result->sent_count = number_of(line, "\"sent\":");
+    result->answered_count = number_of(line, "\"answered\":");
+    result->refused_count = number_of(line, "\"refused\":");
+    result->abandoned_count = number_of(line, "\"abandoned\":");
+    result->failed_count = number_of(line, "\"failed\":");
+    result->late_count = number_of(line, "\"late\":");
+    result->p50_ms = time_of(line, "\"p50_ms\":");
+    result->p99_ms = time_of(line, "\"p99_ms\":");
+    result->p999_ms = time_of(line, "\"p999_ms\":");
+}
+
 /* The load first, so that the service has served all of it. */
 static int last_words(struct running *running, struct slu_diag *diag)
 {
@@ -188,12 +217,7 @@ static int last_words(struct running *running, struct slu_diag *diag)
     if (err != 0) {
         return err;
     }
-    result->sent_count = number_of(line, "\"sent\": ");
-    result->answered_count = number_of(line, "\"answered\": ");
-    result->refused_count = number_of(line, "\"refused\": ");
-    result->abandoned_count = number_of(line, "\"abandoned\": ");
-    result->failed_count = number_of(line, "\"failed\": ");
-    result->late_count = number_of(line, "\"late\": ");
+    load_take(result, line);
     lab_process_end(&running->load);
     lab_process_stop(&running->service);
     err = lab_process_line(&running->service, LAST_WORD_NS, &line, diag);
@@ -211,7 +235,8 @@ static int run_to_verdict(struct running *running, struct slu_diag *diag)
 {
     char pid[NUMBER_BYTES];
     const struct verdict_options judged = {.rate_max = VERDICT_RATE_DEFAULT};
-    int err = service_start(running, diag);
+    int err = running->order->row->needs_redis ? lab_redis_start(&running->redis, diag) : 0;
+    err = err == 0 ? service_start(running, diag) : err;
     err = err == 0 ? load_start(running, diag) : err;
     if (err != 0) {
         return err;
@@ -238,6 +263,7 @@ int lab_run(struct cli *cli, const struct invocation *invocation, const struct l
     lab_process_end(&running.load);
     lab_process_stop(&running.service);
     lab_process_end(&running.service);
+    lab_redis_end(&running.redis);
     diagnosis_close(&running.diagnosis);
     return err;
 }

@@ -42,6 +42,9 @@ struct lab_result {
     uint64_t abandoned_count;
     uint64_t failed_count;
     uint64_t late_count;
+    double p50_ms; /* from a request to its answer; NaN without any */
+    double p99_ms;
+    double p999_ms;
     struct lab_moment moments[LAB_MOMENTS_MAX];
     uint32_t moment_count;
     struct report report;

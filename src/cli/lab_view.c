@@ -54,11 +54,13 @@ static void show_chart(const struct cli *cli, const struct lab_result *results, 
 }
 
 static const struct draw_column columns[] = {
-    {"form", DRAW_LEFT, DRAW_CUT_NEVER},       {"served", DRAW_NUMBER, DRAW_CUT_NEVER},
-    {"late", DRAW_NUMBER, DRAW_CUT_NEVER},     {"failed", DRAW_NUMBER, DRAW_CUT_NEVER},
-    {"resident", DRAW_NUMBER, DRAW_CUT_NEVER}, {"in use", DRAW_NUMBER, DRAW_CUT_NEVER},
-    {"verdict", DRAW_LEFT, DRAW_CUT_END},
+    {"form", DRAW_LEFT, DRAW_CUT_NEVER},     {"served", DRAW_NUMBER, DRAW_CUT_NEVER},
+    {"late", DRAW_NUMBER, DRAW_CUT_NEVER},   {"failed", DRAW_NUMBER, DRAW_CUT_NEVER},
+    {"p99", DRAW_NUMBER, DRAW_CUT_NEVER},    {"resident", DRAW_NUMBER, DRAW_CUT_NEVER},
+    {"in use", DRAW_NUMBER, DRAW_CUT_NEVER}, {"verdict", DRAW_LEFT, DRAW_CUT_END},
 };
+
+#define NUMBERS 6 /* columns, behind that of the form */
 
 static void cell(const void *context, size_t row, uint32_t column, struct sink *out)
 {
@@ -66,28 +68,20 @@ static void cell(const void *context, size_t row, uint32_t column, struct sink *
     const struct lab_moment none = {0};
     const struct lab_moment *last =
         result->moment_count == 0 ? &none : &result->moments[result->moment_count - 1];
-    switch (column) {
-    case 0:
+    const struct {
+        double value;
+        enum draw_unit unit;
+    } numbers[NUMBERS] = {
+        {(double)result->served_count, DRAW_COUNT}, {(double)result->late_count, DRAW_COUNT},
+        {(double)result->failed_count, DRAW_COUNT}, {result->p99_ms * 1e6, DRAW_NANOSECONDS},
+        {last->resident_bytes, DRAW_BYTES},         {last->live_bytes, DRAW_BYTES},
+    };
+    if (column == 0) {
         sink_text(out, result->form);
-        break;
-    case 1:
-        draw_number(out, (double)result->served_count, DRAW_COUNT);
-        break;
-    case 2:
-        draw_number(out, (double)result->late_count, DRAW_COUNT);
-        break;
-    case 3:
-        draw_number(out, (double)result->failed_count, DRAW_COUNT);
-        break;
-    case 4:
-        draw_number(out, last->resident_bytes, DRAW_BYTES);
-        break;
-    case 5:
-        draw_number(out, last->live_bytes, DRAW_BYTES);
-        break;
-    default:
+    } else if (column <= NUMBERS) {
+        draw_number(out, numbers[column - 1].value, numbers[column - 1].unit);
+    } else {
         sink_text(out, pattern_info_of(result->report.verdicts[0].pattern)->id);
-        break;
     }
 }
 
@@ -146,6 +140,22 @@ static void write_counts(struct json_writer *json, const struct lab_result *resu
     }
 }
 
+static void write_times(struct json_writer *json, const struct lab_result *result)
+{
+    const struct {
+        const char *name;
+        double value;
+    } times[] = {
+        {"p50_ms", result->p50_ms}, {"p99_ms", result->p99_ms}, {"p999_ms", result->p999_ms}};
+    json_write_key(json, "latency");
+    json_begin_object(json);
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        json_write_key(json, times[i].name);
+        json_write_double(json, times[i].value);
+    }
+    json_end_object(json);
+}
+
 static void write_memory(struct json_writer *json, const struct lab_result *result)
 {
     json_write_key(json, "memory");
@@ -190,6 +200,7 @@ void lab_view_json(struct cli *cli, const struct lab_result *result)
     json_write_key(&json, "form");
     json_write_string(&json, result->form);
     write_counts(&json, result);
+    write_times(&json, result);
     write_figures(&json, result->figures);
     write_memory(&json, result);
     json_write_key(&json, "verdicts");
