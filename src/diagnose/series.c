@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 
-#define GROWTH_SAMPLES_MIN 6.0  /* fewer new samples are chance, whatever the line says */
+#define GROWTH_SAMPLES_MIN 12.0 /* fewer new samples are chance, whatever the line says */
 #define CHANCE_SHARE       0.62 /* of the slope that half its interval may have, to be no chance */
 #define CHANCE_SHARE_EACH  0.07 /* the same for each of the moments, where they are few */
 #define LASTING_FACTOR     2.0  /* by which errors that last some profiles widen the variance */
