@@ -18,6 +18,15 @@ struct heap {
     uint64_t random;
 };
 
+static char *block_make(void)
+{
+    char *block = malloc(BLOCK_BYTES);
+    if (block != NULL) {
+        memset(block, 1, BLOCK_BYTES);
+    }
+    return block;
+}
+
 static int create(const struct lab_settings *settings, void **state)
 {
     struct heap *heap = calloc(1, sizeof(*heap));
@@ -25,10 +34,7 @@ static int create(const struct lab_settings *settings, void **state)
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < BLOCKS; i++) {
-        heap->blocks[i] = malloc(BLOCK_BYTES);
-        if (heap->blocks[i] != NULL) {
-            memset(heap->blocks[i], 1, BLOCK_BYTES);
-        }
+        heap->blocks[i] = block_make();
     }
     for (uint32_t i = 0; i < BLOCKS; i++) {
         if (i % KEPT_OF != 0) {
@@ -48,12 +54,8 @@ static unsigned serve(void *state, const struct lab_request *request)
     char **place = &heap->blocks[look_alike_random(&heap->random) % BLOCKS / KEPT_OF * KEPT_OF];
     (void)request;
     free(*place);
-    *place = malloc(BLOCK_BYTES);
-    if (*place == NULL) {
-        return 503;
-    }
-    memset(*place, 1, BLOCK_BYTES);
-    return 200;
+    *place = block_make();
+    return *place == NULL ? 503 : 200;
 }
 
 static size_t figures(void *state, struct lab_figure *figures)

@@ -48,6 +48,7 @@ void diagnosis_close(struct diagnosis *diagnosis)
 {
     evidence_destroy(&diagnosis->evidence);
     if (diagnosis->modules != NULL) {
+        symbol_files_close(diagnosis->modules);
         slu_budget_free(diagnosis->budget, diagnosis->modules, sizeof(*diagnosis->modules));
     }
     slu_budget_destroy(&diagnosis->budget);
@@ -117,9 +118,7 @@ int diagnosis_add_bytes(struct diagnosis *diagnosis, const struct evidence_input
     struct evidence_input named = *input;
     enum evidence_kind kind = EVIDENCE_NOTHING;
     named.symbols = &symbols;
-    int err = evidence_add(diagnosis->evidence, &named, &kind, diag);
-    symbol_files_close(diagnosis->modules);
-    return err;
+    return evidence_add(diagnosis->evidence, &named, &kind, diag);
 }
 
 static double written_seconds(const char *path)

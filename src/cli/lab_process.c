@@ -117,6 +117,16 @@ int lab_process_line(struct lab_process *process, uint64_t timeout_ns, const cha
     return err;
 }
 
+int lab_process_check(const struct lab_process *process, struct slu_diag *diag)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid == 0) {
+        return 0;
+    }
+    return diag_fail(diag, -EPIPE, "the %s has ended before its time", process->name);
+}
+
 void lab_process_stop(const struct lab_process *process)
 {
     if (process->pid > 0) {

@@ -43,6 +43,9 @@ SLU_MUST_USE int lab_process_start(struct lab_process *process, const char *name
 SLU_MUST_USE int lab_process_line(struct lab_process *process, uint64_t timeout_ns,
                                   const char **line, struct slu_diag *diag);
 
+/* Whether it has ended; lab_process_end is still to be called. Returns 0; -EPIPE, and `diag` says so. */
+SLU_MUST_USE int lab_process_check(const struct lab_process *process, struct slu_diag *diag);
+
 /* Ask it to end (SIGTERM), without waiting. */
 void lab_process_stop(const struct lab_process *process);
 

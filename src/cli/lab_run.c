@@ -153,6 +153,20 @@ static void moment_take(struct running *running, double seconds)
     }
 }
 
+/* Until the next look. Returns 0; -ECANCELED at an interrupt; -EPIPE if a program has ended. */
+static int pause_until(const struct running *running, uint64_t next_ns, struct slu_diag *diag)
+{
+    int err = 0;
+    for (uint64_t now_ns = slu_clock_monotonic_ns(); err == 0 && now_ns < next_ns;
+         now_ns = slu_clock_monotonic_ns()) {
+        uint64_t turn_ns = next_ns - now_ns < LOOK_NS_MIN ? next_ns : now_ns + LOOK_NS_MIN;
+        err = host_wait(turn_ns) ? diag_fail(diag, -ECANCELED, "interrupted") : 0;
+        err = err == 0 ? lab_process_check(&running->service, diag) : err;
+        err = err == 0 ? lab_process_check(&running->load, diag) : err;
+    }
+    return err;
+}
+
 /* Look at it again and again, until its time is over. */
 static int observe(struct running *running, struct slu_diag *diag)
 {
@@ -162,22 +176,21 @@ static int observe(struct running *running, struct slu_diag *diag)
     uint64_t begun_ns = slu_clock_monotonic_ns();
     uint64_t every_ns = order->for_ns / LOOKS < LOOK_NS_MIN ? LOOK_NS_MIN : order->for_ns / LOOKS;
     uint64_t now_ns = begun_ns;
-    bool is_interrupted = false;
     int err = 0;
     snprintf(label, sizeof(label), "%.40s, %.10s", order->row->name, order->form);
     draw_progress_begin(&progress, &running->cli->err_terminal, running->cli->err, label,
                         order->for_ns, DRAW_NANOSECONDS, begun_ns);
-    while (err == 0 && !is_interrupted && now_ns - begun_ns <= order->for_ns) {
+    while (err == 0 && now_ns - begun_ns <= order->for_ns) {
         err = target_look(&running->target, &running->diagnosis, (double)wall_clock_ns() / 1e9,
                           NULL, diag);
         moment_take(running, (double)(now_ns - begun_ns) / 1e9);
         draw_progress_update(&progress, slu_clock_monotonic_ns(), now_ns - begun_ns);
         uint64_t next_ns = begun_ns + ((now_ns - begun_ns) / every_ns + 1) * every_ns;
-        is_interrupted = host_wait(next_ns);
+        err = err == 0 ? pause_until(running, next_ns, diag) : err;
         now_ns = slu_clock_monotonic_ns();
     }
     draw_progress_end(&progress);
-    return is_interrupted ? diag_fail(diag, -ECANCELED, "interrupted") : err;
+    return err;
 }
 
 static uint64_t number_of(const char *line, const char *key)

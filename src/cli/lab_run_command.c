@@ -132,13 +132,24 @@ static int cases_run(struct session *session, struct slu_diag *diag)
         err = case_run(session, &rows[i], diag);
     }
     for (size_t i = 0; i < invocation->operand_count && err == 0; i++) {
-        const struct lab_case_row *row = lab_case_find(invocation->operands[i]);
-        err = row != NULL ? case_run(session, row, diag)
-                          : diag_fail(diag, -ENOENT,
-                                      "there is no case '%.60s'; 'sluice lab list' names them",
-                                      invocation->operands[i]);
+        err = case_run(session, lab_case_find(invocation->operands[i]), diag);
     }
     return err;
+}
+
+/* All that is named is there, and something is. */
+static int names_check(const struct invocation *invocation, struct slu_diag *diag)
+{
+    if (invocation->operand_count == 0 && !invocation->values[RUN_ALL].given) {
+        return diag_fail(diag, -EINVAL, "name a case, or --all; 'sluice lab list' names them");
+    }
+    for (size_t i = 0; i < invocation->operand_count; i++) {
+        if (lab_case_find(invocation->operands[i]) == NULL) {
+            return diag_fail(diag, -EINVAL, "no case '%.60s'; 'sluice lab list' names them",
+                             invocation->operands[i]);
+        }
+    }
+    return 0;
 }
 
 static int lab_run_run(struct cli *cli, const struct invocation *invocation)
@@ -146,8 +157,7 @@ static int lab_run_run(struct cli *cli, const struct invocation *invocation)
     static struct session session;
     struct slu_diag diag;
     session = (struct session){.cli = cli, .invocation = invocation};
-    if (invocation->operand_count == 0 && !invocation->values[RUN_ALL].given) {
-        (void)diag_fail(&diag, -EINVAL, "name a case, or --all; 'sluice lab list' names them");
+    if (names_check(invocation, &diag) != 0) {
         (void)cli_could_not(cli, invocation->command->name, &diag);
         return CLI_WRONG_USE;
     }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "readers/pprof_symbolize.h"
 #include "symbol/symbol.h"
 
@@ -16,12 +17,24 @@ static bool is_file(const char *path)
            S_ISREG(status.st_mode); /* what is gone has its debug file */
 }
 
+/* The place is another file's since the last profile. */
+static void module_change(struct symbol_files *modules, const struct pprof_module *wanted)
+{
+    uint64_t identity = hash_bytes(wanted->file, hash_bytes(wanted->build_id, 0));
+    if (modules->tried[wanted->index] && modules->identities[wanted->index] != identity) {
+        symbol_module_close(&modules->opened[wanted->index]);
+        modules->tried[wanted->index] = false;
+    }
+    modules->identities[wanted->index] = identity;
+}
+
 static struct symbol_module *module_of(struct symbol_files *modules,
                                        const struct pprof_module *wanted)
 {
     if (wanted->index >= MODULES_MAX) {
         return NULL;
     }
+    module_change(modules, wanted);
     if (!modules->tried[wanted->index]) {
         char path[PATH_MAX];
         modules->tried[wanted->index] = true;
