@@ -13,8 +13,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
-run: build ## Show the growing window beside the ring (ARGS for sluice demo)
-	@$(BUILD)/src/cli/sluice demo $(ARGS)
+run: build ## Run the faults, faulty and fixed (ARGS for sluice lab run)
+	@$(BUILD)/src/cli/sluice lab run $(or $(ARGS),--all --both --seconds 8)
 
 .PHONY: build
 build: ## Build the library and the programs

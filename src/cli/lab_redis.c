@@ -22,12 +22,17 @@ static int redis_wait(struct lab_redis *redis, struct slu_diag *diag)
     return err;
 }
 
+bool lab_redis_is_there(void)
+{
+    return access(SERVER, X_OK) == 0;
+}
+
 int lab_redis_start(struct lab_redis *redis, struct slu_diag *diag)
 {
     const char *const words[] = {SETPRIV, "--pdeathsig", "KILL", SERVER,         "--port",
                                  "0",     "--save",      "",     "--unixsocket", redis->socket,
                                  "--dir", redis->folder, NULL};
-    if (access(SERVER, X_OK) != 0) {
+    if (!lab_redis_is_there()) {
         return diag_fail(diag, -ENOENT, "%s is not there (Debian's package redis-server has it)",
                          SERVER);
     }

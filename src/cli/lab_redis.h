@@ -2,6 +2,8 @@
 #ifndef CLI_LAB_REDIS_H
 #define CLI_LAB_REDIS_H
 
+#include <stdbool.h>
+
 #include <sluice/api.h>
 
 #include "cli/lab_process.h"
@@ -15,6 +17,9 @@ struct lab_redis {
     char folder[LAB_REDIS_PATH_BYTES];
     char socket[LAB_REDIS_PATH_BYTES + 8];
 };
+
+/* Whether the program is installed. */
+bool lab_redis_is_there(void);
 
 /* Start it, and wait until it answers. Returns 0; a negative errno, and `diag` says it. */
 SLU_MUST_USE int lab_redis_start(struct lab_redis *redis, struct slu_diag *diag);

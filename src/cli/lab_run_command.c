@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/lab_cases.h"
+#include "cli/lab_redis.h"
 #include "cli/lab_run.h"
 #include "cli/lab_view.h"
 
@@ -129,7 +130,13 @@ static int cases_run(struct session *session, struct slu_diag *diag)
     const struct lab_case_row *rows = lab_cases(&count);
     int err = 0;
     for (size_t i = 0; i < count && err == 0 && invocation->values[RUN_ALL].given; i++) {
-        err = case_run(session, &rows[i], diag);
+        if (rows[i].needs_redis && !lab_redis_is_there()) {
+            sink_format(session->cli->err, "sluice lab run: left out: %s needs redis-server\n",
+                        rows[i].name);
+            sink_flush(session->cli->err);
+        } else {
+            err = case_run(session, &rows[i], diag);
+        }
     }
     for (size_t i = 0; i < invocation->operand_count && err == 0; i++) {
         err = case_run(session, lab_case_find(invocation->operands[i]), diag);
