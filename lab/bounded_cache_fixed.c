@@ -1,4 +1,4 @@
-/* healthy: the last 2,000 answers, of sizes as they come; a new one takes the place of the oldest. */
+/* healthy: the last 2,000 answers, of all sizes; a new one takes the place of the oldest. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

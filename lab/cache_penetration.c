@@ -4,14 +4,17 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include <hiredis/hiredis.h>
 
-#define STORE_NS 4000000 /* a query */
+#include <sluice/clock.h>
+#include <sluice/scope.h>
 
-int backend_open(struct backend *backend, const char *path)
+#define STORE_NS UINT64_C(4000000) /* a query */
+
+int backend_open(struct backend *backend, const char *path, struct slu_scope *scope)
 {
+    backend->scope = scope;
     pthread_mutex_init(&backend->lock, NULL);
     for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
         redisContext *connection = redisConnectUnix(path);
@@ -69,10 +72,12 @@ static int cache_put(redisContext *connection, uint64_t item)
 /* Slow: this is what the cache is for. */
 static int store_query(struct backend *backend, uint64_t item)
 {
-    const struct timespec query = {.tv_nsec = STORE_NS};
     atomic_fetch_add(&backend->store_calls, 1);
-    (void)nanosleep(&query, NULL);
-    return item < ITEMS_THAT_ARE ? 0 : -ENOENT;
+    int err = slu_scope_sleep_until(backend->scope, slu_clock_monotonic_ns() + STORE_NS);
+    if (err == 0) {
+        err = item < ITEMS_THAT_ARE ? 0 : -ENOENT;
+    }
+    return err;
 }
 
 int backend_ask(struct backend *backend, uint64_t item)

@@ -13,7 +13,7 @@ static int create(const struct lab_settings *settings, void **state)
         return backend == NULL ? -ENOMEM : -EINVAL;
     }
     *state = backend;
-    return backend_open(backend, settings->behind);
+    return backend_open(backend, settings->behind, settings->scope);
 }
 
 static unsigned serve(void *state, const struct lab_request *request)

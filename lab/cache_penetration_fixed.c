@@ -42,7 +42,7 @@ static int create(const struct lab_settings *settings, void **state)
         guarded->scope = settings->scope;
         *state = guarded;
         err = slu_guard_create(settings->budget, &options, NULL, &guarded->guard);
-        err = err == 0 ? backend_open(&guarded->backend, settings->behind) : err;
+        err = err == 0 ? backend_open(&guarded->backend, settings->behind, settings->scope) : err;
     }
     return err;
 }

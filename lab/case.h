@@ -1,6 +1,6 @@
 /*
- * A fault in small: what a service does with a request, in a faulty or a fixed form. One program has
- * one form of one case: service.c brings the sockets, and the case what leaks, or does not.
+ * A fault in small: what a service does with a request, in a faulty or a fixed form. One program
+ * has one form of one case: service.c brings the sockets, and the case what leaks, or does not.
  *
  * Cases take the time as an argument, so that it can be sped up, or made up. A case is called by
  * one thread at a time, but for one that says it is concurrent.

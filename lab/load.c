@@ -7,9 +7,10 @@
  *            [--clients N] [--hold N] [--abandon PERCENT] [--wave SECONDS] [--beats 1] [--seed N]
  *
  * In the template {id} is a random number below --ids, {client} one below --clients, {seq} counts,
- * {connection} is the connection's number, {session} that of a client who came. --hold: requests before a connection is made anew.
- * --abandon: so many clients in a hundred go without waiting for the answer. --wave: the rate goes
- * up and down by half of it. --beats: WebSockets that send beats in place of requests.
+ * {connection} is the connection's number, {session} that of a client who came. --hold: requests
+ * before a connection is made anew. --abandon: so many clients in a hundred go without waiting for
+ * the answer. --wave: the rate goes up and down by half of it. --beats: WebSockets that send beats
+ * in place of requests.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* unbounded-keys: a window of latencies for each URL as it came, ids and all; none is ever dropped. */
+/* unbounded-keys: a window of latencies for each URL as it came, ids and all; none is dropped. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -43,7 +43,7 @@ SLU_MUST_USE int lab_process_start(struct lab_process *process, const char *name
 SLU_MUST_USE int lab_process_line(struct lab_process *process, uint64_t timeout_ns,
                                   const char **line, struct slu_diag *diag);
 
-/* Whether it has ended; lab_process_end is still to be called. Returns 0; -EPIPE, and `diag` says so. */
+/* Returns 0 while it runs; -EPIPE when it has ended, and `diag` says so. It is not waited for. */
 SLU_MUST_USE int lab_process_check(const struct lab_process *process, struct slu_diag *diag);
 
 /* Ask it to end (SIGTERM), without waiting. */
