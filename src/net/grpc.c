@@ -104,10 +104,27 @@ static int decompress(struct net_request *request, struct slu_bytes *message)
     if (err == -EFBIG) {
         return fail(request, NET_GRPC_RESOURCE_EXHAUSTED, "the message is too large");
     }
+    if ((err == -EDQUOT || err == -ENOMEM) && request->route->shed != NULL) {
+        request->route->shed(request, request->route->arg);
+        return -EBADMSG;
+    }
     if (err == -EDQUOT || err == -ENOMEM) {
         return fail(request, NET_GRPC_RESOURCE_EXHAUSTED, "the server has no memory for it");
     }
     return err == 0 ? 0 : fail(request, NET_GRPC_INTERNAL, "the message cannot be decompressed");
+}
+
+static uint64_t prefix_length(const unsigned char *at)
+{
+    return (uint64_t)at[1] << 24 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 8 | at[4];
+}
+
+uint64_t grpc_length(const struct net_request *request, struct slu_bytes first)
+{
+    if (first.len < PREFIX_BYTES || !grpc_is_call(request)) {
+        return 0;
+    }
+    return PREFIX_BYTES + prefix_length(first.data);
 }
 
 int net_grpc_message(struct net_request *request, struct slu_bytes *message)
@@ -121,7 +138,7 @@ int net_grpc_message(struct net_request *request, struct slu_bytes *message)
     if (len < PREFIX_BYTES || at[0] > 1) {
         return fail(request, NET_GRPC_INTERNAL, "a call has one message");
     }
-    uint64_t said = (uint64_t)at[1] << 24 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 8 | at[4];
+    uint64_t said = prefix_length(at);
     if (said != len - PREFIX_BYTES) {
         return fail(request, NET_GRPC_INTERNAL, "a call has one message, of the length it says");
     }

@@ -49,6 +49,30 @@ static bool refuse_and_close(struct connection *connection, unsigned status)
     return refuse(connection, status);
 }
 
+/* There is no memory for the body. */
+static bool shed_and_close(struct connection *connection)
+{
+    connection->http1.closes = true;
+    connection->http1.phase = HTTP1_ANSWER;
+    request_shed(connection->http1.request);
+    return true;
+}
+
+/* The route may answer before the body is read, which then is not. */
+static bool admits(struct connection *connection, const struct http1_head *head)
+{
+    struct http1 *http1 = &connection->http1;
+    bool is_chunked = (head->flags & HEAD_CHUNKED) != 0;
+    bool closes = http1->closes;
+    http1->phase = HTTP1_ANSWER;
+    http1->closes |= is_chunked || head->content_length > 0;
+    if (!request_admit(http1->request, is_chunked ? NET_LENGTH_UNKNOWN : head->content_length)) {
+        return false;
+    }
+    http1->closes = closes;
+    return true;
+}
+
 /* Without a request to answer by. */
 static bool fail(struct connection *connection, unsigned status)
 {
@@ -85,7 +109,7 @@ static bool body_begin(struct connection *connection, const struct http1_head *h
     http1->chunked = (struct chunked){0};
     http1->body_left = head->content_length;
     http1->progress_left = PROGRESS_BYTES;
-    http1->in_place = !http1->is_chunked &&
+    http1->in_place = !http1->is_chunked && http1->request->route->body_budget == NULL &&
                       head->content_length <= SLAB_BYTES - connection->in.begin - http1->head_len;
     if ((head->flags & HEAD_EXPECT) != 0 && behind_head(connection).len == 0) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -120,6 +144,9 @@ static bool request_begin(struct connection *connection, const struct http1_head
     if (status != 0) {
         http1->closes |= has_body;
         return refuse(connection, status);
+    }
+    if (!admits(connection, head)) {
+        return true;
     }
     if (has_body) {
         return body_begin(connection, head);
@@ -237,7 +264,7 @@ static bool body_declared(struct connection *connection)
     piece.len = piece.len < http1->body_left ? piece.len : (size_t)http1->body_left;
     if (piece.len > 0) {
         if (request_body_add(request, piece, whole) != 0) {
-            return refuse_and_close(connection, 503);
+            return shed_and_close(connection);
         }
         behind_head_consume(connection, piece.len);
         http1->body_left -= piece.len;
@@ -264,7 +291,7 @@ static bool body_chunked(struct connection *connection)
             return refuse_and_close(connection, 413);
         }
         if (err == 0 && piece.len > 0 && request_body_add(request, piece, 0) != 0) {
-            return refuse_and_close(connection, 503);
+            return shed_and_close(connection);
         }
     }
     if (err != 0) {
@@ -337,7 +364,7 @@ static bool read_body(struct connection *connection)
     struct http1 *http1 = &connection->http1;
     struct net_request *request = http1->request;
     if (request_body_room(request, http1->body_left + request->body_len) != 0) {
-        return refuse_and_close(connection, 503);
+        return shed_and_close(connection);
     }
     size_t room = request->body_slab.size_bytes - request->body_len;
     size_t wanted = room < http1->body_left ? room : (size_t)http1->body_left;

@@ -127,6 +127,14 @@ static void length_read(struct net_request *request)
     }
 }
 
+static uint64_t length_of(const struct net_request *request, bool is_last)
+{
+    if (is_last) {
+        return 0;
+    }
+    return request->declared_bytes > 0 ? request->declared_bytes : NET_LENGTH_UNKNOWN;
+}
+
 static void head_route(struct net_request *request, bool is_last)
 {
     request->is_routed = true;
@@ -139,12 +147,14 @@ static void head_route(struct net_request *request, bool is_last)
     if (status == 0 && !is_last && request->route->body_bytes_max == 0) {
         status = 413;
     }
-    if (status == 0) {
-        grpc_deadline_read(request);
-        request_deadline_start(request);
+    if (status != 0) {
+        request_refuse(request, status);
         return;
     }
-    request_refuse(request, status);
+    grpc_deadline_read(request);
+    if (request_admit(request, length_of(request, is_last))) {
+        request_deadline_start(request);
+    }
 }
 
 static void dispatch(struct net_request *request)
@@ -191,8 +201,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
         request_refuse(request, 413);
         return 0;
     }
-    if (request_body_add(request, (struct slu_bytes){data, len}, request->declared_bytes) != 0) {
-        request_refuse(request, 503);
+    struct slu_bytes piece = {data, len};
+    if (request->body_len == 0 && request->declared_bytes == 0) {
+        request->declared_bytes = grpc_length(request, piece);
+    }
+    if (request_body_add(request, piece, request->declared_bytes) != 0) {
+        request_shed(request);
     }
     return 0;
 }

@@ -70,9 +70,28 @@ struct net_route {
     uint64_t body_bytes_max; /* as received and as decoded; 0: no body is taken */
     uint64_t timeout_ns;     /* of the whole request; 0: as the server; NET_NEVER: none */
     bool is_open;            /* needs no authentication */
+
+    /*
+     * Called on the loop when the head is complete and nothing of the body was read or charged:
+     * answers, to refuse it, or returns without an answer, to take it. NULL: all are taken.
+     */
+    net_request_fn *admit;
+
+    /*
+     * What bodies are charged to while they come and when they are decoded, from the first byte on
+     * and with nothing kept; a handler may take them over. NULL: the server's. Outlives the server.
+     */
+    struct slu_budget *body_budget;
+
+    /*
+     * Called in place of the handler when there is no memory for the body, or for what it decodes
+     * to: answers. NULL: 503 with Retry-After, or gRPC's UNAVAILABLE.
+     */
+    net_request_fn *shed;
 };
 
 #define NET_NEVER             UINT64_MAX
+#define NET_LENGTH_UNKNOWN    UINT64_MAX
 #define NET_PARAMETERS_MAX    4 /* of a route's path */
 #define NET_ROUTES_MAX        512
 #define NET_REQUEST_TASKS_MAX 4 /* slu_go in the scope of a worker's request */
@@ -197,6 +216,33 @@ unsigned net_request_method(const struct net_request *request);
 struct slu_bytes net_request_path(const struct net_request *request); /* as sent, escapes and all */
 struct slu_bytes net_request_query(const struct net_request *request); /* behind '?' */
 struct slu_bytes net_request_body(const struct net_request *request);  /* decoded */
+
+/*
+ * The body's length as the client declared it: 0 if there is none, NET_LENGTH_UNKNOWN if it has not
+ * said. What comes may be less in the end, but never more.
+ */
+uint64_t net_request_length(const struct net_request *request);
+
+/* A body that is no request's any more. */
+struct net_body {
+    struct slu_budget *budget;
+    void *block; /* NULL: the body is empty */
+    size_t block_bytes;
+    struct slu_bytes bytes; /* in it: the body, decoded; of a call that was not compressed, with the
+                               prefix of five bytes, and net_grpc_message's view stays valid */
+};
+
+/*
+ * Take the body over without a copy, in a handler of a route with a body_budget. For a call, after
+ * net_grpc_message. It stays charged to the route's budget.
+ *
+ * Returns  0; -EINVAL if the route has no body_budget
+ * Owner    the caller, until net_body_free
+ */
+SLU_MUST_USE int net_request_take_body(struct net_request *request, struct net_body *out);
+
+/* Threads: any. An empty one does nothing. */
+void net_body_free(struct net_body *body);
 
 /* A header's value by its name in lower case, the first if there are several; false: none. */
 bool net_request_header(const struct net_request *request, const char *name,
@@ -373,6 +419,13 @@ int net_grpc_reply(struct net_request *request, struct slu_bytes message);
  */
 int net_grpc_fail(struct net_request *request, enum net_grpc_status status, struct slu_bytes text,
                   struct slu_bytes details);
+
+/*
+ * The same with details that say when to try again: a google.rpc.RetryInfo. Clients of OTLP heed it
+ * with NET_GRPC_UNAVAILABLE, and with NET_GRPC_RESOURCE_EXHAUSTED.
+ */
+int net_grpc_fail_later(struct net_request *request, enum net_grpc_status status,
+                        struct slu_bytes text, uint64_t delay_ns);
 
 /* A WebSocket, which belongs to its loop: all functions are called there. */
 struct net_websocket;

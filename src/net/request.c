@@ -15,8 +15,6 @@
 #include "net/worker.h"
 #include "scope/wait.h"
 
-#define BODY_GROWTH         8 /* of a block, where the length was declared */
-#define BODY_RATIO_MAX      200
 #define ARENA_CHUNK_BYTES   ((size_t)4 * 1024)
 #define SCOPE_CALLBACKS_MAX 16
 
@@ -88,8 +86,7 @@ static void request_free(struct net_request *request)
     pieces_drop(loop, &request->response);
     pieces_drop(loop, &request->pending);
     slabs_give(&loop->slabs, &request->head_slab);
-    slabs_give(&loop->slabs, &request->body_slab);
-    block_free(loop->budget, &request->decoded);
+    request_body_drop(request);
     if (request->scope != NULL) {
         int err = slu_scope_close(&request->scope);
         SLU_ASSERT(err == 0); /* nothing runs in it: the handler has returned */
@@ -135,6 +132,38 @@ void request_refuse(struct net_request *request, unsigned status)
                                   net_text(server_challenge(request->loop->server)));
     }
     (void)net_respond_status(request, status); /* a client that has gone hears nothing */
+}
+
+/* What a route's own function answers, in place of its handler. Returns whether it did. */
+static bool answered_by(struct net_request *request, net_request_fn *run)
+{
+    request->is_running = true; /* so that it lives when this returns */
+    run(request, request->route->arg);
+    request->is_running = false;
+    return request->response.is_begun;
+}
+
+bool request_admit(struct net_request *request, uint64_t body_bytes)
+{
+    request->length = body_bytes;
+    if (request->route->admit == NULL || !answered_by(request, request->route->admit)) {
+        return true;
+    }
+    refusal_count(request, request->response.status);
+    request->is_refused = true;
+    free_if_over(request);
+    return false;
+}
+
+void request_shed(struct net_request *request)
+{
+    if (request->route->shed == NULL || !answered_by(request, request->route->shed)) {
+        request_refuse(request, 503);
+        return;
+    }
+    loop_count(&request->loop->counters.shed, 1);
+    request->is_refused = true;
+    free_if_over(request);
 }
 
 static void allow_write(struct net_request *request, unsigned allowed)
@@ -204,42 +233,19 @@ void request_deadline_start(struct net_request *request)
     SLU_ASSERT(err == 0); /* the wheel has two for each request */
 }
 
-int request_decompress(struct net_request *request, enum compression compression,
-                       struct slu_bytes input, const struct decompress_limits *limits,
-                       struct slu_bytes *output)
-{
-    SLU_ASSERT(request->decoded.data == NULL);
-    int err = decompress_all(request->loop->budget, compression, input, limits, &request->decoded);
-    if (err == 0) {
-        *output = (struct slu_bytes){request->decoded.data, request->decoded.len};
-    }
-    return err;
-}
-
-/* Content-Encoding taken off. Returns 0, or the status to refuse the body with. */
-static unsigned body_decode(struct net_request *request)
-{
-    struct slu_bytes name;
-    if (request->body.len == 0 || !net_request_header(request, "content-encoding", &name)) {
-        return 0;
-    }
-    enum compression compression = compression_named(name);
-    if (compression == COMPRESSION_NONE) {
-        return 0;
-    }
-    struct decompress_limits limits = {.output_bytes_max = request->route->body_bytes_max,
-                                       .ratio_max = BODY_RATIO_MAX};
-    int err = request_decompress(request, compression, request->body, &limits, &request->body);
-    return err == 0 ? 0 : err == -EFBIG ? 413 : err == -EINVAL ? 415 : err == -EBADMSG ? 400 : 503;
-}
-
 void request_run(struct net_request *request)
 {
-    unsigned status = body_decode(request);
-    if (status != 0) {
-        (void)net_respond_status(request, status); /* or the client has gone */
+    const struct net_route *route = request->route;
+    unsigned status = request_body_decode(request);
+    if (status == 0) {
+        route->handle(request, route->arg);
+    } else if (status == 503 && route->shed != NULL) {
+        route->shed(request, route->arg);
     } else {
-        request->route->handle(request, request->route->arg);
+        if (status == 503) {
+            (void)net_response_header(request, "retry-after", net_text("1")); /* there is room */
+        }
+        (void)net_respond_status(request, status); /* or the client has gone */
     }
 }
 
@@ -278,48 +284,6 @@ void request_dispatch(struct net_request *request)
         return;
     }
     request_deadline_start(request);
-}
-
-/* How large a block the body wants: what was declared is believed in steps, each of which the
- * sender has to fill before the next is taken. */
-static size_t body_step(const struct net_request *request, uint64_t length_hint)
-{
-    size_t have = request->body_slab.size_bytes;
-    size_t most = have == 0 ? SLAB_BYTES : BODY_GROWTH * have;
-    if (length_hint > request->body_len && length_hint < most) {
-        return (size_t)length_hint;
-    }
-    return length_hint > 0 ? most : have == 0 ? SLAB_BYTES : 2 * have;
-}
-
-int request_body_room(struct net_request *request, uint64_t length_hint)
-{
-    if (request->body_slab.size_bytes > request->body_len) {
-        return 0;
-    }
-    struct slabs *slabs = &request->loop->slabs;
-    size_t wanted = body_step(request, length_hint);
-    return request->body_slab.bytes == NULL
-               ? slabs_take(slabs, wanted, &request->body_slab)
-               : slabs_grow(slabs, &request->body_slab, request->body_len, wanted);
-}
-
-int request_body_add(struct net_request *request, struct slu_bytes bytes, uint64_t length_hint)
-{
-    const unsigned char *at = bytes.data;
-    while (bytes.len > 0) {
-        int err = request_body_room(request, length_hint);
-        if (err != 0) {
-            return err;
-        }
-        size_t room = request->body_slab.size_bytes - request->body_len;
-        size_t len = bytes.len < room ? bytes.len : room;
-        memcpy(request->body_slab.bytes + request->body_len, at, len);
-        request->body_len += len;
-        at += len;
-        bytes.len -= len;
-    }
-    return 0;
 }
 
 static void call(struct net_request *request, struct request_call *once)

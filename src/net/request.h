@@ -102,6 +102,7 @@ struct net_request {
     struct net_request *next_queued; /* for a worker */
     struct net_request *next_stream; /* of the same HTTP/2 connection */
     struct net_request *previous_stream;
+    uint64_t length;         /* of the body, for who admits it: NET_LENGTH_UNKNOWN, 0 for none */
     uint64_t declared_bytes; /* of the body, in HTTP/2; 0: nothing was said */
     size_t head_bytes;       /* used of head_slab, in HTTP/2 */
     int32_t stream_id;
@@ -148,6 +149,16 @@ struct net_request *request_take(struct connection *connection,
  */
 unsigned request_route(struct net_request *request, uint64_t body_bytes);
 
+/*
+ * Before the body is read: ask the route whether it takes it. `body_bytes` as net_request_length.
+ *
+ * Returns  false: it has been answered, and may be gone
+ */
+bool request_admit(struct net_request *request, uint64_t body_bytes);
+
+/* On the loop: there is no memory for the body, which the route answers, or 503. */
+void request_shed(struct net_request *request);
+
 /* Have the handler run, here or on a worker; the body is whole. */
 void request_dispatch(struct net_request *request);
 
@@ -180,6 +191,12 @@ int request_body_add(struct net_request *request, struct slu_bytes bytes, uint64
 
 /* Room in the body's slab for what is still to come. As request_body_add. */
 int request_body_room(struct net_request *request, uint64_t length_hint);
+
+/* Take Content-Encoding off. Returns 0, or the status to refuse the body with. */
+unsigned request_body_decode(struct net_request *request);
+
+/* Give the body's memory back, as far as nobody has taken it. */
+void request_body_drop(struct net_request *request);
 
 /* The first piece of the response has been taken as far as `len` bytes. */
 void request_sent(struct net_request *request, size_t len);

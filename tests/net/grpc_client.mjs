@@ -14,7 +14,8 @@ const method = (name) => ({
 });
 const Echo = grpc.makeGenericClientConstructor(
   { say: method("Say"), fail: method("Fail"), wait: method("Wait"), none: method("None"),
-    posted: method("Posted") }, "Echo");
+    posted: method("Posted"),
+    store: method("Store") }, "Echo");
 
 function connect(options = {}) {
   return new Echo(process.argv[2], grpc.credentials.createInsecure(), options);
@@ -59,6 +60,23 @@ const tests = {
     (await Promise.all(calls)).forEach((answer, i) =>
       assert.strictEqual(answer.toString(), `call ${i}`));
     client.close();
+  },
+  async messages_are_stored_or_refused_with_a_time() {
+    for (const algorithm of [0, 2]) {
+      const client = connect({ "grpc.default_compression_algorithm": algorithm });
+      const text = Buffer.from(Array.from({ length: 9000 }, (_, i) => `line ${i}`).join(" "));
+      assert.ok(text.equals(await call(client, "store", text)));
+      const metadata = new grpc.Metadata();
+      metadata.set("x-refuse", "yes");
+      const error = await fails(new Promise((resolve, reject) => client.store(text, metadata,
+        (failure, answer) => failure ? reject(failure) : resolve(answer))), grpc.status.UNAVAILABLE);
+      assert.strictEqual(error.details, "full");
+      const url = "type.googleapis.com/google.rpc.RetryInfo";
+      assert.deepStrictEqual(error.metadata.get("grpc-status-details-bin"), [Buffer.concat([
+        Buffer.from([8, 14, 18, 4]), Buffer.from("full"), Buffer.from([26, 4 + url.length + 6,
+          10, url.length]), Buffer.from(url), Buffer.from([18, 6, 10, 4, 8, 7, 16, 5])])]);
+      client.close();
+    }
   },
   async compressed_messages_are_read() {
     for (const algorithm of [1, 2]) { // deflate, gzip

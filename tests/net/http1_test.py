@@ -116,6 +116,63 @@ def a_compressed_body_is_decoded_within_limits():
             assert answer == status, (coding, answer)
 
 
+def a_body_outlives_its_request_in_a_budget_of_its_own():
+    text = b"".join(b"line %d of a text\n" % (i * i) for i in range(2000))
+    ways = ((text, []), (text, ["-H", "Transfer-Encoding: chunked"]), (b"short", []),
+            (gzip.compress(text), ["-H", "Content-Encoding: gzip"]),
+            (subprocess.run(["zstd", "-c"], input=text, check=True, capture_output=True).stdout,
+             ["-H", "Content-Encoding: zstd"]), (b"", []))
+    with Subject(SUBJECT) as subject:
+        for path in ("/store", "/worker-store"):
+            for protocol in ("--http1.1", "--http2-prior-knowledge"):
+                for body, words in ways:
+                    answer = curl(protocol, *words, "--data-binary", "@-", subject.url + path,
+                                  data=body)
+                    assert answer == (text if len(body) > 5 else body), (path, protocol, words)
+        subject.until(lambda stats: stats["active"] == 0)
+        subject.tell("drop")
+        subject.tell("drop")
+        subject.heard("stored: 0 bytes, 0 bodies")
+        kept = [line for line in subject.lines if line.endswith(" 24 bodies")]
+        assert len(kept) == 1 and int(kept[0].split()[1]) >= 16 * len(text), subject.lines
+
+
+def a_body_is_refused_before_it_is_read():
+    refuse = b"X-Refuse: yes"
+    post = b"POST /store HTTP/1.1\r\nHost: x\r\n" + refuse
+    with Subject(SUBJECT) as subject:
+        for more, told in ((b"Content-Length: 4000000", 4000000), (b"Content-Length: 0", 0),
+                           (b"Content-Length: 4000000\r\nExpect: 100-continue", 4000000),
+                           (b"Transfer-Encoding: chunked", -1)):
+            with subject.connect() as client:
+                client.sendall(post + b"\r\n" + more + b"\r\n\r\n")
+                answer = b""
+                while b"\r\n\r\n" not in answer:
+                    answer += client.recv(4096)  # though nothing of the body was sent
+            assert status_of(answer) == 429 and b"retry-after: 7" in answer.lower(), answer
+            subject.heard(f"length: {told}")
+        subject.tell("drop")
+        subject.heard("stored: 0 bytes, 0 bodies")
+        small = curl("-H", "X-Refuse: no", "-d", "small", subject.url + "/store")
+        assert small == b"small"
+        subject.heard("length: 5")
+
+
+def a_body_beyond_its_budget_is_answered_by_its_route():
+    large, bomb = bytes(2 << 20), gzip.compress(os.urandom(1000) * 100)
+    with Subject(SUBJECT, store=64 << 10) as subject:
+        for path, retry in (("/store", b"3"), ("/worker-store", b"3"), ("/plain-store", b"1")):
+            for body, words in ((large, ["Expect:"]), (large, ["Transfer-Encoding: chunked"]),
+                                (bomb, ["Content-Encoding: gzip"])):
+                answer = curl("-i", "-H", words[0], "--data-binary", "@-", subject.url + path,
+                              data=body)
+                assert b"\r\nHTTP/1.1 503" in b"\r\n" + answer, (path, words, answer)
+                assert b"\r\nretry-after: " + retry + b"\r\n" in answer.lower(), answer
+        assert curl("-d", "small", subject.url + "/store") == b"small"
+        assert curl("-d", "small", subject.url + "/echo") == b"small"
+        subject.until(lambda stats: stats["active"] == 0)
+
+
 def routes_have_parameters_and_constants_win():
     with Subject(SUBJECT) as subject:
         assert curl(subject.url + "/users/7%20?q=a%2Bb+c") == b"7%20||a+b c|0\n"
@@ -490,6 +547,9 @@ if __name__ == "__main__":
         a_time_out_does_not_wait_for_the_other_thread,
         a_server_stops_when_what_is_kept_was_posted,
         a_compressed_body_is_decoded_within_limits,
+        a_body_outlives_its_request_in_a_budget_of_its_own,
+        a_body_is_refused_before_it_is_read,
+        a_body_beyond_its_budget_is_answered_by_its_route,
         routes_have_parameters_and_constants_win,
         pipelined_requests_are_answered_in_order,
         what_two_servers_could_read_differently_is_refused,

@@ -133,6 +133,35 @@ def a_refused_body_is_not_waited_for():
         assert errors_of(answer) == {1: 0}
 
 
+def answers_until_reset(client):
+    answer = b""
+    while 1 not in errors_of(answer):
+        piece = client.recv(4096)
+        assert piece, frames_of(answer)
+        answer += piece
+    return answer
+
+
+def a_body_is_refused_before_it_is_read_or_where_memory_ends():
+    refuse = (b"x-refuse", b"yes")
+    with Subject(SUBJECT, store=20 << 10) as subject:
+        for more, told in (((refuse,), -1), ((refuse, (b"content-length", b"4000")), 4000)):
+            with subject.connect() as client:
+                client.sendall(START + frame(HEADERS, END_HEADERS, 1,
+                                             head(b"/store", b"POST", *more)))
+                answer = answers_until_reset(client)
+            assert b"429" in answer and errors_of(answer) == {1: 0}, frames_of(answer)
+            subject.heard(f"length: {told}")
+        for path, code in ((b"/store", b"503"), (b"/plain-store", b"503")):
+            with subject.connect() as client:
+                client.sendall(START + frame(HEADERS, END_HEADERS, 1, head(path, b"POST")) +
+                               frame(DATA, 0, 1, bytes(16384)) * 2)
+                answer = answers_until_reset(client)
+            assert code in answer and errors_of(answer) == {1: 0}, frames_of(answer)
+        assert curl("-d", "small", subject.url + "/store") == b"small"
+        assert subject.stats()["shed"] == 2
+
+
 def frames_that_must_not_be_end_the_connection():
     ask = frame(HEADERS, END_STREAM | END_HEADERS, 1, head())
     table = (
@@ -368,6 +397,7 @@ if __name__ == "__main__":
         both_versions_share_a_port,
         a_load_of_streams_is_answered,
         a_refused_body_is_not_waited_for,
+        a_body_is_refused_before_it_is_read_or_where_memory_ends,
         frames_that_must_not_be_end_the_connection,
         bad_requests_end_their_stream_alone,
         a_bomb_of_headers_costs_what_it_may,

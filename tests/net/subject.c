@@ -17,6 +17,7 @@
 #include "net/net.h"
 
 #include "held.h"
+#include "stored.h"
 
 #define SECOND_NS  UINT64_C(1000000000)
 #define MILLI_NS   UINT64_C(1000000)
@@ -256,6 +257,11 @@ static void grpc_fail(struct net_request *request, void *arg)
         .methods = (method), .path = (at), .handle = (function), .arg = (answer),                  \
         .body_bytes_max = 1 << 20                                                                  \
     }
+#define STORES(at, function, where, admits, sheds)                                                 \
+    {                                                                                              \
+        .methods = NET_POST, .path = (at), .handle = (function), .place = (where),                 \
+        .body_bytes_max = 4 << 20, .admit = (admits), .shed = (sheds)                              \
+    }
 #define WORKS(method, at, function, bytes)                                                         \
     {                                                                                              \
         .methods = (method), .path = (at), .handle = (function), .place = NET_ON_WORKER,           \
@@ -265,7 +271,7 @@ static void grpc_fail(struct net_request *request, void *arg)
 static struct held_answer held_hello = {hello};
 static struct held_answer held_grpc = {grpc_echo};
 
-static const struct net_route routes[] = {
+static struct net_route routes[] = {
     EXACT(NET_GET, "/", hello),
     EXACT(NET_GET, "/one", one),
     EXACT(NET_GET, "/asset", asset),
@@ -286,6 +292,10 @@ static const struct net_route routes[] = {
     TAKES("/small", echo, 1000),
     TAKES("/test.Echo/Say", grpc_echo, 1 << 20),
     TAKES("/test.Echo/Fail", grpc_fail, 1 << 20),
+    STORES("/store", stored_take, NET_ON_LOOP, stored_admit, stored_shed),
+    STORES("/worker-store", stored_take, NET_ON_WORKER, stored_admit, stored_shed),
+    STORES("/plain-store", stored_take, NET_ON_LOOP, NULL, NULL),
+    STORES("/test.Echo/Store", stored_take_call, NET_ON_LOOP, stored_admit_call, stored_shed_call),
     WORKS(NET_POST, "/test.Echo/Wait", work, 1 << 20),
     WORKS(NET_GET, "/count", count, 0),
     WORKS(NET_GET, "/work", work, 0),
@@ -301,6 +311,7 @@ struct setting {
 
 static struct setting settings[] = {
     {"budget", 64 << 20},
+    {"store", 32 << 20},
     {"loops", 1},
     {"workers", 2},
     {"queue", 4},
@@ -389,7 +400,17 @@ static struct net_server_options options_of(struct slu_budget *budget, struct sl
     };
 }
 
-static int serve(struct slu_budget *budget, struct slu_scope *scope)
+/* The routes whose bodies are stored. */
+static void store_assign(struct slu_budget *store)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (routes[i].handle == stored_take || routes[i].handle == stored_take_call) {
+            routes[i].body_budget = store;
+        }
+    }
+}
+
+static int serve(struct slu_budget *budget, struct slu_budget *store, struct slu_scope *scope)
 {
     static const char *const tokens[] = {"sesame", "second"};
     static const char *const logins[] = {"ann:secret"};
@@ -404,6 +425,8 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     options.tls = setting("tls") != 0 ? &tls : NULL;
     options.auth = setting("auth") != 0 ? &auth : NULL;
     held_start();
+    store_assign(store);
+    stored_begin(store);
     if (net_server_start(&options, &diag, &server) != 0) {
         printf("%s\n", diag.message);
         return EXIT_FAILURE;
@@ -416,6 +439,8 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
             fflush(stdout);
         } else if (strcmp(line, "release\n") == 0) {
             held_release();
+        } else if (strcmp(line, "drop\n") == 0) {
+            stored_drop(store);
         } else {
             stats_print(server, budget);
         }
@@ -423,12 +448,14 @@ static int serve(struct slu_budget *budget, struct slu_scope *scope)
     held_stop(); /* the requests are let go while the server stops, or before */
     net_server_stop(&server, MILLI_NS * setting("grace_ms"));
     held_end();
+    stored_drop(store);
     return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
     struct slu_budget *budget = NULL;
+    struct slu_budget *store = NULL;
     struct slu_scope *scope = NULL;
     struct slu_scope_options options = {.name = "subject"};
     struct slu_budget_stats stats;
@@ -437,7 +464,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < LARGE_BODY; i++) {
         large[i] = (char)(i % 251);
     }
-    if (slu_budget_create(NULL, "subject", setting("budget"), &budget) != 0) {
+    if (slu_budget_create(NULL, "subject", setting("budget"), &budget) != 0 ||
+        slu_budget_create(NULL, "store", setting("store"), &store) != 0) {
         return EXIT_FAILURE;
     }
     options.budget = budget;
@@ -446,12 +474,13 @@ int main(int argc, char **argv)
     }
     slu_budget_stats(budget, &stats);
     uint64_t used_before = stats.used_bytes;
-    int status = serve(budget, scope);
+    int status = serve(budget, store, scope);
     slu_budget_stats(budget, &stats);
     if (stats.used_bytes != used_before || slu_scope_close(&scope) != 0) {
         printf("left: %" PRIu64 " bytes\n", stats.used_bytes - used_before);
         return EXIT_FAILURE;
     }
+    slu_budget_destroy(&store); /* where nothing is left, as it asserts */
     slu_budget_destroy(&budget);
     return status;
 }
