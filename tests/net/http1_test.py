@@ -151,6 +151,9 @@ def a_body_is_refused_before_it_is_read():
                     answer += client.recv(4096)  # though nothing of the body was sent
             assert status_of(answer) == 429 and b"retry-after: 7" in answer.lower(), answer
             subject.heard(f"length: {told}")
+        hidden = get(b"/one")  # in the body that is not read
+        answer = subject.ask(post + b"\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
+        assert answer.count(b"HTTP/1.1") == 1 and status_of(answer) == 429, answer
         subject.tell("drop")
         subject.heard("stored: 0 bytes, 0 bodies")
         small = curl("-H", "X-Refuse: no", "-d", "small", subject.url + "/store")

@@ -162,6 +162,16 @@ def a_body_is_refused_before_it_is_read_or_where_memory_ends():
         assert subject.stats()["shed"] == 2
 
 
+def a_call_takes_as_much_memory_as_its_message():
+    call = head(b"/test.Echo/Store", b"POST", (b"content-type", b"application/grpc"))
+    with Subject(SUBJECT) as subject, subject.connect() as client:
+        client.sendall(START + frame(HEADERS, END_HEADERS, 1, call) +
+                       frame(DATA, END_STREAM, 1, b"\0" + struct.pack(">I", 100) + bytes(100)))
+        subject.until(lambda stats: stats["requests"] == 1 and stats["active"] == 0)
+        subject.tell("drop")
+        subject.heard("stored: 128 bytes, 1 bodies")  # 105, as budgets count them
+
+
 def frames_that_must_not_be_end_the_connection():
     ask = frame(HEADERS, END_STREAM | END_HEADERS, 1, head())
     table = (
@@ -398,6 +408,7 @@ if __name__ == "__main__":
         a_load_of_streams_is_answered,
         a_refused_body_is_not_waited_for,
         a_body_is_refused_before_it_is_read_or_where_memory_ends,
+        a_call_takes_as_much_memory_as_its_message,
         frames_that_must_not_be_end_the_connection,
         bad_requests_end_their_stream_alone,
         a_bomb_of_headers_costs_what_it_may,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sluice/budget.h>
@@ -15,11 +16,23 @@ static struct net_body bodies[STORED_MAX];
 static size_t count;
 static uint64_t own_bytes; /* of the budget itself */
 
+/* A body that is taken lies in its own block, and not where its connection reads. */
+static void check(const struct net_body *body)
+{
+    const unsigned char *block = body->block;
+    const unsigned char *bytes = body->bytes.data;
+    if (body->bytes.len > 0 &&
+        (block == NULL || bytes < block || bytes + body->bytes.len > block + body->block_bytes)) {
+        abort();
+    }
+}
+
 static bool keep(struct net_request *request, struct net_body *body)
 {
     pthread_mutex_lock(&lock);
     bool is_kept = count < STORED_MAX && net_request_take_body(request, body) == 0;
     if (is_kept) {
+        check(body);
         bodies[count++] = *body;
     }
     pthread_mutex_unlock(&lock);
