@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""lab_bench.py SLUICE LAB: what the laboratory's fixed forms hold and serve, beside the faulty ones.
+"""lab_bench.py SLUICE LAB: what the laboratory's fixed forms hold and serve.
 
 LAB is the folder of its programs. The gateway is driven by wrk, each on a core of its own.
 """
