@@ -80,6 +80,9 @@ int http_page_find(const struct http_request *request, const struct page **page,
     if (request->method == HTTP_OTHER || (request->method == HTTP_POST && !(*page)->takes_post)) {
         return 405;
     }
+    if (request->method == HTTP_POST && request->is_of_page) {
+        return 403; /* a page of somewhere, in a browser of this machine */
+    }
     *query = (struct page_query){.request = *request};
     return parameters_read(*page, query);
 }

@@ -13,7 +13,7 @@ struct http_pages;
  * The page that a request asks for.
  *
  * query    filled but for the moment of a difference; its views are those of the request
- * Returns  200; or the status to refuse it with: 400, 404; 405 with the page, for its methods
+ * Returns  200; or the status to refuse it with: 400, 403, 404; 405 with the page, for its methods
  */
 int http_page_find(const struct http_request *request, const struct page **page,
                    struct page_query *query);

@@ -76,15 +76,17 @@ static bool field_is(struct slu_bytes line, const char *name, struct slu_bytes *
     return true;
 }
 
-/* How long the body is, as the lines of the head say. */
-static int body_len_read(struct slu_bytes lines, uint64_t *len)
+/* Who asks, and how long the body is, as the lines of the head say. */
+static int fields_read(struct slu_bytes lines, struct http_request *request, uint64_t *len)
 {
     bool is_told = false;
     *len = 0;
+    request->is_of_page = false;
     while (lines.len > 0) {
         struct slu_bytes line = bytes_cut(&lines, '\n');
         struct slu_bytes value;
         line.len -= line.len > 0 && ((const char *)line.data)[line.len - 1] == '\r';
+        request->is_of_page |= field_is(line, "Origin", &value);
         if (field_is(line, "Transfer-Encoding", &value)) {
             return -ENOTSUP;
         }
@@ -121,7 +123,7 @@ int http_request_read(struct slu_bytes received, struct http_request *request)
     }
     int err = line_read((struct slu_bytes){begin, len - 1}, request);
     if (err == 0) {
-        err = body_len_read((struct slu_bytes){line_end + 1, head_len - len - 1}, &body_len);
+        err = fields_read((struct slu_bytes){line_end + 1, head_len - len - 1}, request, &body_len);
     }
     if (err == 0 && body_len > HTTP_REQUEST_BYTES_MAX - head_len) {
         err = -EFBIG;

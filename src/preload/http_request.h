@@ -6,6 +6,7 @@
 #ifndef PRELOAD_HTTP_REQUEST_H
 #define PRELOAD_HTTP_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sluice/bytes.h>
@@ -24,6 +25,7 @@ struct http_request {
     enum http_method method;
     struct slu_bytes path;
     struct slu_bytes query; /* behind the question mark; empty without one */
+    bool is_of_page;        /* a browser sends it for a page of somewhere (Origin) */
 };
 
 /*

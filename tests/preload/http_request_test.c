@@ -37,6 +37,11 @@ static void a_request_is_read_when_its_head_is_whole(void **state)
     assert_bytes(request.query, "");
     assert_int_equal(read_text("POST / HTTP/1.1\r\n\r\n", &request), 0);
     assert_int_equal(request.method, HTTP_POST);
+    assert_false(request.is_of_page);
+    assert_int_equal(read_text("POST / HTTP/1.1\r\nHost: a\r\norigin: null\r\n\r\n", &request), 0);
+    assert_true(request.is_of_page);
+    assert_int_equal(read_text("GET / HTTP/1.1\r\nOriginal: x\r\n\r\n", &request), 0);
+    assert_false(request.is_of_page);
     assert_int_equal(read_text("DELETE /x HTTP/1.1\r\n\r\n", &request), 0);
     assert_int_equal(request.method, HTTP_OTHER);
 }

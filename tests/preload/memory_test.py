@@ -87,8 +87,9 @@ class Watched:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
-    def ask(self, query="", method="GET"):
-        request = urllib.request.Request(self.url + "memory" + query, method=method)
+    def ask(self, query="", method="GET", **headers):
+        request = urllib.request.Request(self.url + "memory" + query, method=method,
+                                         headers=headers)
         with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
             return answer.read().decode(), answer.headers["Content-Type"]
 
@@ -201,6 +202,9 @@ class Accounts(unittest.TestCase):
             self.assertGreater(before["anonymous"]["heap_free"], 50 * MIB)
             self.assertAlmostEqual(before["anonymous"]["heap_free"],
                                    watched.account()["anonymous"]["heap_free"], delta=MIB)
+            with self.assertRaises(urllib.error.HTTPError) as refused:  # a page's in a browser
+                watched.ask("?trim=1", "POST", Origin="http://elsewhere")
+            self.assertEqual(403, refused.exception.code)
             text, _ = watched.ask("?trim=1", "POST")
             trim = json.loads(text)
             self.assertAlmostEqual(before["anonymous"]["heap_free"],
