@@ -1,0 +1,3 @@
+module sluice/lab
+
+go 1.19
