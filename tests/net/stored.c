@@ -27,24 +27,25 @@ static void check(const struct net_body *body)
     }
 }
 
-static bool keep(struct net_request *request, struct net_body *body)
+/* From here on whoever drops what is stored may free it. */
+static void keep(const struct net_body *body)
 {
     pthread_mutex_lock(&lock);
-    bool is_kept = count < STORED_MAX && net_request_take_body(request, body) == 0;
-    if (is_kept) {
-        check(body);
-        bodies[count++] = *body;
+    if (count == STORED_MAX) {
+        abort();
     }
+    bodies[count++] = *body;
     pthread_mutex_unlock(&lock);
-    return is_kept;
 }
 
 void stored_take(struct net_request *request, void *arg)
 {
     struct net_body body;
     (void)arg;
-    if (keep(request, &body)) {
+    if (net_request_take_body(request, &body) == 0) {
+        check(&body);
         net_respond(request, 200, "text/plain", body.bytes);
+        keep(&body);
     }
 }
 
@@ -53,8 +54,10 @@ void stored_take_call(struct net_request *request, void *arg)
     struct net_body body;
     struct slu_bytes message;
     (void)arg;
-    if (net_grpc_message(request, &message) == 0 && keep(request, &body)) {
+    if (net_grpc_message(request, &message) == 0 && net_request_take_body(request, &body) == 0) {
+        check(&body);
         net_grpc_reply(request, message);
+        keep(&body);
     }
 }
 
