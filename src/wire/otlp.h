@@ -1,0 +1,21 @@
+/*
+ * OpenTelemetry's protocol: the bytes of an ExportServiceRequest, and what may be done to them.
+ *
+ * A message stays the bytes that came: what is passed on has every field that was sent, unknown
+ * ones too. Two requests of one signal in a row are one request with the records of both, because
+ * their only field is repeated.
+ *
+ * Source  opentelemetry.io/docs/specs/otlp, opentelemetry-proto 1.x
+ */
+#ifndef WIRE_OTLP_H
+#define WIRE_OTLP_H
+
+enum otlp_signal {
+    OTLP_TRACES,  /* records are spans */
+    OTLP_METRICS, /* records are data points */
+    OTLP_LOGS,    /* records are log records */
+};
+
+#define OTLP_SIGNAL_COUNT 3
+
+#endif
