@@ -26,7 +26,7 @@ ARROWS = {
     "view": "draw profile codec",
     "net": "scope timer codec limit meter",
     "wire": "codec",
-    "store": "sys codec match",
+    "store": "scope codec match",
     "query": "store window",
     "pipeline": "wire net store limit meter",
     "alert": "query net",
