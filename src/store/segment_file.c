@@ -99,7 +99,8 @@ static void header_encode(uint64_t first_sequence, uint64_t salt,
     memcpy(header + COPY_BYTES, header, COPY_BYTES);
 }
 
-/* The header is on the disk before the first frame is written: no committed frame lacks one. */
+/* On the disk before the first frame is written, so that a header that is not right is damage, and
+ * not what a crash leaves. */
 static int header_put(const struct segment_directory *directory, int fd, uint64_t first_sequence,
                       uint64_t salt)
 {
