@@ -10,7 +10,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/host.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/options.h"
 #include "draw/text.h"
 

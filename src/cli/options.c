@@ -7,7 +7,7 @@
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/command.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/quantity.h"
 
 #define ALLOWED_MAX     160

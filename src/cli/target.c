@@ -15,7 +15,7 @@
 #include "base/block.h"
 #include "base/diag.h"
 #include "cli/cli.h"
-#include "cli/control_group.h"
+#include "sys/control_group.h"
 #include "cli/diagnosis.h"
 #include "cli/host.h"
 #include "cli/pages_client.h"

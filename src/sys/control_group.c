@@ -1,4 +1,4 @@
-#include "cli/control_group.h"
+#include "sys/control_group.h"
 
 #include <inttypes.h>
 #include <limits.h>

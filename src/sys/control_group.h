@@ -1,6 +1,6 @@
 /* How much memory the control group of a process may have. */
-#ifndef CLI_CONTROL_GROUP_H
-#define CLI_CONTROL_GROUP_H
+#ifndef SYS_CONTROL_GROUP_H
+#define SYS_CONTROL_GROUP_H
 
 #include <stdint.h>
 
