@@ -1,0 +1,53 @@
+#include <sluice/clock.h>
+#include <sluice/scope.h>
+
+#include "pipeline/exporter_state.h"
+
+/* xorshift64*: jitter needs no better. */
+static uint64_t draw(struct exporter *exporter)
+{
+    mutex_lock(&exporter->lock);
+    uint64_t state = exporter->random | 1;
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    exporter->random = state;
+    mutex_unlock(&exporter->lock);
+    return state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static void count(struct exporter *exporter, const struct export_message *message,
+                  const struct outcome *outcome)
+{
+    if (outcome->kind == OUTCOME_TAKEN) {
+        stage_count(&exporter->sent_count, message->record_count - outcome->refused_count);
+        stage_count(&exporter->lost_count, outcome->refused_count);
+    } else if (outcome->kind == OUTCOME_REFUSED) {
+        stage_count(&exporter->lost_count, message->record_count);
+    }
+}
+
+void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
+                      const struct export_message *message, struct outcome *outcome)
+{
+    struct retry retry;
+    if (exporter->remote != NULL) {
+        retry_begin(&retry, &exporter->remote->retry, slu_clock_monotonic_ns());
+    }
+    for (;;) {
+        *outcome = (struct outcome){.kind = OUTCOME_TAKEN};
+        exporter->type->send(exporter->self, scope, message, outcome);
+        count(exporter, message, outcome);
+        if (outcome->kind != OUTCOME_LATER) {
+            return;
+        }
+        stage_count(&exporter->failed_count, 1);
+        uint64_t delay_ns = 0;
+        uint64_t now_ns = slu_clock_monotonic_ns();
+        if (exporter->remote == NULL || slu_scope_error(scope) != 0 ||
+            !retry_next(&retry, now_ns, outcome->retry_ns, draw(exporter), &delay_ns) ||
+            slu_scope_sleep_until(scope, now_ns + delay_ns) != 0) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/*
+ * The pipelines of one configuration: receivers, processors and exporters, made and joined.
+ */
+#ifndef PIPELINE_GRAPH_H
+#define PIPELINE_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/api.h>
+
+#include "pipeline/exporter.h"
+#include "pipeline/receiver.h"
+
+struct config;
+struct config_pipelines;
+struct curl_library;
+struct graph;
+struct slu_budget;
+struct slu_diag;
+struct slu_scope;
+
+struct graph_options {
+    struct slu_budget *budget;   /* of the parts */
+    struct slu_budget *payloads; /* of what is on its way; below `budget` or beside it */
+    struct slu_scope *scope;
+    struct config *config;                    /* outlives the graph */
+    const struct config_pipelines *pipelines; /* of it */
+    const char *data_path; /* where queues lie */
+    struct curl_library *curl;
+    int output_fd; /* of `debug` */
+    bool is_check; /* only to find mistakes: no queue is opened, nothing is started */
+};
+
+/*
+ * Make all parts. Every mistake that a part finds in its options is told to the configuration.
+ * Exporters begin to empty their queues; nothing is received before graph_start.
+ *
+ * Returns  0; -EINVAL if mistakes were told; -EDQUOT; -ENOMEM; a negative errno of the system
+ * Owner    the caller, until graph_destroy
+ */
+SLU_MUST_USE int graph_create(const struct graph_options *options, struct graph **out);
+
+/* Begin to receive. Returns 0; a negative errno, which `diag` says more of; then stop it. */
+SLU_MUST_USE int graph_start(struct graph *graph, struct slu_diag *diag);
+
+/*
+ * Stop receiving, and hand on what was received, for `grace_ns` at the most: what is not
+ * acknowledged by then is told so. What lies in queues on disk stays there.
+ */
+void graph_stop(struct graph *graph, uint64_t grace_ns);
+
+/* After graph_stop, or where it was never started; NULL is accepted, `*graph` becomes NULL. */
+void graph_destroy(struct graph **graph);
+
+/* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
+int graph_place(struct graph *graph, size_t index, char *text, size_t size_bytes);
+
+/* The index-th exporter or receiver and its counters; NULL behind the last. Threads: any */
+const char *graph_exporter(struct graph *graph, size_t index, struct exporter_stats *stats);
+const char *graph_receiver(struct graph *graph, size_t index, struct receiver_stats *stats);
+
+#endif

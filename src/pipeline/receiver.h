@@ -1,0 +1,69 @@
+/* Receivers: where pipelines begin. A type is a table of functions, in a file of its own. */
+#ifndef PIPELINE_RECEIVER_H
+#define PIPELINE_RECEIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/api.h>
+
+#include "wire/otlp.h"
+
+struct config;
+struct config_node;
+struct slu_budget;
+struct slu_diag;
+struct slu_scope;
+struct stage;
+
+/* What a receiver is made with. */
+struct receiver_context {
+    struct slu_budget *budget;   /* of the receiver itself */
+    struct slu_budget *payloads; /* of what comes: under pressure nothing more is taken */
+    struct slu_scope *scope;
+    struct config *config;
+    const struct config_node *node;
+    const char *name;
+    struct stage *next[OTLP_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
+};
+
+struct receiver_stats {
+    uint64_t accepted_count; /* records that were handed on */
+    uint64_t refused_count;  /* requests that were told to come later */
+    uint64_t invalid_count;  /* requests that cannot be read */
+};
+
+#define RECEIVER_PLACES_MAX 4
+
+struct receiver_type {
+    const char *name;
+
+    /*
+     * Read the options: mistakes are told to the configuration. Listens to nothing yet.
+     *
+     * Returns  0; -EINVAL; -EDQUOT; -ENOMEM
+     */
+    int (*create)(const struct receiver_context *context, void **out);
+
+    /* Begin. Returns 0; a negative errno, which `diag` says more of. */
+    int (*start)(void *receiver, struct slu_diag *diag);
+
+    /* Take nothing more; wait for what is being answered, for `grace_ns` at the most. */
+    void (*stop)(void *receiver, uint64_t grace_ns);
+
+    /* After stop, or where it was never started. */
+    void (*destroy)(void *receiver);
+
+    void (*stats)(void *receiver, struct receiver_stats *out);
+
+    /* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
+    int (*place)(void *receiver, size_t index, char *text, size_t size_bytes);
+};
+
+/* NULL: there is none of that name. */
+const struct receiver_type *receiver_find(const char *name);
+const char *const *receiver_names(void);
+
+extern const struct receiver_type otlp_receiver;
+
+#endif

@@ -1,0 +1,331 @@
+#include "daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sluice/budget.h>
+#include <sluice/diag.h>
+#include <sluice/scope.h>
+
+#include "base/assert.h"
+#include "pipeline/config.h"
+#include "net/curl_library.h"
+#include "pipeline/graph.h"
+#include "pipeline/memory_limits.h"
+#include "serve/config_file.h"
+#include "serve/memory_watch.h"
+
+#define GRACE_NS           UINT64_C(8000000000)
+#define LIMIT_DEFAULT      (UINT64_C(512) << 20)
+#define CONFIG_BYTES_MAX   (UINT64_C(64) << 20)
+#define TASK_STACK_BYTES   ((size_t)64 * 1024)
+#define DIRECTORY_MODE     0700
+#define MALLOC_ARENAS      2
+#define SPIKE_SHARE        5
+
+struct daemon {
+    const struct serve_options *options;
+    char data_path[PATH_MAX];
+    struct slu_budget *root;     /* all memory but the configurations' */
+    struct slu_budget *payloads; /* below it: what is on its way */
+    struct slu_budget *configs;  /* of configurations, which are not under pressure */
+    struct slu_scope *scope;
+    struct memory_watch *watch;
+    struct curl_library curl;
+    struct config_file file;
+    struct graph *graph;
+};
+
+static void say(const char *what, const char *text)
+{
+    (void)fprintf(stderr, "sluice-serve: %s%s\n", what, text);
+}
+
+/* The data's folder, made if it is not there. */
+static int data_open(struct daemon *daemon)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *path = daemon->options->data_path;
+    int len = path != NULL    ? snprintf(daemon->data_path, PATH_MAX, "%s", path)
+              : state != NULL ? snprintf(daemon->data_path, PATH_MAX, "%s/sluice", state)
+                              : snprintf(daemon->data_path, PATH_MAX, "data");
+    if (len < 0 || len >= PATH_MAX) {
+        return -ENAMETOOLONG;
+    }
+    if (mkdir(daemon->data_path, DIRECTORY_MODE) != 0 && errno != EEXIST) {
+        int err = -errno;
+        (void)fprintf(stderr, "sluice-serve: %s: %s; name another folder with --data\n",
+                      daemon->data_path, strerror(-err));
+        return err;
+    }
+    return 0;
+}
+
+static int budgets_open(struct daemon *daemon)
+{
+    int err = slu_budget_create(NULL, "sluice-serve", LIMIT_DEFAULT, &daemon->root);
+    if (err == 0) {
+        err = slu_budget_create(daemon->root, "payloads", LIMIT_DEFAULT, &daemon->payloads);
+    }
+    if (err == 0) {
+        err = slu_budget_create(NULL, "configuration", CONFIG_BYTES_MAX, &daemon->configs);
+    }
+    if (err == 0) {
+        struct slu_scope_options options = {.name = "sluice-serve",
+                                            .budget = daemon->root,
+                                            .task_max = 8,
+                                            .callback_max = 64,
+                                            .task_stack_bytes = TASK_STACK_BYTES};
+        err = slu_scope_create(NULL, &options, NULL, &daemon->scope);
+    }
+    return err;
+}
+
+static void daemon_close(struct daemon *daemon)
+{
+    graph_destroy(&daemon->graph);
+    int err = slu_scope_close(&daemon->scope);
+    SLU_ASSERT(err == 0); /* this is no task of its */
+    memory_watch_destroy(&daemon->watch);
+    curl_library_unload(&daemon->curl);
+    config_file_close(&daemon->file);
+    slu_budget_destroy(&daemon->configs);
+    slu_budget_destroy(&daemon->payloads);
+    slu_budget_destroy(&daemon->root);
+}
+
+/* What the configuration asks for; without a word of it, what the machine allows. */
+static int limits_read(struct config_file *file, struct memory_limits *out)
+{
+    uint64_t available = memory_available_bytes();
+    int err = memory_limits_read(file->config, &file->pipelines, available, out);
+    if (err == 0 && out->limit_bytes == 0) {
+        out->limit_bytes = available / 2 < LIMIT_DEFAULT ? available / 2 : LIMIT_DEFAULT;
+        out->spike_bytes = out->limit_bytes / SPIKE_SHARE;
+    }
+    if (err == 0 && out->limit_bytes < MEMORY_LIMIT_MIN) {
+        config_mistake(file->config, NULL, "the memory limit must be %llu MiB at least",
+                       (unsigned long long)(MEMORY_LIMIT_MIN >> 20));
+        err = -EINVAL;
+    }
+    return err;
+}
+
+static int limits_set(struct daemon *daemon, const struct memory_limits *limits)
+{
+    if (daemon->watch != NULL) {
+        memory_watch_set(daemon->watch, limits->limit_bytes, limits->spike_bytes);
+        return 0;
+    }
+    struct memory_watch_options options = {
+        .root = daemon->root,
+        .payloads = daemon->payloads,
+        .scope = daemon->scope,
+        .limit_bytes = limits->limit_bytes,
+        .spike_bytes = limits->spike_bytes,
+    };
+    return memory_watch_create(&options, &daemon->watch);
+}
+
+static int graph_open(struct daemon *daemon, struct config_file *file, bool is_check,
+                      struct graph **out)
+{
+    struct graph_options options = {
+        .budget = daemon->root,
+        .payloads = daemon->payloads,
+        .scope = daemon->scope,
+        .config = file->config,
+        .pipelines = &file->pipelines,
+        .data_path = daemon->data_path,
+        .curl = &daemon->curl,
+        .output_fd = STDOUT_FILENO,
+        .is_check = is_check,
+    };
+    return graph_create(&options, out);
+}
+
+static void places_say(struct graph *graph)
+{
+    char text[256];
+    for (size_t i = 0; graph_place(graph, i, text, sizeof(text)) == 0; i++) {
+        say("", text);
+    }
+}
+
+/* All that can be said of a configuration without running it. Returns how many mistakes. */
+static size_t mistakes_find(struct daemon *daemon, struct config_file *file)
+{
+    struct memory_limits limits = {0};
+    struct graph *graph = NULL;
+    if (file->pipelines.pipeline_count > 0) { /* otherwise its shape is wrong already */
+        int err = limits_read(file, &limits);
+        int failed = graph_open(daemon, file, true, &graph);
+        if (failed != 0 && failed != -EINVAL && err == 0) {
+            config_mistake(file->config, NULL, "it cannot be built: %s", strerror(-failed));
+        }
+        graph_destroy(&graph);
+    }
+    return config_mistake_count(file->config);
+}
+
+/*
+ * Run the pipelines of a configuration that has no mistakes.
+ *
+ * Returns  0; a negative errno, which has been told, and nothing runs
+ */
+static int pipelines_start(struct daemon *daemon, struct config_file *file)
+{
+    struct memory_limits limits = {0};
+    struct slu_diag diag = {0};
+    struct graph *graph = NULL;
+    int err = limits_read(file, &limits);
+    if (err == 0) {
+        err = limits_set(daemon, &limits);
+    }
+    if (err == 0) {
+        err = graph_open(daemon, file, false, &graph);
+    }
+    if (err == 0) {
+        err = graph_start(graph, &diag);
+    }
+    if (err != 0) {
+        if (config_file_report(file) == 0) {
+            say("cannot start: ", diag.message[0] != '\0' ? diag.message : strerror(-err));
+        }
+        if (graph != NULL) {
+            graph_stop(graph, 0);
+        }
+        graph_destroy(&graph);
+        return err;
+    }
+    daemon->graph = graph;
+    places_say(graph);
+    return 0;
+}
+
+static void pipelines_stop(struct daemon *daemon)
+{
+    if (daemon->graph != NULL) {
+        graph_stop(daemon->graph, GRACE_NS);
+        graph_destroy(&daemon->graph);
+    }
+}
+
+/* HUP: the new configuration takes the old one's place if it can run; otherwise nothing changes. */
+static int daemon_reload(struct daemon *daemon)
+{
+    struct config_file file = {0};
+    if (daemon->options->config_path == NULL ||
+        config_file_open(daemon->configs, daemon->options->config_path, &file) != 0) {
+        say("", "the old configuration stays");
+        return 0;
+    }
+    if (mistakes_find(daemon, &file) > 0) {
+        (void)config_file_report(&file);
+        say("", "the old configuration stays");
+        config_file_close(&file);
+        return 0;
+    }
+    pipelines_stop(daemon);
+    int err = pipelines_start(daemon, &file);
+    if (err == 0) {
+        config_file_close(&daemon->file);
+        daemon->file = file;
+        say("", "the new configuration runs");
+        return 0;
+    }
+    config_file_close(&file);
+    say("", "back to the old configuration");
+    return pipelines_start(daemon, &daemon->file);
+}
+
+static void signals_of(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+/* Until a signal says to stop, or a reload has left nothing that runs. */
+static int signals_wait(struct daemon *daemon)
+{
+    sigset_t signals;
+    signals_of(&signals);
+    int err = 0;
+    while (err == 0) {
+        int number = 0;
+        int failed = sigwait(&signals, &number);
+        SLU_ASSERT(failed == 0);
+        if (number != SIGHUP) {
+            break;
+        }
+        err = daemon_reload(daemon);
+    }
+    return err;
+}
+
+static enum serve_status status_of(int err)
+{
+    return err == 0 ? SERVE_FINE : err == -EINVAL ? SERVE_FINDINGS : SERVE_FAILED;
+}
+
+/* Everything but the pipelines. */
+static int daemon_open(struct daemon *daemon, const struct serve_options *options)
+{
+    daemon->options = options;
+    int err = budgets_open(daemon);
+    if (err != 0) {
+        say("cannot start: ", strerror(-err));
+        return err;
+    }
+    return config_file_open(daemon->configs, options->config_path, &daemon->file);
+}
+
+enum serve_status daemon_run(const struct serve_options *options)
+{
+    struct daemon daemon = {0};
+    (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS); /* otherwise there are more, and nothing is lost */
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    int err = daemon_open(&daemon, options);
+    if (err == 0 && mistakes_find(&daemon, &daemon.file) > 0) {
+        (void)config_file_report(&daemon.file);
+        err = -EINVAL;
+    }
+    if (err == 0) {
+        err = data_open(&daemon);
+    }
+    if (err == 0) {
+        err = pipelines_start(&daemon, &daemon.file);
+    }
+    if (err == 0) {
+        say("", "ready");
+        err = signals_wait(&daemon);
+        say("", "stopping");
+        pipelines_stop(&daemon);
+    }
+    daemon_close(&daemon);
+    return status_of(err);
+}
+
+enum serve_status daemon_check(const struct serve_options *options)
+{
+    struct daemon daemon = {0};
+    int err = daemon_open(&daemon, options);
+    if (err == 0 && mistakes_find(&daemon, &daemon.file) > 0) {
+        err = -EINVAL;
+    }
+    if (daemon.file.config != NULL) {
+        (void)config_file_report(&daemon.file);
+    }
+    daemon_close(&daemon);
+    return status_of(err);
+}
