@@ -67,7 +67,7 @@ static int scope_make(struct exporter *exporter)
     struct slu_scope_options options = {
         .name = exporter->stage.name,
         .budget = exporter->context.budget,
-        .task_max = (uint32_t)tasks + 1, /* and the queue's own */
+        .task_max = (uint32_t)tasks,
         .callback_max = 8,
         .task_stack_bytes = EXPORTER_STACK_BYTES,
     };

@@ -34,6 +34,10 @@ struct exporter_context {
     struct curl_library *curl;   /* loaded on first use */
     int output_fd;               /* of `debug` */
     bool is_check;               /* only to find mistakes: neither queue nor task */
+
+    /* Told to people, on any thread: that it fails, why, and that it works again. */
+    void (*say)(void *arg, const char *text);
+    void *say_arg;
 };
 
 struct queue_settings {

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include <sluice/clock.h>
 #include <sluice/scope.h>
 
@@ -27,6 +29,24 @@ static void count(struct exporter *exporter, const struct export_message *messag
     }
 }
 
+/* Say once that it fails, and once that it works again. */
+static void tell(struct exporter *exporter, const struct outcome *outcome)
+{
+    bool is_failing = outcome->kind != OUTCOME_TAKEN;
+    char text[SLU_DIAG_MESSAGE_MAX + 64];
+    if (atomic_exchange_explicit(&exporter->is_failing, is_failing, memory_order_relaxed) ==
+        is_failing) {
+        return;
+    }
+    if (is_failing) {
+        (void)snprintf(text, sizeof(text), "%s%s", outcome->reason,
+                       outcome->kind == OUTCOME_LATER ? "; trying again" : "; given up");
+    } else {
+        (void)snprintf(text, sizeof(text), "%s: works again", exporter->stage.name);
+    }
+    exporter->context.say(exporter->context.say_arg, text);
+}
+
 void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
                       const struct export_message *message, struct outcome *outcome)
 {
@@ -38,6 +58,9 @@ void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
         *outcome = (struct outcome){.kind = OUTCOME_TAKEN};
         exporter->type->send(exporter->self, scope, message, outcome);
         count(exporter, message, outcome);
+        if (slu_scope_error(scope) == 0) {
+            tell(exporter, outcome);
+        }
         if (outcome->kind != OUTCOME_LATER) {
             return;
         }

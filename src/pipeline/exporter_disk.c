@@ -97,7 +97,7 @@ static void disk_main(struct slu_scope *scope, void *arg)
 {
     struct exporter *exporter = arg;
     int err = 0;
-    while (err != -ECANCELED && err != -ETIMEDOUT) {
+    while (err != -ECANCELED && err != -ETIMEDOUT && slu_scope_error(scope) == 0) {
         struct queue_entry entry;
         err = queue_next(exporter->queue, scope, exporter->context.budget, SLU_SCOPE_NEVER, &entry);
         if (err == 0) {
@@ -143,7 +143,7 @@ int exporter_disk_start(struct exporter *exporter)
     }
     struct queue_options options = {
         .budget = exporter->context.budget,
-        .scope = exporter->scope,
+        .scope = exporter->context.scope, /* it outlives the tasks that read from it */
         .directory = path,
         .size_bytes_max = settings->size_bytes_max,
         .segment_bytes = segment_bytes(settings->size_bytes_max),

@@ -3,6 +3,7 @@
 #define PIPELINE_EXPORTER_STATE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline/exporter.h"
@@ -24,6 +25,7 @@ struct exporter {
     _Atomic uint64_t sent_count;
     _Atomic uint64_t failed_count;
     _Atomic uint64_t lost_count;
+    _Atomic bool is_failing; /* which was told */
     uint64_t random; /* the state of the jitter; under the lock */
 
     struct mutex lock; /* of the line of payloads that wait in memory */

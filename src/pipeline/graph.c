@@ -116,6 +116,8 @@ static int exporter_make(struct graph *graph, const struct config_component *com
         .curl = graph->options.curl,
         .output_fd = graph->options.output_fd,
         .is_check = graph->options.is_check,
+        .say = graph->options.say,
+        .say_arg = graph->options.say_arg,
     };
     struct exporter *exporter = NULL;
     int err = exporter_create(type, &context, &exporter);

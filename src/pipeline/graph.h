@@ -30,6 +30,8 @@ struct graph_options {
     const char *data_path; /* where queues lie */
     struct curl_library *curl;
     int output_fd; /* of `debug` */
+    void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
+    void *say_arg;
     bool is_check; /* only to find mistakes: no queue is opened, nothing is started */
 };
 

@@ -49,6 +49,12 @@ static void say(const char *what, const char *text)
     (void)fprintf(stderr, "sluice-serve: %s%s\n", what, text);
 }
 
+static void say_line(void *arg, const char *text)
+{
+    (void)arg;
+    say("", text);
+}
+
 /* The data's folder, made if it is not there. */
 static int data_open(struct daemon *daemon)
 {
@@ -147,6 +153,7 @@ static int graph_open(struct daemon *daemon, struct config_file *file, bool is_c
         .data_path = daemon->data_path,
         .curl = &daemon->curl,
         .output_fd = STDOUT_FILENO,
+        .say = say_line,
         .is_check = is_check,
     };
     return graph_create(&options, out);
