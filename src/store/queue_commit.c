@@ -137,7 +137,6 @@ static void active_cut(struct queue *queue, bool is_sync_failed)
     int err = queue->directory.io->truncate(queue->directory.io->context, queue->active_fd,
                                             active_segment(queue)->size_bytes);
     if (err != 0 || is_sync_failed) {
-        queue->is_active_unsynced = false; /* that sync would lie */
         active_seal(queue);
     }
 }
@@ -308,8 +307,8 @@ static void keep_house(struct queue *queue, uint64_t now_ns)
     if (is_due && queue->drop_due_ns <= now_ns) {
         drop_segments(queue, now_ns);
     }
-    if (queue->sync_due_ns <= now_ns && queue->active_fd >= 0) {
-        (void)active_sync(queue); /* counted; `done` was told already */
+    if (queue->sync_due_ns <= now_ns && active_sync(queue) != 0) {
+        active_cut(queue, true); /* counted; `done` was told already */
     }
 }
 
@@ -332,7 +331,7 @@ void queue_commit_last(struct queue *queue)
     active_seal(queue);
 }
 
-/* With `lock` held: wait until there is something to do. Returns false when all is done for good. */
+/* With `lock` held: wait until there is something to do. Returns false when all is done. */
 static bool await_work(struct queue *queue)
 {
     for (;;) {
