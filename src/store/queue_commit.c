@@ -141,6 +141,19 @@ static void active_cut(struct queue *queue, bool is_sync_failed)
     }
 }
 
+/* Free for more while the sync runs. An empty ring begins anew, so that light traffic stays on the
+ * same few pages. */
+static void ring_release(struct queue *queue, uint64_t bytes)
+{
+    mutex_lock(&queue->lock);
+    queue->ring_written += bytes;
+    if (queue->ring_written == queue->ring_reserved) {
+        queue->ring_written = 0;
+        queue->ring_reserved = 0;
+    }
+    mutex_unlock(&queue->lock);
+}
+
 static int group_write(struct queue *queue, const struct group *group)
 {
     int err = group->begins_segment ? active_begin(queue, group->sequence) : 0;
@@ -149,10 +162,10 @@ static int group_write(struct queue *queue, const struct group *group)
         err = ring_write(queue, group);
         is_written = err == 0;
     }
-    mutex_lock(&queue->lock);
-    queue->ring_written += group->bytes; /* free for more while the sync runs */
-    queue->counted.disk_error_count += err != 0;
-    mutex_unlock(&queue->lock);
+    ring_release(queue, group->bytes);
+    if (err != 0) {
+        count_disk_error(queue);
+    }
     if (err == 0 && queue->policy == QUEUE_SYNC) {
         err = active_sync(queue);
     }

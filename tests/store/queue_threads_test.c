@@ -211,6 +211,32 @@ static void what_is_acked_is_unlinked_without_being_asked(void **state)
     stage_end(&stage);
 }
 
+static void creation_that_fails_with_its_task_leaves_nothing(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    stage_begin(&stage, store_options(NULL, NULL));
+    queue_close(&stage.queue);
+    struct queue_options options = store_options(stage.budget, stage.directory.path);
+    options.scope = stage.scope;
+    uint64_t used_bytes = budget_used(stage.budget);
+    int err = -ENOMEM;
+    for (uint64_t nth = 1; err != 0; nth++) {
+        alloc_fault_at(nth);
+        err = queue_open(&options, NULL, &stage.queue);
+        alloc_fault_at(0);
+        if (err != 0) {
+            assert_null(stage.queue);
+            assert_int_equal(budget_used(stage.budget), used_bytes);
+        }
+    }
+    queue_close(&stage.queue);
+    slu_scope_cancel(stage.scope);
+    assert_int_equal(queue_open(&options, NULL, &stage.queue), -ECANCELED);
+    assert_int_equal(budget_used(stage.budget), used_bytes);
+    stage_end(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +244,7 @@ int main(void)
         cmocka_unit_test(closing_ends_the_wait_of_a_consumer),
         cmocka_unit_test(a_wait_ends_at_its_deadline),
         cmocka_unit_test(what_was_taken_before_its_scope_was_cancelled_is_committed),
+        cmocka_unit_test(creation_that_fails_with_its_task_leaves_nothing),
         cmocka_unit_test(what_is_acked_is_unlinked_without_being_asked),
     };
     return TEST_RUN("queue_threads", tests);
