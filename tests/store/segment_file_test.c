@@ -103,12 +103,48 @@ static void a_position_that_a_crash_tears_leaves_the_one_before_it(void **state)
     }
 }
 
+static unsigned char long_bytes[3 * SEGMENT_SCRATCH_BYTES];
+
+static int long_read(void *context, int fd, void *bytes, size_t len, uint64_t offset, size_t *got)
+{
+    (void)context;
+    (void)fd;
+    size_t there = offset < sizeof(long_bytes) ? sizeof(long_bytes) - (size_t)offset : 0;
+    *got = len < there ? len : there;
+    memcpy(bytes, long_bytes + offset, *got);
+    return 0;
+}
+
+static void a_frame_behind_long_damage_is_found_wherever_pieces_meet(void **state)
+{
+    (void)state;
+    static unsigned char scratch[SEGMENT_SCRATCH_BYTES];
+    const struct store_io io = {.read = long_read};
+    const struct frame frame = {.sequence = 3, .payload_bytes = 1};
+    for (size_t back = 0; back < 2 * FRAME_HEADER_BYTES + 2; back++) {
+        size_t at = 2 * SEGMENT_SCRATCH_BYTES - back;
+        memset(long_bytes, 'S', sizeof(long_bytes));
+        frame_encode(&frame, 1, long_bytes + at);
+        struct segment_walk walk = {
+            .io = &io, .salt = 1, .end = sizeof(long_bytes), .scratch = scratch};
+        struct frame found = {0};
+        assert_int_equal(segment_walk_find(&walk, &found), 0);
+        assert_int_equal(walk.offset, at);
+        assert_int_equal(found.sequence, 3);
+        walk.end = at + FRAME_HEADER_BYTES; /* without its payload it is no frame */
+        walk.offset = 0;
+        assert_int_equal(segment_walk_find(&walk, &found), -ENODATA);
+        assert_int_equal(walk.offset, walk.end);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_names_of_segments_are_taken_for_such),
         cmocka_unit_test(a_segment_has_its_header_before_it_is_used),
         cmocka_unit_test(a_segment_that_cannot_be_made_is_not_left),
+        cmocka_unit_test(a_frame_behind_long_damage_is_found_wherever_pieces_meet),
         cmocka_unit_test(a_position_that_a_crash_tears_leaves_the_one_before_it),
     };
     return TEST_RUN("segment_file", tests);
