@@ -1,10 +1,10 @@
 /*
  * A queue on disk, between what was acknowledged to a sender and what a slow or dead receiver has
- * not taken yet. What `done` was told 0 of survives kill -9, a restart and (policy SYNC) the loss of
- * power; it is given out in order, at least once; damage on the disk costs the records that it hit.
+ * not taken yet. What `done` was told 0 of survives kill -9, a restart and (policy SYNC) the loss
+ * of power; it is given out in order, at least once; damage costs the records that it hit.
  *
  * Memory is fixed at creation: a ring for what waits for a commit and a table of what is given out.
- * The directory belongs to one queue of one process at a time. docs/formats/queue.md draws the files.
+ * The directory belongs to one queue of one process at a time. Its files: docs/formats/queue.md.
  */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
@@ -54,9 +54,9 @@ struct queue_options {
 };
 
 /*
- * What became of a record: 0, it is committed; a negative errno of the disk, it is not, and will not
- * be given out (after a crash it may be after all). Called by the commit task, without a lock, in
- * the order of the appends; must not wait for the queue.
+ * What became of a record: 0, it is committed; a negative errno of the disk, it is not, and will
+ * not be given out (after a crash it may be after all). Called by the commit task, on a stack of
+ * 128 KiB, without a lock, in the order of the appends; must not wait for the queue.
  */
 typedef void queue_done_fn(void *arg, int err);
 
@@ -68,7 +68,7 @@ struct queue_record {
     uint32_t kind;   /* the caller's */
 };
 
-/* What queue_next gives out; the caller frees `bytes` with its own budget, before or after acking. */
+/* What queue_next gives out; the caller frees `bytes` at any time, with the budget it gave. */
 struct queue_entry {
     struct block bytes;
     uint64_t sequence;
@@ -83,8 +83,9 @@ struct queue_stats {
     uint64_t disk_bytes;    /* of all segments, what is acked in the oldest among it */
     uint64_t staged_count;  /* not committed yet */
     uint64_t staged_bytes;
-    int64_t oldest_time_ns; /* of the oldest record that is not acked; 0 without one */
-    uint64_t held_count;    /* given out, neither acked nor returned */
+    int64_t oldest_time_ns;  /* of the oldest record that is not acked; 0 without one */
+    uint64_t held_count;     /* given out, neither acked nor returned */
+    uint32_t consumer_count; /* calls of queue_next under way */
     /* Since the queue was opened: */
     uint64_t appended_count;
     uint64_t committed_count;
@@ -120,8 +121,10 @@ SLU_MUST_USE int queue_open(const struct queue_options *options, struct slu_diag
 
 /*
  * Commit what was appended, keep the position, and free all; NULL is accepted, `*queue` becomes
- * NULL. Consumers that wait get -ECANCELED. Entries that were given out and not acked are given out
- * after the next queue_open. Nobody else may use the queue from now on.
+ * NULL. Entries that were given out and not acked are given out after the next queue_open.
+ *
+ * A call of queue_next that is under way returns -ECANCELED, and this waits for it. No other call
+ * may be under way or come later: the owner ends appenders and consumers first.
  */
 void queue_close(struct queue **queue);
 
@@ -147,8 +150,9 @@ SLU_MUST_USE int queue_append(struct queue *queue, const struct queue_record *re
  * deadline_ns  by slu_clock_monotonic_ns; 0: do not wait; SLU_SCOPE_NEVER
  * Returns      0; -EAGAIN when the time has come; -ECANCELED or -ETIMEDOUT by the scope;
  *              -ECANCELED when the queue is closed; -EDQUOT, -ENOMEM if there is no room for the
- *              record, which stays next; an error of the disk: the third time in a row the rest of
- *              that segment is passed over as damaged
+ *              record, which stays next; an error of the disk: wait before asking again, because
+ *              the third time in a row the record (or what cannot be read of its segment) is
+ *              passed over as damaged
  * Cost         reads from the disk (the kernel's cache, if it is recent)
  * Threads      any
  */
@@ -166,7 +170,7 @@ void queue_ack(struct queue *queue, const struct queue_entry *entry);
 void queue_return(struct queue *queue, const struct queue_entry *entry);
 
 /*
- * For a queue without a scope: commit what was appended, and keep the position if its time has come.
+ * For a queue without a scope: commit what was appended, and keep the position if it is time.
  *
  * now_ns   monotonic
  * Threads  one at a time

@@ -27,14 +27,21 @@ static int payload_bytes(const struct queue *queue, const struct queue_record *r
     return 0;
 }
 
-/* With `lock` held. A segment more may be begun for what is taken. */
+/* What segments add that are begun for so many bytes of records: any two that follow one another
+ * hold more than one segment's. */
+static uint64_t headers_bytes(const struct queue *queue, uint64_t bytes)
+{
+    return SEGMENT_HEADER_BYTES * (2 + 2 * bytes / queue->segment_bytes);
+}
+
+/* With `lock` held. */
 static int admit(struct queue *queue, uint64_t bytes)
 {
     if (queue->is_ending) {
         return -ECANCELED;
     }
-    if (queue->disk_bytes + queue->pending_bytes + bytes + SEGMENT_HEADER_BYTES >
-        queue->size_bytes_max) {
+    uint64_t new_bytes = queue->pending_bytes + bytes;
+    if (queue->disk_bytes + new_bytes + headers_bytes(queue, new_bytes) > queue->size_bytes_max) {
         queue->counted.full_count++;
         return -ENOSPC;
     }

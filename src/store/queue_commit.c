@@ -137,9 +137,21 @@ static void active_cut(struct queue *queue, bool is_sync_failed)
     int err = queue->directory.io->truncate(queue->directory.io->context, queue->active_fd,
                                             active_segment(queue)->size_bytes);
     if (err != 0 || is_sync_failed) {
-        queue->is_active_unsynced = false; /* that sync would lie */
         active_seal(queue);
     }
+}
+
+/* Free for more while the sync runs. An empty ring begins anew, so that light traffic stays on the
+ * same few pages. */
+static void ring_release(struct queue *queue, uint64_t bytes)
+{
+    mutex_lock(&queue->lock);
+    queue->ring_written += bytes;
+    if (queue->ring_written == queue->ring_reserved) {
+        queue->ring_written = 0;
+        queue->ring_reserved = 0;
+    }
+    mutex_unlock(&queue->lock);
 }
 
 static int group_write(struct queue *queue, const struct group *group)
@@ -150,10 +162,10 @@ static int group_write(struct queue *queue, const struct group *group)
         err = ring_write(queue, group);
         is_written = err == 0;
     }
-    mutex_lock(&queue->lock);
-    queue->ring_written += group->bytes; /* free for more while the sync runs */
-    queue->counted.disk_error_count += err != 0;
-    mutex_unlock(&queue->lock);
+    ring_release(queue, group->bytes);
+    if (err != 0) {
+        count_disk_error(queue);
+    }
     if (err == 0 && queue->policy == QUEUE_SYNC) {
         err = active_sync(queue);
     }
@@ -308,8 +320,8 @@ static void keep_house(struct queue *queue, uint64_t now_ns)
     if (is_due && queue->drop_due_ns <= now_ns) {
         drop_segments(queue, now_ns);
     }
-    if (queue->sync_due_ns <= now_ns && queue->active_fd >= 0) {
-        (void)active_sync(queue); /* counted; `done` was told already */
+    if (queue->sync_due_ns <= now_ns && active_sync(queue) != 0) {
+        active_cut(queue, true); /* counted; `done` was told already */
     }
 }
 
@@ -332,7 +344,7 @@ void queue_commit_last(struct queue *queue)
     active_seal(queue);
 }
 
-/* With `lock` held: wait until there is something to do. Returns false when all is done for good. */
+/* With `lock` held: wait until there is something to do. Returns false when all is done. */
 static bool await_work(struct queue *queue)
 {
     for (;;) {

@@ -376,6 +376,7 @@ void queue_stats(struct queue *queue, struct queue_stats *stats)
     now.disk_bytes = queue->disk_bytes;
     now.staged_count = queue->pending_end - queue->pending_first;
     now.staged_bytes = queue->pending_bytes;
+    now.consumer_count = queue->consumer_count;
     now.held_count = held_count - queue->acked_ahead_count - queue->returned_count;
     now.oldest_time_ns =
         held_count > 0 ? queue_held(queue, queue->held_first)->time_ns : next.time_ns;

@@ -162,6 +162,28 @@ static void a_lost_segment_costs_its_records_and_no_others(void **state)
     scene_end(&scene);
 }
 
+static void what_comes_after_all_segments_were_lost_is_given_out(void **state)
+{
+    (void)state;
+    struct scene scene = scene_begin();
+    const struct store_io *io = simulated_disk_io(scene.disk);
+    size_t len = 0;
+    size_t file = 0;
+    while (segment_bytes(scene.disk, 0, &len, &file) != NULL) {
+        const char *name = NULL;
+        (void)simulated_disk_bytes(scene.disk, file, &len, &name);
+        assert_int_equal(io->unlink(io->context, name), 0);
+    }
+    struct queue *queue = scene_open(scene.disk, scene.budget);
+    assert_int_equal(store_take_ack(queue, scene.budget), 0);
+    assert_int_equal(store_append(queue, 99, NULL, NULL), 0);
+    queue_close(&queue);
+    queue = scene_open(scene.disk, scene.budget);
+    assert_int_equal(store_take_ack(queue, scene.budget), 99);
+    queue_close(&queue);
+    scene_end(&scene);
+}
+
 static void without_a_right_header_a_segment_is_passed_over_and_told(void **state)
 {
     (void)state;
@@ -218,6 +240,7 @@ int main(void)
         cmocka_unit_test(every_single_flipped_bit_costs_one_record_at_most_and_is_told),
         cmocka_unit_test(a_tail_cut_at_any_byte_loses_only_what_was_cut),
         cmocka_unit_test(a_lost_segment_costs_its_records_and_no_others),
+        cmocka_unit_test(what_comes_after_all_segments_were_lost_is_given_out),
         cmocka_unit_test(without_a_right_header_a_segment_is_passed_over_and_told),
         cmocka_unit_test(a_frame_inside_a_payload_is_never_given_out),
     };

@@ -158,6 +158,36 @@ static void a_full_queue_refuses_and_takes_again_after_acks(void **state)
     bench_end(&bench);
 }
 
+static void the_files_never_pass_their_size_however_much_is_staged(void **state)
+{
+    (void)state;
+    struct bench bench = bench_begin();
+    struct queue_options options = store_options(bench.budget, bench.directory.path);
+    options.segment_bytes = 4096;
+    options.size_bytes_max = 4 * options.segment_bytes;
+    options.staging_bytes_max = options.size_bytes_max;
+    struct queue *queue = store_queue(options);
+    unsigned char bytes[2000] = {0};
+    const struct slu_bytes part = {bytes, sizeof(bytes)}; /* one to a segment, almost two */
+    const struct queue_record record = {.parts = &part, .part_count = 1};
+    for (int round = 0; round < 20; round++) {
+        struct queue_entry entry;
+        while (queue_append(queue, &record, NULL, NULL) == 0) {
+        }
+        assert_int_equal(queue_append(queue, &record, NULL, NULL), -ENOSPC);
+        queue_commit(queue, 0);
+        assert_true(store_stats(queue).disk_bytes <= options.size_bytes_max);
+        for (int i = 0; i < 1 + round % 3; i++) {
+            assert_int_equal(queue_next(queue, NULL, bench.budget, 0, &entry), 0);
+            block_free(bench.budget, &entry.bytes);
+            queue_ack(queue, &entry);
+        }
+        queue_commit(queue, 0);
+    }
+    queue_close(&queue);
+    bench_end(&bench);
+}
+
 static void a_full_staging_ring_refuses_until_a_commit(void **state)
 {
     (void)state;
@@ -340,6 +370,7 @@ int main(void)
         cmocka_unit_test(returned_records_come_first_and_lowest_first),
         cmocka_unit_test(segments_behind_the_position_are_unlinked),
         cmocka_unit_test(a_full_queue_refuses_and_takes_again_after_acks),
+        cmocka_unit_test(the_files_never_pass_their_size_however_much_is_staged),
         cmocka_unit_test(a_full_staging_ring_refuses_until_a_commit),
         cmocka_unit_test(a_record_that_fits_no_segment_is_refused),
         cmocka_unit_test(without_room_for_its_bytes_a_record_stays_next),

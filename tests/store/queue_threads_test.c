@@ -17,6 +17,7 @@ struct stage {
     struct store_directory directory;
     struct slu_budget *budget;
     struct slu_scope *scope;
+    struct slu_scope *tasks; /* the test's own, which end before the queue does */
     struct queue *queue;
     _Atomic uint32_t appender_count;
     _Atomic uint64_t told_count;
@@ -29,11 +30,11 @@ static void stage_begin(struct stage *stage, struct queue_options options)
 {
     stage->directory = store_directory_make();
     stage->budget = budget_of(STORE_BUDGET_BYTES);
-    const struct slu_scope_options root = {.name = "stage",
-                                           .budget = stage->budget,
-                                           .task_max = 16,
-                                           .task_stack_bytes = STORE_STACK_BYTES};
+    const struct slu_scope_options root = {.name = "stage", .budget = stage->budget};
+    const struct slu_scope_options tasks = {
+        .name = "tasks", .task_max = 16, .task_stack_bytes = STORE_STACK_BYTES};
     assert_int_equal(slu_scope_create(NULL, &root, NULL, &stage->scope), 0);
+    assert_int_equal(slu_scope_create(stage->scope, &tasks, NULL, &stage->tasks), 0);
     options.budget = stage->budget;
     options.directory = stage->directory.path;
     options.scope = stage->scope;
@@ -42,6 +43,7 @@ static void stage_begin(struct stage *stage, struct queue_options options)
 
 static void stage_end(struct stage *stage)
 {
+    assert_int_equal(slu_scope_close(&stage->tasks), 0);
     queue_close(&stage->queue);
     assert_int_equal(slu_scope_close(&stage->scope), 0);
     slu_budget_destroy(&stage->budget);
@@ -96,7 +98,7 @@ static void consumer_run(struct slu_scope *scope, void *arg)
 static void tasks_start(struct stage *stage, slu_scope_fn *run, int count)
 {
     for (int i = 0; i < count; i++) {
-        assert_int_equal(slu_go(stage->scope, "test", run, stage), 0);
+        assert_int_equal(slu_go(stage->tasks, "test", run, stage), 0);
     }
 }
 
@@ -130,20 +132,30 @@ static void every_record_of_many_threads_is_given_out_and_acked_once(void **stat
     assert_int_equal(stage.consumer_error, -ECANCELED);
 }
 
+/* One that asks once, as the queue may be gone afterwards. */
+static void waiter_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    struct queue_entry entry;
+    int err = queue_next(stage->queue, scope, stage->budget, SLU_SCOPE_NEVER, &entry);
+    assert_int_equal(err, -ECANCELED);
+    assert_int_equal(slu_scope_error(scope), 0);
+    atomic_fetch_add(&stage->acked_count, 1);
+}
+
 static void closing_ends_the_wait_of_a_consumer(void **state)
 {
     (void)state;
     static struct stage stage;
     stage_begin(&stage, store_options(NULL, NULL));
-    tasks_start(&stage, consumer_run, CONSUMERS);
-    assert_int_equal(store_append(stage.queue, 1, told, &stage), 0);
-    await_at_least(&stage.acked_count, 1);
-    queue_close(&stage.queue);
-    assert_null(stage.queue);
-    while (atomic_load(&stage.consumer_error) == 0) {
+    tasks_start(&stage, waiter_run, CONSUMERS);
+    while (store_stats(stage.queue).consumer_count < CONSUMERS) {
         sched_yield();
     }
-    assert_int_equal(stage.consumer_error, -ECANCELED);
+    struct queue *queue = stage.queue;
+    queue_close(&queue);
+    await_at_least(&stage.acked_count, CONSUMERS);
+    stage.queue = NULL;
     stage_end(&stage);
 }
 
@@ -199,6 +211,32 @@ static void what_is_acked_is_unlinked_without_being_asked(void **state)
     stage_end(&stage);
 }
 
+static void creation_that_fails_with_its_task_leaves_nothing(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    stage_begin(&stage, store_options(NULL, NULL));
+    queue_close(&stage.queue);
+    struct queue_options options = store_options(stage.budget, stage.directory.path);
+    options.scope = stage.scope;
+    uint64_t used_bytes = budget_used(stage.budget);
+    int err = -ENOMEM;
+    for (uint64_t nth = 1; err != 0; nth++) {
+        alloc_fault_at(nth);
+        err = queue_open(&options, NULL, &stage.queue);
+        alloc_fault_at(0);
+        if (err != 0) {
+            assert_null(stage.queue);
+            assert_int_equal(budget_used(stage.budget), used_bytes);
+        }
+    }
+    queue_close(&stage.queue);
+    slu_scope_cancel(stage.scope);
+    assert_int_equal(queue_open(&options, NULL, &stage.queue), -ECANCELED);
+    assert_int_equal(budget_used(stage.budget), used_bytes);
+    stage_end(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +244,7 @@ int main(void)
         cmocka_unit_test(closing_ends_the_wait_of_a_consumer),
         cmocka_unit_test(a_wait_ends_at_its_deadline),
         cmocka_unit_test(what_was_taken_before_its_scope_was_cancelled_is_committed),
+        cmocka_unit_test(creation_that_fails_with_its_task_leaves_nothing),
         cmocka_unit_test(what_is_acked_is_unlinked_without_being_asked),
     };
     return TEST_RUN("queue_threads", tests);
