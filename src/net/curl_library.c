@@ -16,6 +16,9 @@
 #define LIBRARY    "libcurl-gnutls.so.4"
 #define SIZE_BYTES sizeof(max_align_t)
 
+#define CLEAR_HTTP2_BROKEN      0x075800u /* 7.88.0 */
+#define CLEAR_HTTP2_BROKEN_LAST 0x075801u
+
 /* The one thing without an owner: libcurl's memory functions are called without a context. */
 static _Atomic(struct slu_budget *) memory_budget;
 
@@ -101,6 +104,7 @@ static bool symbols_find(struct curl_library *library)
         {"curl_easy_strerror", offsetof(struct curl_library, easy_strerror)},
         {"curl_slist_append", offsetof(struct curl_library, slist_append)},
         {"curl_slist_free_all", offsetof(struct curl_library, slist_free_all)},
+        {"curl_version_info", offsetof(struct curl_library, version_info)},
         {"curl_global_cleanup", offsetof(struct curl_library, global_cleanup)},
     };
     for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
@@ -145,6 +149,8 @@ int curl_library_load(struct curl_library *library, struct slu_budget *budget,
         *library = (struct curl_library){0};
         return refuse(diag, "it does not start");
     }
+    unsigned version = library->version_info(CURLVERSION_NOW)->version_num;
+    library->keeps_clear_http2 = version < CLEAR_HTTP2_BROKEN || version > CLEAR_HTTP2_BROKEN_LAST;
     return 0;
 }
 

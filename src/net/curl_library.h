@@ -5,6 +5,8 @@
 #ifndef NET_CURL_LIBRARY_H
 #define NET_CURL_LIBRARY_H
 
+#include <stdbool.h>
+
 #include <curl/curl.h>
 
 #include <sluice/api.h>
@@ -24,7 +26,14 @@ struct curl_library {
     const char *(*easy_strerror)(CURLcode code);
     struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
     void (*slist_free_all)(struct curl_slist *list);
+    curl_version_info_data *(*version_info)(CURLversion age);
     void (*global_cleanup)(void);
+
+    /*
+     * Whether a connection that began with HTTP/2's preface in clear text can be used again: not in
+     * 7.88.0 and 7.88.1 (github.com/curl/curl/issues/10634), which Debian 12 has.
+     */
+    bool keeps_clear_http2;
 };
 
 /*

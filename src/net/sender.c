@@ -244,6 +244,17 @@ static bool callbacks_set(const struct curl_library *curl, CURL *handle, struct 
            curl->easy_setopt(handle, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 }
 
+/* Whether the connection may be another request's, before or after. */
+static bool reuse_set(const struct curl_library *curl, CURL *handle,
+                      const struct sender_request *request)
+{
+    bool is_fresh = http_version(request) == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE &&
+                    !curl->keeps_clear_http2;
+    long fresh = is_fresh ? 1L : 0L;
+    return curl->easy_setopt(handle, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
+           curl->easy_setopt(handle, CURLOPT_FORBID_REUSE, fresh) == CURLE_OK;
+}
+
 static bool request_set(const struct sender *sender, CURL *handle,
                         const struct sender_request *request, const struct curl_slist *headers)
 {
@@ -259,7 +270,7 @@ static bool request_set(const struct sender *sender, CURL *handle,
            curl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl->easy_setopt(handle, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&
            curl->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
-           tls_set(sender, handle);
+           reuse_set(curl, handle, request) && tls_set(sender, handle);
 }
 
 static void exchange_run(struct sender *sender, CURL *handle, struct exchange *exchange)
