@@ -2,14 +2,15 @@
 
 /* In alphabetical order. A name of two words needs a row of its first word, without `run`. */
 static const struct command *const rows[] = {
-    &completion_command,     &demo_command,          &heap_command,
-    &heap_capsule_command,   &heap_diagnose_command, &heap_diff_command,
-    &heap_fetch_command,     &heap_flame_command,    &heap_layout_command,
-    &heap_list_command,      &heap_peek_command,     &heap_run_command,
-    &heap_symbolize_command, &heap_timeline_command, &heap_top_command,
-    &heap_tree_command,      &heap_watch_command,    &heap_web_command,
-    &heap_who_command,       &help_command,          &lab_command,
-    &lab_list_command,       &lab_run_command,       &man_command,
+    &check_command,         &check_config_command, &completion_command,
+    &demo_command,          &heap_command,         &heap_capsule_command,
+    &heap_diagnose_command, &heap_diff_command,    &heap_fetch_command,
+    &heap_flame_command,    &heap_layout_command,  &heap_list_command,
+    &heap_peek_command,     &heap_run_command,     &heap_symbolize_command,
+    &heap_timeline_command, &heap_top_command,     &heap_tree_command,
+    &heap_watch_command,    &heap_web_command,     &heap_who_command,
+    &help_command,          &lab_command,          &lab_list_command,
+    &lab_run_command,       &man_command,          &serve_command,
     &version_command,
 };
 

@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 
+extern const struct command check_command;
+extern const struct command check_config_command;
 extern const struct command completion_command;
 extern const struct command demo_command;
 extern const struct command heap_command;
@@ -28,6 +30,7 @@ extern const struct command lab_command;
 extern const struct command lab_list_command;
 extern const struct command lab_run_command;
 extern const struct command man_command;
+extern const struct command serve_command;
 extern const struct command version_command;
 
 extern const struct command_table sluice_commands;

@@ -335,8 +335,20 @@ int config_read_pipelines(struct config *config, struct config_pipelines *out)
         err = service_read(config, &top, &all.extensions, &all);
         result = err != 0 ? err : result;
     }
-    if (result == 0) {
-        *out = all;
-    }
+    *out = all; /* of a configuration with mistakes, what could be read */
     return result;
+}
+
+int config_unknown_type(struct config *config, const struct config_component *component,
+                        const char *kind, const char *const *names)
+{
+    const char *near = config_nearest(component->type, names);
+    if (near != NULL) {
+        config_mistake(config, component->key, "there is no %s \"%.60s\"; did you mean \"%s\"?",
+                       kind, component->type, near);
+    } else {
+        config_mistake(config, component->key, "there is no %s \"%.60s\"", kind,
+                       component->type);
+    }
+    return -EINVAL;
 }

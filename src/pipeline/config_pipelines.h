@@ -48,8 +48,13 @@ struct config_pipelines {
 /*
  * Read the whole document's shape. Views live as long as the configuration.
  *
- * Returns  0; -EINVAL if mistakes were told; -EDQUOT; -ENOMEM
+ * Returns  0; -EINVAL if mistakes were told, and `out` has the components that could be read all the
+ *          same; -EDQUOT; -ENOMEM
  */
 SLU_MUST_USE int config_read_pipelines(struct config *config, struct config_pipelines *out);
+
+/* Tell that there is no such type of a `kind`; `names` are those that there are. Returns -EINVAL */
+int config_unknown_type(struct config *config, const struct config_component *component,
+                        const char *kind, const char *const *names);
 
 #endif

@@ -87,21 +87,12 @@ static void stage_own(struct graph *graph, struct stage *stage,
     graph->stages[graph->stage_count++] = (struct owned_stage){stage, destroy, is_batch};
 }
 
-static int unknown_type(struct graph *graph, const struct config_component *component,
-                        const char *kind, const char *const *names)
-{
-    const char *near = config_nearest(component->type, names);
-    config_mistake(graph->options.config, component->key, "there is no %s \"%s\"%s%s%s", kind,
-                   component->type, near != NULL ? "; did you mean \"" : "",
-                   near != NULL ? near : "", near != NULL ? "\"?" : "");
-    return -EINVAL;
-}
-
 static int exporter_make(struct graph *graph, const struct config_component *component)
 {
     const struct exporter_type *type = exporter_find(component->type);
     if (type == NULL) {
-        return unknown_type(graph, component, "exporter", exporter_names());
+        return config_unknown_type(graph->options.config, component, "exporter",
+                                   exporter_names());
     }
     if (graph->exporter_count == PARTS_MAX) {
         return too_many(graph, component->key, "exporters");
@@ -115,7 +106,6 @@ static int exporter_make(struct graph *graph, const struct config_component *com
         .data_path = graph->options.data_path,
         .curl = graph->options.curl,
         .output_fd = graph->options.output_fd,
-        .is_check = graph->options.is_check,
         .say = graph->options.say,
         .say_arg = graph->options.say_arg,
     };
@@ -196,7 +186,7 @@ static int editor_make(struct graph *graph, const struct config_component *compo
 {
     const struct editor_type *type = editor_find(component->type);
     if (type == NULL) {
-        return unknown_type(graph, component, "processor", editor_names());
+        return config_unknown_type(graph->options.config, component, "processor", editor_names());
     }
     int err = editor_stage_create(graph->options.budget, component->name, type,
                                   graph->options.config, component->node, next, out);
@@ -291,7 +281,8 @@ static int receiver_make(struct graph *graph, const struct config_component *com
 {
     const struct receiver_type *type = receiver_find(component->type);
     if (type == NULL) {
-        return unknown_type(graph, component, "receiver", receiver_names());
+        return config_unknown_type(graph->options.config, component, "receiver",
+                                   receiver_names());
     }
     if (graph->receiver_count == PARTS_MAX || graph->stage_count + 4 >= PARTS_MAX) {
         return too_many(graph, component->key, "receivers");

@@ -4,7 +4,6 @@
 #ifndef PIPELINE_GRAPH_H
 #define PIPELINE_GRAPH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +31,6 @@ struct graph_options {
     int output_fd; /* of `debug` */
     void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
     void *say_arg;
-    bool is_check; /* only to find mistakes: no queue is opened, nothing is started */
 };
 
 /*
@@ -43,6 +41,14 @@ struct graph_options {
  * Owner    the caller, until graph_destroy
  */
 SLU_MUST_USE int graph_create(const struct graph_options *options, struct graph **out);
+
+/*
+ * Have every component read its options, whether a pipeline uses it or not, and start nothing: all
+ * mistakes are told to the configuration.
+ *
+ * Returns  0, also if there are mistakes; -EDQUOT; -ENOMEM; a negative errno of the system
+ */
+SLU_MUST_USE int graph_check(const struct graph_options *options);
 
 /* Begin to receive. Returns 0; a negative errno, which `diag` says more of; then stop it. */
 SLU_MUST_USE int graph_start(struct graph *graph, struct slu_diag *diag);

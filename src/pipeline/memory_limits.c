@@ -47,7 +47,7 @@ static const struct config_object limiter_object = {
     .size_bytes = sizeof(struct limiter_options),
 };
 
-static int limiter_read(struct config *config, const struct config_component *component,
+int memory_limiter_read(struct config *config, const struct config_component *component,
                         uint64_t available_bytes, struct memory_limits *out)
 {
     struct limiter_options options = {0};
@@ -86,8 +86,8 @@ int memory_limits_read(struct config *config, const struct config_pipelines *pip
         const struct config_pipeline *pipeline = &pipelines->pipelines[i];
         for (size_t k = 0; k < pipeline->processor_count; k++) {
             if (strcmp(pipeline->processors[k]->type, "memory_limiter") == 0) {
-                int failed = limiter_read(config, pipeline->processors[k], available_bytes,
-                                          &limits);
+                int failed = memory_limiter_read(config, pipeline->processors[k],
+                                                 available_bytes, &limits);
                 err = err == 0 ? failed : err;
             }
         }

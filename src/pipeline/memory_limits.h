@@ -8,6 +8,7 @@
 
 #include "pipeline/config.h"
 
+struct config_component;
 struct config_pipelines;
 
 struct memory_limits {
@@ -23,5 +24,10 @@ struct memory_limits {
  */
 SLU_MUST_USE int memory_limits_read(struct config *config, const struct config_pipelines *pipelines,
                                     uint64_t available_bytes, struct memory_limits *out);
+
+/* Read one: `out` keeps the stricter of the two. Returns as memory_limits_read */
+SLU_MUST_USE int memory_limiter_read(struct config *config,
+                                     const struct config_component *component,
+                                     uint64_t available_bytes, struct memory_limits *out);
 
 #endif

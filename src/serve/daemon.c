@@ -141,10 +141,9 @@ static int limits_set(struct daemon *daemon, const struct memory_limits *limits)
     return memory_watch_create(&options, &daemon->watch);
 }
 
-static int graph_open(struct daemon *daemon, struct config_file *file, bool is_check,
-                      struct graph **out)
+static struct graph_options graph_options_of(struct daemon *daemon, struct config_file *file)
 {
-    struct graph_options options = {
+    return (struct graph_options){
         .budget = daemon->root,
         .payloads = daemon->payloads,
         .scope = daemon->scope,
@@ -154,9 +153,7 @@ static int graph_open(struct daemon *daemon, struct config_file *file, bool is_c
         .curl = &daemon->curl,
         .output_fd = STDOUT_FILENO,
         .say = say_line,
-        .is_check = is_check,
     };
-    return graph_create(&options, out);
 }
 
 static void places_say(struct graph *graph)
@@ -171,14 +168,15 @@ static void places_say(struct graph *graph)
 static size_t mistakes_find(struct daemon *daemon, struct config_file *file)
 {
     struct memory_limits limits = {0};
-    struct graph *graph = NULL;
-    if (file->pipelines.pipeline_count > 0) { /* otherwise its shape is wrong already */
-        int err = limits_read(file, &limits);
-        int failed = graph_open(daemon, file, true, &graph);
-        if (failed != 0 && failed != -EINVAL && err == 0) {
-            config_mistake(file->config, NULL, "it cannot be built: %s", strerror(-failed));
-        }
-        graph_destroy(&graph);
+    struct graph_options options = graph_options_of(daemon, file);
+    size_t before = config_mistake_count(file->config);
+    int err = graph_check(&options);
+    if (err != 0) {
+        config_mistake(file->config, NULL, "it cannot be built: %s", strerror(-err));
+    }
+    if (config_mistake_count(file->config) == before && limits_read(file, &limits) != 0 &&
+        config_mistake_count(file->config) == before) {
+        config_mistake(file->config, NULL, "there is no memory to read it");
     }
     return config_mistake_count(file->config);
 }
@@ -198,7 +196,8 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
         err = limits_set(daemon, &limits);
     }
     if (err == 0) {
-        err = graph_open(daemon, file, false, &graph);
+        struct graph_options options = graph_options_of(daemon, file);
+        err = graph_create(&options, &graph);
     }
     if (err == 0) {
         err = graph_start(graph, &diag);
