@@ -339,7 +339,9 @@ int net_server_start(const struct net_server_options *options, struct slu_diag *
     if (err != 0) {
         server_free(&server, loops_made);
         return err == -EINVAL ? err
-                              : diag_fail(diag, err, "cannot start the server: %s", strerror(-err));
+                              : diag_fail(diag, err, "cannot start the server on %.100s: %s",
+                                          options->listen != NULL ? options->listen : "its socket",
+                                          strerror(-err));
     }
     *out = server;
     return 0;

@@ -132,6 +132,12 @@ static uint64_t segment_bytes(uint64_t size_bytes)
     return most < QUEUE_SEGMENT_DEFAULT ? most : QUEUE_SEGMENT_DEFAULT;
 }
 
+static uint64_t staging_bytes(uint64_t size_bytes)
+{
+    uint64_t most = size_bytes / 2;
+    return most < QUEUE_STAGING_DEFAULT ? most : QUEUE_STAGING_DEFAULT;
+}
+
 int exporter_disk_start(struct exporter *exporter)
 {
     char path[PATH_MAX];
@@ -147,6 +153,7 @@ int exporter_disk_start(struct exporter *exporter)
         .directory = path,
         .size_bytes_max = settings->size_bytes_max,
         .segment_bytes = segment_bytes(settings->size_bytes_max),
+        .staging_bytes_max = staging_bytes(settings->size_bytes_max),
         .policy = settings->is_relaxed ? QUEUE_RELAXED : QUEUE_SYNC,
     };
     err = queue_open(&options, &diag, &exporter->queue);

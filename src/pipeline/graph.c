@@ -111,17 +111,17 @@ static int exporter_make(struct graph *graph, const struct config_component *com
     };
     struct exporter *exporter = NULL;
     int err = exporter_create(type, &context, &exporter);
-    if (err == 0) {
-        graph->exporters[graph->exporter_count++] = (struct graph_exporter){component, exporter};
-    }
-    return err;
+    graph->exporters[graph->exporter_count++] = (struct graph_exporter){component, exporter};
+    return err; /* and then it is NULL, and not tried again */
 }
 
-static struct stage *exporter_of(struct graph *graph, const struct config_component *component)
+/* NULL: it has not been tried yet. */
+static struct graph_exporter *exporter_of(struct graph *graph,
+                                          const struct config_component *component)
 {
     for (size_t i = 0; i < graph->exporter_count; i++) {
         if (graph->exporters[i].component == component) {
-            return exporter_stage(graph->exporters[i].exporter);
+            return &graph->exporters[i];
         }
     }
     return NULL;
@@ -223,9 +223,9 @@ static int pipeline_make(struct graph *graph, const struct config_pipeline *pipe
     size_t count = 0;
     int result = 0;
     for (size_t i = 0; i < pipeline->exporter_count && count < PARTS_MAX; i++) {
-        struct stage *stage = exporter_of(graph, pipeline->exporters[i]);
-        if (stage != NULL) {
-            ends[count++] = stage;
+        const struct graph_exporter *end = exporter_of(graph, pipeline->exporters[i]);
+        if (end != NULL && end->exporter != NULL) {
+            ends[count++] = exporter_stage(end->exporter);
         }
     }
     if (count < pipeline->exporter_count || graph->stage_count == PARTS_MAX) {

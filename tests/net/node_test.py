@@ -6,47 +6,21 @@ The packages are those of package-lock.json, installed into FOLDER once.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import npm_packages  # noqa: E402
 from net_subject import Subject  # noqa: E402
 
 SUBJECT, FOLDER = (os.path.abspath(path) for path in sys.argv[1:3])
 CLIENTS = (("websocket_client.mjs", "ws://127.0.0.1:{}/ws"), ("grpc_client.mjs", "127.0.0.1:{}"))
 
 
-def skip(reason):
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
-
-
-def install():
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        skip("node and npm are not there")
-    os.makedirs(FOLDER, exist_ok=True)
-    stamp = os.path.join(FOLDER, "installed-lock.json")
-    with open(os.path.join(HERE, "package-lock.json"), "rb") as lock:
-        wanted = lock.read()
-    if os.path.exists(stamp):
-        with open(stamp, "rb") as installed:
-            if installed.read() == wanted:
-                return
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(os.path.join(HERE, name), FOLDER)
-    result = subprocess.run(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit",
-                             "--no-fund"], cwd=FOLDER, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        skip("npm ci: " + (result.stderr.strip().splitlines() or ["failed"])[-1])
-    with open(stamp, "wb") as installed:
-        installed.write(wanted)
-
-
 def main():
-    install()
+    npm_packages.install(HERE, FOLDER)
     lines = []
     with Subject(SUBJECT, workers=4) as subject:
         for client, target in CLIENTS:
