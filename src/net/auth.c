@@ -55,8 +55,8 @@ bool auth_allows(const struct net_auth *auth, struct slu_bytes authorization)
     if (scheme_is(authorization, "Bearer", &rest)) {
         return is_among(rest, auth->tokens, auth->token_count);
     }
-    if (scheme_is(authorization, "Basic", &rest) &&
-        base64_decoded_max(rest.len) <= sizeof(login) && base64_decode(rest, login, &len) == 0) {
+    if (scheme_is(authorization, "Basic", &rest) && base64_decoded_max(rest.len) <= sizeof(login) &&
+        base64_decode(rest, login, &len) == 0) {
         return is_among((struct slu_bytes){login, len}, auth->logins, auth->login_count);
     }
     return false;

@@ -105,8 +105,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *arg)
     take_field(line, "retry-after", answer->retry_after, sizeof(answer->retry_after));
     take_field(line, "grpc-status", answer->grpc_status, sizeof(answer->grpc_status));
     take_field(line, "grpc-message", answer->grpc_message, sizeof(answer->grpc_message));
-    take_field(line, "grpc-status-details-bin", answer->grpc_details,
-               sizeof(answer->grpc_details));
+    take_field(line, "grpc-status-details-bin", answer->grpc_details, sizeof(answer->grpc_details));
     return line.len;
 }
 
@@ -248,8 +247,8 @@ static bool callbacks_set(const struct curl_library *curl, CURL *handle, struct 
 static bool reuse_set(const struct curl_library *curl, CURL *handle,
                       const struct sender_request *request)
 {
-    bool is_fresh = http_version(request) == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE &&
-                    !curl->keeps_clear_http2;
+    bool is_fresh =
+        http_version(request) == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE && !curl->keeps_clear_http2;
     long fresh = is_fresh ? 1L : 0L;
     return curl->easy_setopt(handle, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
            curl->easy_setopt(handle, CURLOPT_FORBID_REUSE, fresh) == CURLE_OK;

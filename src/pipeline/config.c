@@ -1,4 +1,4 @@
-#include "config.h"
+#include "pipeline/config.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -62,8 +62,7 @@ static struct fy_token *first_token(struct fy_node *node)
 
 void config_mistake(struct config *config, const struct config_node *node, const char *format, ...)
 {
-    struct fy_token *token =
-        node != NULL ? first_token((struct fy_node *)(uintptr_t)node) : NULL;
+    struct fy_token *token = node != NULL ? first_token((struct fy_node *)(uintptr_t)node) : NULL;
     const struct fy_mark *mark = token != NULL ? fy_token_start_mark(token) : NULL;
     va_list arguments;
     va_start(arguments, format);
@@ -123,8 +122,8 @@ static bool text_is_bad(struct config *config, struct slu_bytes text)
         uint32_t code = 0;
         size_t len = utf8_decode(at + i, text.len - i, &code);
         if (code == 0 || code == UTF8_INVALID) {
-            config_mistake_at(config, line, column, code == 0 ? "there is a NUL byte here"
-                                                              : "this is not UTF-8");
+            config_mistake_at(config, line, column,
+                              code == 0 ? "there is a NUL byte here" : "this is not UTF-8");
             return true;
         }
         column = at[i] == '\n' ? 1 : column + (uint32_t)len;
@@ -140,9 +139,8 @@ static int document_build(struct config *config, const char *text, size_t len)
     if (diag == NULL) {
         return -ENOMEM;
     }
-    struct fy_parse_cfg options = {.search_path = "",
-                                   .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG,
-                                   .diag = diag};
+    struct fy_parse_cfg options = {
+        .search_path = "", .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
     config->document = fy_document_build_from_string(&options, text, len);
     if (config->document == NULL) {
         diag_tell(config, diag);
@@ -168,8 +166,7 @@ static int document_open(struct config *config, struct slu_bytes text)
     return err;
 }
 
-int config_parse(struct slu_budget *budget, const struct config_source *source,
-                 struct config **out)
+int config_parse(struct slu_budget *budget, const struct config_source *source, struct config **out)
 {
     void *memory = NULL;
     char *name = NULL;
@@ -178,8 +175,7 @@ int config_parse(struct slu_budget *budget, const struct config_source *source,
         return err;
     }
     struct config *config = memory;
-    struct slu_arena_options options = {.chunk_bytes = CHUNK_BYTES,
-                                        .limit_bytes = ARENA_BYTES_MAX};
+    struct slu_arena_options options = {.chunk_bytes = CHUNK_BYTES, .limit_bytes = ARENA_BYTES_MAX};
     config->budget = budget;
     config->variable = source->variable;
     config->variable_arg = source->variable_arg;
@@ -273,8 +269,8 @@ bool config_next(struct config *config, const struct config_node *node, size_t *
     *value = node_of(fy_node_pair_value(pair));
     struct fy_node *name = config_real_node(*key_node);
     size_t len = 0;
-    const char *bytes = name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len)
-                                                                : NULL;
+    const char *bytes =
+        name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len) : NULL;
     char *copy = NULL;
     (void)text;
     if (bytes == NULL || slu_arena_copy(config->arena, bytes, len, &copy) != 0) {
@@ -296,8 +292,8 @@ const struct config_node *config_child(const struct config_node *node, const cha
     while ((pair = fy_node_mapping_iterate(mapping, &at)) != NULL) {
         struct fy_node *name = fy_node_pair_key(pair);
         size_t len = 0;
-        const char *text = name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len)
-                                                                   : NULL;
+        const char *text =
+            name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len) : NULL;
         if (text != NULL && len == strlen(key) && memcmp(text, key, len) == 0) {
             return node_of(fy_node_pair_value(pair));
         }
@@ -334,8 +330,8 @@ static int by_place(const void *a, const void *b)
 
 const struct slu_diag *config_mistakes(struct config *config, size_t *kept_count)
 {
-    size_t kept = config->mistake_count < CONFIG_MISTAKES_MAX ? config->mistake_count
-                                                              : CONFIG_MISTAKES_MAX;
+    size_t kept =
+        config->mistake_count < CONFIG_MISTAKES_MAX ? config->mistake_count : CONFIG_MISTAKES_MAX;
     if (!config->is_sorted) {
         qsort(config->mistakes, kept, sizeof(config->mistakes[0]), by_place);
         config->is_sorted = true;

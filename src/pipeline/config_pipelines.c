@@ -1,4 +1,4 @@
-#include "config_pipelines.h"
+#include "pipeline/config_pipelines.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -35,9 +35,13 @@ struct pipeline_lists {
 };
 
 #define NODE_FIELD(type, member)                                                                   \
-    {.key = #member, .kind = CONFIG_NODE, .offset = offsetof(struct type, member)}
+    {                                                                                              \
+        .key = #member, .kind = CONFIG_NODE, .offset = offsetof(struct type, member)               \
+    }
 #define LIST_FIELD(type, member)                                                                   \
-    {.key = #member, .kind = CONFIG_STRINGS, .offset = offsetof(struct type, member)}
+    {                                                                                              \
+        .key = #member, .kind = CONFIG_STRINGS, .offset = offsetof(struct type, member)            \
+    }
 
 static const struct config_field top_fields[] = {
     NODE_FIELD(top, receivers),  NODE_FIELD(top, processors), NODE_FIELD(top, exporters),
@@ -152,8 +156,10 @@ static void unknown_tell(struct config *config, const struct config_node *node, 
         config_mistake(config, node, "there is no %s \"%.60s\"; did you mean \"%s\"?", what, name,
                        nearest.best);
     } else {
-        config_mistake(config, node, "there is no %s \"%.60s\"; name it under %ss, with its"
-                       " options", what, name, what);
+        config_mistake(config, node,
+                       "there is no %s \"%.60s\"; name it under %ss, with its"
+                       " options",
+                       what, name, what);
     }
 }
 
@@ -233,8 +239,7 @@ static int pipeline_read(struct config *config, const struct config_node *node,
         size_t *count;
     } parts[] = {
         {"receiver", &lists.receivers, &all->receivers, &out->receivers, &out->receiver_count},
-        {"processor", &lists.processors, &all->processors, &out->processors,
-         &out->processor_count},
+        {"processor", &lists.processors, &all->processors, &out->processors, &out->processor_count},
         {"exporter", &lists.exporters, &all->exporters, &out->exporters, &out->exporter_count},
     };
     for (size_t i = 0; i < 3 && (err == 0 || err == -EINVAL); i++) {
@@ -257,8 +262,7 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     void *memory = NULL;
     const struct config_node *value = NULL;
     if (count == 0 || count > COMPONENTS_MAX) {
-        config_mistake(config, node,
-                       "service.pipelines needs a pipeline: traces, metrics or logs");
+        config_mistake(config, node, "service.pipelines needs a pipeline: traces, metrics or logs");
         return -EINVAL;
     }
     int err = array_take(config, count, sizeof(struct config_pipeline), &memory);
@@ -347,8 +351,7 @@ int config_unknown_type(struct config *config, const struct config_component *co
         config_mistake(config, component->key, "there is no %s \"%.60s\"; did you mean \"%s\"?",
                        kind, component->type, near);
     } else {
-        config_mistake(config, component->key, "there is no %s \"%.60s\"", kind,
-                       component->type);
+        config_mistake(config, component->key, "there is no %s \"%.60s\"", kind, component->type);
     }
     return -EINVAL;
 }

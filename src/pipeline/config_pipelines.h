@@ -48,8 +48,8 @@ struct config_pipelines {
 /*
  * Read the whole document's shape. Views live as long as the configuration.
  *
- * Returns  0; -EINVAL if mistakes were told, and `out` has the components that could be read all the
- *          same; -EDQUOT; -ENOMEM
+ * Returns  0; -EINVAL if mistakes were told, and `out` has the components that could be read;
+ *          -EDQUOT; -ENOMEM
  */
 SLU_MUST_USE int config_read_pipelines(struct config *config, struct config_pipelines *out);
 

@@ -39,8 +39,7 @@ static int out_of_range(const struct slot *slot, const char *text)
                        (unsigned long long)slot->field->min);
     } else {
         (void)snprintf(what, sizeof(what), "it must be from %llu to %llu",
-                       (unsigned long long)slot->field->min,
-                       (unsigned long long)slot->field->max);
+                       (unsigned long long)slot->field->min, (unsigned long long)slot->field->max);
     }
     return mistake(slot, what, text);
 }
@@ -186,8 +185,8 @@ static int objects_put(const struct slot *slot)
     int result = err;
     for (size_t i = 0; i < count && (err == 0 || err == -EINVAL); i++) {
         places[i] = (const struct config_node *)fy_node_sequence_iterate(list, &at);
-        err = object_read(slot->config, places[i], object,
-                          (char *)items + i * object->size_bytes, slot->depth + 1);
+        err = object_read(slot->config, places[i], object, (char *)items + i * object->size_bytes,
+                          slot->depth + 1);
         result = err != 0 ? err : result;
     }
     if (result == 0) {
@@ -214,8 +213,8 @@ static int map_entry_read(struct config *config, struct config_entry *entry)
 static int map_put(const struct slot *slot)
 {
     struct fy_node *mapping = config_real_node(slot->node);
-    int items = mapping != NULL && fy_node_is_mapping(mapping) ? fy_node_mapping_item_count(mapping)
-                                                               : 0;
+    int items =
+        mapping != NULL && fy_node_is_mapping(mapping) ? fy_node_mapping_item_count(mapping) : 0;
     void *memory = NULL;
     int err = array_take(slot->config, items > 0 && items < ITEMS_MAX ? (size_t)items : 0,
                          sizeof(struct config_entry), &memory);

@@ -99,8 +99,7 @@ static int text_expand(struct expansion *expansion, const char *text, size_t len
     return err;
 }
 
-int config_text_read(struct config *config, const struct config_node *node,
-                     struct config_text *out)
+int config_text_read(struct config *config, const struct config_node *node, struct config_text *out)
 {
     struct fy_node *real = config_real_node(node);
     if (real == NULL || !fy_node_is_scalar(real)) {
@@ -195,9 +194,8 @@ static const char *part_read(const char *text, const struct unit *units, double 
 /* Go's durations. */
 bool config_duration_read(const char *text, uint64_t *ns)
 {
-    static const struct unit units[] = {{"ns", 1},       {"us", 1e3}, {"\xc2\xb5s", 1e3},
-                                        {"ms", 1e6},     {"s", 1e9},  {"m", 60e9},
-                                        {"h", 3600e9},   {NULL, 0}};
+    static const struct unit units[] = {{"ns", 1},  {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"ms", 1e6},
+                                        {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},      {NULL, 0}};
     double sum = 0;
     if (strcmp(text, "0") == 0) {
         *ns = 0;
@@ -218,10 +216,10 @@ bool config_duration_read(const char *text, uint64_t *ns)
 
 bool config_size_read(const char *text, uint64_t *bytes)
 {
-    static const struct unit units[] = {
-        {"", 1},         {"B", 1},          {"KB", 1e3},         {"MB", 1e6},
-        {"GB", 1e9},     {"TB", 1e12},      {"KiB", 0x1p10},     {"MiB", 0x1p20},
-        {"GiB", 0x1p30}, {"TiB", 0x1p40},   {NULL, 0}};
+    static const struct unit units[] = {{"", 1},         {"B", 1},        {"KB", 1e3},
+                                        {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12},
+                                        {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
+                                        {"TiB", 0x1p40}, {NULL, 0}};
     double value = 0;
     const char *end = part_read(text, units, &value);
     if (end == NULL || *end != '\0' || value >= 0x1p63) {

@@ -21,8 +21,8 @@ struct slu_budget;
 
 struct edit_input {
     enum otlp_signal signal;
-    struct slu_bytes message; /* checked: well formed as far as records go */
-    uint64_t now_ns;          /* monotonic */
+    struct slu_bytes message;  /* checked: well formed as far as records go */
+    uint64_t now_ns;           /* monotonic */
     struct slu_budget *budget; /* of what comes out */
 };
 

@@ -1,4 +1,4 @@
-#include "editors.h"
+#include "pipeline/editors.h"
 
 #include <stddef.h>
 

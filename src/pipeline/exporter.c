@@ -1,4 +1,4 @@
-#include "exporter.h"
+#include "pipeline/exporter.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -16,12 +16,10 @@
 #define CONSUMERS_MAX 64
 
 static const struct config_field queue_fields[] = {
-    {.key = "enabled",
-     .kind = CONFIG_BOOL,
-     .offset = offsetof(struct queue_settings, is_enabled)},
+    {.key = "enabled", .kind = CONFIG_BOOL, .offset = offsetof(struct queue_settings, is_enabled)},
     {.key = "num_consumers",
      .kind = CONFIG_UINT,
-     .offset = offsetof(struct queue_settings, num_consumers),
+     .offset = offsetof(struct queue_settings, consumer_count),
      .min = 1,
      .max = CONSUMERS_MAX},
     {.key = "queue_size",
@@ -32,12 +30,8 @@ static const struct config_field queue_fields[] = {
      .kind = CONFIG_SIZE,
      .offset = offsetof(struct queue_settings, size_bytes_max),
      .min = 1 << 20},
-    {.key = "relaxed",
-     .kind = CONFIG_BOOL,
-     .offset = offsetof(struct queue_settings, is_relaxed)},
-    {.key = "storage",
-     .kind = CONFIG_STRING,
-     .offset = offsetof(struct queue_settings, storage)},
+    {.key = "relaxed", .kind = CONFIG_BOOL, .offset = offsetof(struct queue_settings, is_relaxed)},
+    {.key = "storage", .kind = CONFIG_STRING, .offset = offsetof(struct queue_settings, storage)},
 };
 
 const struct config_object queue_settings_object = {
@@ -51,9 +45,8 @@ const struct config_object queue_settings_object = {
 static void instant_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
 {
     struct exporter *exporter = (struct exporter *)stage;
-    struct export_message message = {.signal = payload->signal,
-                                     .record_count = payload->record_count,
-                                     .bytes = payload->bytes};
+    struct export_message message = {
+        .signal = payload->signal, .record_count = payload->record_count, .bytes = payload->bytes};
     struct outcome outcome;
     (void)now_ns;
     stage_count(&stage->in_count, payload->record_count);
@@ -63,7 +56,7 @@ static void instant_consume(struct stage *stage, struct payload *payload, uint64
 
 static int scope_make(struct exporter *exporter)
 {
-    uint64_t tasks = exporter->remote != NULL ? exporter->remote->queue.num_consumers : 1;
+    uint64_t tasks = exporter->remote != NULL ? exporter->remote->queue.consumer_count : 1;
     struct slu_scope_options options = {
         .name = exporter->stage.name,
         .budget = exporter->context.budget,
@@ -147,8 +140,7 @@ void exporter_stats(struct exporter *exporter, struct exporter_stats *out)
         .sent_count = atomic_load_explicit(&exporter->sent_count, memory_order_relaxed),
         .failed_count = atomic_load_explicit(&exporter->failed_count, memory_order_relaxed),
         .lost_count = atomic_load_explicit(&exporter->lost_count, memory_order_relaxed),
-        .refused_count =
-            atomic_load_explicit(&exporter->stage.refused_count, memory_order_relaxed),
+        .refused_count = atomic_load_explicit(&exporter->stage.refused_count, memory_order_relaxed),
     };
     mutex_lock(&exporter->lock);
     out->waiting_count = exporter->waiting_count;

@@ -29,11 +29,11 @@ struct exporter_context {
     struct slu_scope *scope; /* of its tasks; cancelled before it is destroyed */
     struct config *config;   /* that its options lie in, and its mistakes are told to */
     const struct config_node *node;
-    const char *name;            /* the component's id */
-    const char *data_path;       /* where queues lie */
-    struct curl_library *curl;   /* loaded on first use */
-    int output_fd;               /* of `debug` */
-    bool is_check;               /* only to find mistakes: neither queue nor task */
+    const char *name;          /* the component's id */
+    const char *data_path;     /* where queues lie */
+    struct curl_library *curl; /* loaded on first use */
+    int output_fd;             /* of `debug` */
+    bool is_check;             /* only to find mistakes: neither queue nor task */
 
     /* Told to people, on any thread: that it fails, why, and that it works again. */
     void (*say)(void *arg, const char *text);
@@ -42,12 +42,12 @@ struct exporter_context {
 
 struct queue_settings {
     bool is_enabled;
-    uint64_t num_consumers;
-    uint64_t queue_size;      /* messages that wait in memory */
-    uint64_t size_bytes_max;  /* on disk */
-    bool is_relaxed;          /* acknowledge before the disk has it */
-    const char *storage;      /* an extension's id: where on disk; NULL: data_path */
-    const char *path;         /* resolved from it */
+    uint64_t consumer_count;
+    uint64_t queue_size;     /* messages that wait in memory */
+    uint64_t size_bytes_max; /* on disk */
+    bool is_relaxed;         /* acknowledge before the disk has it */
+    const char *storage;     /* an extension's id: where on disk; NULL: data_path */
+    const char *path;        /* resolved from it */
 };
 
 /* At the front of the options of every exporter that is remote. */
@@ -62,7 +62,7 @@ extern const struct config_object queue_settings_object;
 #define REMOTE_DEFAULTS                                                                            \
     {                                                                                              \
         .queue = {.is_enabled = true,                                                              \
-                  .num_consumers = 2,                                                              \
+                  .consumer_count = 2,                                                             \
                   .queue_size = 1000,                                                              \
                   .size_bytes_max = UINT64_C(1) << 30},                                            \
         .retry = RETRY_DEFAULTS, .timeout_ns = UINT64_C(5000000000)                                \
@@ -99,9 +99,9 @@ const struct exporter_type *exporter_find(const char *name);
 const char *const *exporter_names(void);
 
 struct exporter_stats {
-    uint64_t sent_count;    /* records that the other side took */
-    uint64_t failed_count;  /* tries */
-    uint64_t lost_count;    /* records that the other side refused for good, or that were given up */
+    uint64_t sent_count;   /* records that the other side took */
+    uint64_t failed_count; /* tries */
+    uint64_t lost_count;   /* records that the other side refused for good, or that were given up */
     uint64_t refused_count; /* records that there was no room for: their senders were told */
     uint64_t waiting_count; /* messages in the queue */
     uint64_t waiting_bytes;

@@ -19,7 +19,11 @@
 
 #define STAGING_BYTES 4096
 
-enum verbosity { VERBOSITY_BASIC, VERBOSITY_NORMAL, VERBOSITY_DETAILED };
+enum verbosity {
+    VERBOSITY_BASIC,
+    VERBOSITY_NORMAL,
+    VERBOSITY_DETAILED
+};
 
 static const char *const verbosities[] = {"basic", "normal", "detailed", NULL};
 

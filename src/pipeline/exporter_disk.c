@@ -163,7 +163,7 @@ int exporter_disk_start(struct exporter *exporter)
         return err;
     }
     exporter->stage.consume = disk_consume;
-    for (uint64_t i = 0; i < settings->num_consumers && err == 0; i++) {
+    for (uint64_t i = 0; i < settings->consumer_count && err == 0; i++) {
         err = slu_go(exporter->scope, exporter->stage.name, disk_main, exporter);
     }
     return err;

@@ -61,9 +61,7 @@ static const struct config_field fields[] = {
      .kind = CONFIG_STRING,
      .offset = offsetof(struct file_options, path),
      .is_required = true},
-    {.key = "append",
-     .kind = CONFIG_BOOL,
-     .offset = offsetof(struct file_options, is_appended)},
+    {.key = "append", .kind = CONFIG_BOOL, .offset = offsetof(struct file_options, is_appended)},
     {.key = "rotation",
      .kind = CONFIG_OBJECT,
      .offset = offsetof(struct file_options, rotation),
@@ -96,10 +94,8 @@ static int file_create(const struct exporter_context *context, const void *optio
     int err = slu_budget_alloc(context->budget, sizeof(struct file_exporter), &memory);
     if (err == 0) {
         struct file_exporter *file = memory;
-        *file = (struct file_exporter){.budget = context->budget,
-                                       .options = options,
-                                       .name = context->name,
-                                       .fd = -1};
+        *file = (struct file_exporter){
+            .budget = context->budget, .options = options, .name = context->name, .fd = -1};
         *out = file;
     }
     return err;
@@ -139,9 +135,9 @@ static int rotate(struct file_exporter *file)
     char to[PATH_MAX];
     const char *path = file->options->path;
     for (uint64_t i = file->options->rotation.max_backups; i > 0; i--) {
-        int from_len = i > 1 ? snprintf(from, sizeof(from), "%s.%llu", path,
-                                        (unsigned long long)(i - 1))
-                             : snprintf(from, sizeof(from), "%s", path);
+        int from_len =
+            i > 1 ? snprintf(from, sizeof(from), "%s.%llu", path, (unsigned long long)(i - 1))
+                  : snprintf(from, sizeof(from), "%s", path);
         int to_len = snprintf(to, sizeof(to), "%s.%llu", path, (unsigned long long)i);
         if (from_len >= PATH_MAX || to_len >= PATH_MAX) {
             return -ENAMETOOLONG;

@@ -133,7 +133,7 @@ static void line_consume(struct stage *stage, struct payload *payload, uint64_t 
 
 int exporter_line_start(struct exporter *exporter)
 {
-    uint64_t tasks = exporter->remote != NULL ? exporter->remote->queue.num_consumers : 1;
+    uint64_t tasks = exporter->remote != NULL ? exporter->remote->queue.consumer_count : 1;
     exporter->stage.consume = line_consume;
     for (uint64_t i = 0; i < tasks; i++) {
         int err = slu_go(exporter->scope, exporter->stage.name, line_main, exporter);

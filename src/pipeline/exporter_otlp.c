@@ -25,7 +25,10 @@
 #define GRPC_PREFIX_BYTES 5
 #define NO_ROOM_RETRY_NS  UINT64_C(1000000000)
 
-enum otlp_compression { COMPRESS_GZIP, COMPRESS_NONE };
+enum otlp_compression {
+    COMPRESS_GZIP,
+    COMPRESS_NONE
+};
 
 static const char *const compressions[] = {"gzip", "none", NULL};
 
@@ -47,9 +50,7 @@ struct otlp_options {
 };
 
 static const struct config_field tls_fields[] = {
-    {.key = "insecure",
-     .kind = CONFIG_BOOL,
-     .offset = offsetof(struct tls_options, is_insecure)},
+    {.key = "insecure", .kind = CONFIG_BOOL, .offset = offsetof(struct tls_options, is_insecure)},
     {.key = "insecure_skip_verify",
      .kind = CONFIG_BOOL,
      .offset = offsetof(struct tls_options, is_unverified)},
@@ -66,16 +67,12 @@ static const struct config_object tls_object = {
 };
 
 #define COMMON_FIELDS                                                                              \
-    {.key = "endpoint",                                                                            \
-     .kind = CONFIG_STRING,                                                                        \
-     .offset = offsetof(struct otlp_options, endpoint)},                                           \
+    {.key = "endpoint", .kind = CONFIG_STRING, .offset = offsetof(struct otlp_options, endpoint)}, \
         {.key = "tls",                                                                             \
          .kind = CONFIG_OBJECT,                                                                    \
          .offset = offsetof(struct otlp_options, tls),                                             \
          .object = &tls_object},                                                                   \
-        {.key = "headers",                                                                         \
-         .kind = CONFIG_MAP,                                                                       \
-         .offset = offsetof(struct otlp_options, headers)},                                        \
+        {.key = "headers", .kind = CONFIG_MAP, .offset = offsetof(struct otlp_options, headers)},  \
         {.key = "compression",                                                                     \
          .kind = CONFIG_CHOICE,                                                                    \
          .offset = offsetof(struct otlp_options, compression),                                     \
@@ -88,10 +85,10 @@ static const struct config_object tls_object = {
          .kind = CONFIG_OBJECT,                                                                    \
          .offset = offsetof(struct otlp_options, remote.queue),                                    \
          .object = &queue_settings_object},                                                        \
-        {.key = "retry_on_failure",                                                                \
-         .kind = CONFIG_OBJECT,                                                                    \
-         .offset = offsetof(struct otlp_options, remote.retry),                                    \
-         .object = &retry_object}
+    {                                                                                              \
+        .key = "retry_on_failure", .kind = CONFIG_OBJECT,                                          \
+        .offset = offsetof(struct otlp_options, remote.retry), .object = &retry_object             \
+    }
 
 static const struct config_field grpc_fields[] = {COMMON_FIELDS};
 
@@ -197,8 +194,7 @@ static bool endpoint_is_bad(const struct exporter_context *context,
     }
     if (options->endpoint != NULL && !is_grpc && !has_scheme(options->endpoint)) {
         config_mistake(context->config, node,
-                       "the endpoint \"%s\" needs http:// or https:// in front",
-                       options->endpoint);
+                       "the endpoint \"%s\" needs http:// or https:// in front", options->endpoint);
         return true;
     }
     return false;
@@ -212,15 +208,14 @@ static int headers_take(struct otlp_exporter *exporter)
     if (map->count == 0) {
         return 0;
     }
-    int err =
-        slu_budget_alloc(exporter->budget, map->count * sizeof(struct net_header), &memory);
+    int err = slu_budget_alloc(exporter->budget, map->count * sizeof(struct net_header), &memory);
     if (err != 0) {
         return err;
     }
     exporter->headers = memory;
     for (size_t i = 0; i < map->count; i++) {
-        exporter->headers[i] = (struct net_header){.name = map->entries[i].key,
-                                                   .value = map->entries[i].value.text};
+        exporter->headers[i] =
+            (struct net_header){.name = map->entries[i].key, .value = map->entries[i].value.text};
     }
     return 0;
 }

@@ -26,7 +26,7 @@ struct exporter {
     _Atomic uint64_t failed_count;
     _Atomic uint64_t lost_count;
     _Atomic bool is_failing; /* which was told */
-    uint64_t random; /* the state of the jitter; under the lock */
+    uint64_t random;         /* the state of the jitter; under the lock */
 
     struct mutex lock; /* of the line of payloads that wait in memory */
     struct payload *first;

@@ -1,4 +1,4 @@
-#include "exporter_types.h"
+#include "pipeline/exporter_types.h"
 
 #include <stddef.h>
 #include <string.h>

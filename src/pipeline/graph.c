@@ -1,4 +1,4 @@
-#include "graph.h"
+#include "pipeline/graph.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -50,7 +50,7 @@ struct graph {
     struct slu_scope *exporter_scope;
     struct slu_scope *receiver_scope;
     struct flush_clock *clock;
-    struct flush_timer grace; /* ends the exporters while the receivers are being stopped */
+    struct flush_timer grace;         /* ends the exporters while the receivers are being stopped */
     struct stage *entries[PARTS_MAX]; /* of the pipelines */
     struct owned_stage stages[PARTS_MAX];
     struct graph_exporter exporters[PARTS_MAX];
@@ -91,8 +91,7 @@ static int exporter_make(struct graph *graph, const struct config_component *com
 {
     const struct exporter_type *type = exporter_find(component->type);
     if (type == NULL) {
-        return config_unknown_type(graph->options.config, component, "exporter",
-                                   exporter_names());
+        return config_unknown_type(graph->options.config, component, "exporter", exporter_names());
     }
     if (graph->exporter_count == PARTS_MAX) {
         return too_many(graph, component->key, "exporters");
@@ -172,8 +171,8 @@ static int batch_make(struct graph *graph, const struct config_component *compon
         err = batch_check(config, component->node, &options);
     }
     if (err == 0) {
-        err = batch_create(graph->options.budget, component->name, &options, graph->clock, next,
-                           out);
+        err =
+            batch_create(graph->options.budget, component->name, &options, graph->clock, next, out);
     }
     if (err == 0) {
         stage_own(graph, *out, batch_destroy, true);
@@ -207,9 +206,8 @@ static int processor_make(struct graph *graph, const struct config_component *co
         return too_many(graph, component->key, "processors");
     }
     struct stage *stage = NULL;
-    int err = strcmp(component->type, "batch") == 0
-                  ? batch_make(graph, component, *entry, &stage)
-                  : editor_make(graph, component, *entry, &stage);
+    int err = strcmp(component->type, "batch") == 0 ? batch_make(graph, component, *entry, &stage)
+                                                    : editor_make(graph, component, *entry, &stage);
     if (err == 0) {
         *entry = stage;
     }
@@ -281,8 +279,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
 {
     const struct receiver_type *type = receiver_find(component->type);
     if (type == NULL) {
-        return config_unknown_type(graph->options.config, component, "receiver",
-                                   receiver_names());
+        return config_unknown_type(graph->options.config, component, "receiver", receiver_names());
     }
     if (graph->receiver_count == PARTS_MAX || graph->stage_count + 4 >= PARTS_MAX) {
         return too_many(graph, component->key, "receivers");
@@ -355,7 +352,7 @@ static void grace_over(void *arg, uint64_t now_ns)
 /* Parts are made from the end to the beginning, and all of them, so that all mistakes are told. */
 static int parts_make(struct graph *graph)
 {
-    int (*const steps[])(struct graph *graph) = {exporters_make, pipelines_make, receivers_make};
+    int (*const steps[])(struct graph * graph) = {exporters_make, pipelines_make, receivers_make};
     int result = 0;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && goes_on(result); i++) {
         int err = steps[i](graph);

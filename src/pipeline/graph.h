@@ -26,9 +26,9 @@ struct graph_options {
     struct slu_scope *scope;
     struct config *config;                    /* outlives the graph */
     const struct config_pipelines *pipelines; /* of it */
-    const char *data_path; /* where queues lie */
+    const char *data_path;                    /* where queues lie */
     struct curl_library *curl;
-    int output_fd; /* of `debug` */
+    int output_fd;                            /* of `debug` */
     void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
     void *say_arg;
 };

@@ -104,8 +104,7 @@ int graph_check(const struct graph_options *options)
 {
     const struct {
         const struct config_components *components;
-        int (*check)(const struct graph_options *options,
-                     const struct config_component *component);
+        int (*check)(const struct graph_options *options, const struct config_component *component);
     } kinds[] = {{&options->pipelines->receivers, receiver_check},
                  {&options->pipelines->processors, processor_check},
                  {&options->pipelines->exporters, exporter_check}};

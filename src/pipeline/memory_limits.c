@@ -1,4 +1,4 @@
-#include "memory_limits.h"
+#include "pipeline/memory_limits.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -86,8 +86,8 @@ int memory_limits_read(struct config *config, const struct config_pipelines *pip
         const struct config_pipeline *pipeline = &pipelines->pipelines[i];
         for (size_t k = 0; k < pipeline->processor_count; k++) {
             if (strcmp(pipeline->processors[k]->type, "memory_limiter") == 0) {
-                int failed = memory_limiter_read(config, pipeline->processors[k],
-                                                 available_bytes, &limits);
+                int failed =
+                    memory_limiter_read(config, pipeline->processors[k], available_bytes, &limits);
                 err = err == 0 ? failed : err;
             }
         }

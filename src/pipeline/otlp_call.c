@@ -1,4 +1,4 @@
-#include "otlp_call.h"
+#include "pipeline/otlp_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,11 @@
 #define RETRY_NS         (2 * SECOND_NS) /* where nobody has said when */
 #define ANSWER_BYTES_MAX 1024
 
-enum call_form { CALL_GRPC, CALL_PROTOBUF, CALL_JSON };
+enum call_form {
+    CALL_GRPC,
+    CALL_PROTOBUF,
+    CALL_JSON
+};
 
 /* A request whose answer is due when its delivery is complete. */
 struct call {
@@ -59,9 +63,8 @@ static void fail_http(struct net_request *request, enum call_form form, unsigned
 {
     char answer[ANSWER_BYTES_MAX];
     struct sink sink;
-    struct otlp_status status = {.code = grpc_code(http_status),
-                                 .has_retry = retry_ns > 0,
-                                 .retry_ns = retry_ns};
+    struct otlp_status status = {
+        .code = grpc_code(http_status), .has_retry = retry_ns > 0, .retry_ns = retry_ns};
     (void)snprintf(status.message, sizeof(status.message), "%s", text);
     sink_init_fixed(&sink, answer, sizeof(answer));
     otlp_status_write(&sink, form == CALL_JSON, &status);
@@ -89,8 +92,8 @@ static void fail(struct net_request *request, enum call_form form, unsigned http
 }
 
 /* With what was refused of it, if anything was. */
-static void succeed(struct net_request *request, enum call_form form,
-                    const struct outcome *outcome, enum otlp_signal signal)
+static void succeed(struct net_request *request, enum call_form form, const struct outcome *outcome,
+                    enum otlp_signal signal)
 {
     char answer[ANSWER_BYTES_MAX];
     struct sink sink;
@@ -196,8 +199,7 @@ static int hand_on(struct otlp_intake *intake, struct net_request *request, enum
 
 /* Check the message and hand it on, or answer; `owner` is taken over. */
 static void message_take(struct otlp_intake *intake, struct net_request *request,
-                         enum call_form form, struct message_owner *owner,
-                         struct slu_bytes message)
+                         enum call_form form, struct message_owner *owner, struct slu_bytes message)
 {
     struct slu_diag diag = {0};
     struct otlp_counts counts = {0};
@@ -287,8 +289,8 @@ static void refuse(struct net_request *request, struct otlp_intake *intake, enum
 static enum call_form form_of(struct net_request *request)
 {
     struct slu_bytes type = {0};
-    bool is_json = net_request_header(request, "content-type", &type) &&
-                   type_is(type, "application/json");
+    bool is_json =
+        net_request_header(request, "content-type", &type) && type_is(type, "application/json");
     return is_json ? CALL_JSON : CALL_PROTOBUF;
 }
 

@@ -1,4 +1,4 @@
-#include "otlp_outcome.h"
+#include "pipeline/otlp_outcome.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "pipeline/payload.h"
 #include "wire/otlp_answer.h"
 
-#define SECOND_NS        UINT64_C(1000000000)
+#define SECOND_NS         UINT64_C(1000000000)
 #define RETRY_SECONDS_MAX 3600
 #define GRPC_PREFIX_BYTES 5
 
@@ -26,8 +26,8 @@ static uint64_t retry_after_ns(const char *text)
     return (seconds < RETRY_SECONDS_MAX ? seconds : RETRY_SECONDS_MAX) * SECOND_NS;
 }
 
-static void say(struct outcome *outcome, enum outcome_kind kind, const char *name,
-                const char *what, const char *text)
+static void say(struct outcome *outcome, enum outcome_kind kind, const char *name, const char *what,
+                const char *text)
 {
     outcome->kind = kind;
     (void)snprintf(outcome->reason, sizeof(outcome->reason), "%.40s: %.100s%s%.100s", name, what,

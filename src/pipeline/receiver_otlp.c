@@ -19,7 +19,10 @@
 #define MEBIBYTE   (UINT64_C(1) << 20)
 #define LISTEN_MAX 128
 
-enum otlp_place { PLACE_GRPC, PLACE_HTTP };
+enum otlp_place {
+    PLACE_GRPC,
+    PLACE_HTTP
+};
 
 #define PLACE_COUNT 2
 
@@ -269,8 +272,7 @@ static uint32_t routes_fill(struct otlp_receiver *receiver, enum otlp_place inde
     return count;
 }
 
-static int place_start(struct otlp_receiver *receiver, enum otlp_place index,
-                       struct slu_diag *diag)
+static int place_start(struct otlp_receiver *receiver, enum otlp_place index, struct slu_diag *diag)
 {
     struct place *place = &receiver->places[index];
     struct net_server_options options = {

@@ -1,11 +1,9 @@
-#include "retry.h"
+#include "pipeline/retry.h"
 
 #include <stddef.h>
 
 static const struct config_field fields[] = {
-    {.key = "enabled",
-     .kind = CONFIG_BOOL,
-     .offset = offsetof(struct retry_options, is_enabled)},
+    {.key = "enabled", .kind = CONFIG_BOOL, .offset = offsetof(struct retry_options, is_enabled)},
     {.key = "initial_interval",
      .kind = CONFIG_DURATION,
      .offset = offsetof(struct retry_options, initial_interval_ns),

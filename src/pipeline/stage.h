@@ -13,7 +13,7 @@ struct payload;
 struct stage {
     /* Take the payload over. Never blocks. Threads: any */
     void (*consume)(struct stage *stage, struct payload *payload, uint64_t now_ns);
-    const char *name; /* the component's id; lives as long as the configuration */
+    const char *name;               /* the component's id; lives as long as the configuration */
     _Atomic uint64_t in_count;      /* records */
     _Atomic uint64_t dropped_count; /* by intent */
     _Atomic uint64_t refused_count; /* told to the sender */

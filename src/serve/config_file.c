@@ -1,4 +1,4 @@
-#include "config_file.h"
+#include "serve/config_file.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "daemon.h"
+#include "serve/daemon.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,13 +23,13 @@
 #include "serve/config_file.h"
 #include "serve/memory_watch.h"
 
-#define GRACE_NS           UINT64_C(8000000000)
-#define LIMIT_DEFAULT      (UINT64_C(512) << 20)
-#define CONFIG_BYTES_MAX   (UINT64_C(64) << 20)
-#define TASK_STACK_BYTES   ((size_t)64 * 1024)
-#define DIRECTORY_MODE     0700
-#define MALLOC_ARENAS      2
-#define SPIKE_SHARE        5
+#define GRACE_NS         UINT64_C(8000000000)
+#define LIMIT_DEFAULT    (UINT64_C(512) << 20)
+#define CONFIG_BYTES_MAX (UINT64_C(64) << 20)
+#define TASK_STACK_BYTES ((size_t)64 * 1024)
+#define DIRECTORY_MODE   0700
+#define MALLOC_ARENAS    2
+#define SPIKE_SHARE      5
 
 struct daemon {
     const struct serve_options *options;

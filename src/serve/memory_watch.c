@@ -1,4 +1,4 @@
-#include "memory_watch.h"
+#include "serve/memory_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>

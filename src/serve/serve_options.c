@@ -1,4 +1,4 @@
-#include "serve_options.h"
+#include "serve/serve_options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,15 +14,15 @@ const char serve_help[] =
     "a limit of memory that holds whatever arrives. The configuration has the shape of the\n"
     "OpenTelemetry Collector's.\n"
     "\n"
-    "  --config FILE     the configuration; without it, OTLP on the loopback interface (4317 gRPC,\n"
+    "  --config FILE     the configuration; without it OTLP on the loopback interface (4317 gRPC,\n"
     "                    4318 HTTP) is shown on the terminal\n"
     "  --data DIRECTORY  where queues on disk lie (./data, or $XDG_STATE_HOME/sluice)\n"
     "  --check FILE      tell every mistake of a configuration, and exit with 1 if there is one\n"
     "  --version         show the version\n"
     "  -h, --help        show this\n"
     "\n"
-    "Signals: TERM and INT stop it within 10 seconds; HUP reads the configuration again, and keeps\n"
-    "the old one if the new one is wrong.\n"
+    "Signals: TERM and INT stop it within 10 seconds; HUP reads the configuration again, and\n"
+    "keeps the old one if the new one is wrong.\n"
     "\n"
     "Examples:\n"
     "  sluice serve\n"

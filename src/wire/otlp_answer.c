@@ -1,4 +1,4 @@
-#include "otlp_answer.h"
+#include "wire/otlp_answer.h"
 
 #include <errno.h>
 #include <stdio.h>

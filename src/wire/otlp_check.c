@@ -1,4 +1,4 @@
-#include "otlp_check.h"
+#include "wire/otlp_check.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "codec/protobuf_reader.h"
 #include "wire/otlp_schema.h"
 
-#define HIGH_BITS     UINT64_C(0x8080808080808080)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
 
 /* One message that is being checked, and the field of it that is. */
 struct level {
@@ -214,9 +214,8 @@ static uint64_t index_of(const struct level *level)
     struct protobuf_reader reader;
     struct protobuf_field field;
     uint64_t index = 0;
-    protobuf_reader_init(&reader,
-                         (struct slu_bytes){level->begin,
-                                            (size_t)(level->field_begin - level->begin)});
+    protobuf_reader_init(
+        &reader, (struct slu_bytes){level->begin, (size_t)(level->field_begin - level->begin)});
     while (protobuf_next(&reader, &field)) {
         index += field.number == level->field->number;
     }
@@ -240,8 +239,8 @@ static void fault_write(const struct checker *checker, struct slu_diag *diag)
             written = snprintf(path + len, sizeof(path) - len, "%s%s[%llu]", len > 0 ? "." : "",
                                field->name, (unsigned long long)index_of(level));
         } else {
-            written = snprintf(path + len, sizeof(path) - len, "%s%s", len > 0 ? "." : "",
-                               field->name);
+            written =
+                snprintf(path + len, sizeof(path) - len, "%s%s", len > 0 ? "." : "", field->name);
         }
         len += (size_t)written;
     }

@@ -13,7 +13,7 @@ import time
 WAIT_SECONDS = 60  # for what has to happen, on however slow a machine
 PLACE = re.compile(r"OTLP over (gRPC|HTTP) on 127\.0\.0\.1:(\d+)")
 
-PROTOCOLS = {"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}, "http": {"endpoint": "127.0.0.1:0"}}}
+PROTOCOLS = {"protocols": {name: {"endpoint": "127.0.0.1:0"} for name in ("grpc", "http")}}
 
 
 def pipelines(exporters, processors=(), **options):
@@ -103,7 +103,8 @@ class Daemon:
 
     def post(self, path, body, content_type="application/x-protobuf", **headers):
         """Returns status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports["HTTP"], timeout=WAIT_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["HTTP"],
+                                                timeout=WAIT_SECONDS)
         try:
             connection.request("POST", path, body, {"Content-Type": content_type, **headers})
             answer = connection.getresponse()

@@ -66,10 +66,18 @@ def what_passes_through_two_daemons_is_what_was_sent():
 def fields_that_are_not_known_are_passed_on():
     unknown = otlp_bodies.field(99, "what is this") + otlp_bodies.integer(77, 5)
     record = otlp_bodies.field(5, otlp_bodies.field(1, "body")) + unknown
-    message = otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(2, record) + unknown)) + unknown
+    message = log_request(record, unknown) + unknown
     with Sink() as sink, Daemon(SERVE, pipelines(to_sink(sink))) as daemon:
         assert daemon.post("/v1/logs", message)[0] == 200
         assert until(sink.bodies) == [message]
+
+
+def log_request(record, scope_fields=b""):
+    return otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(2, record) + scope_fields))
+
+
+def post_packed(daemon, body, encoding):
+    return daemon.post("/v1/logs", body, **{"Content-Encoding": encoding})
 
 
 def compressed_bodies_are_read():
@@ -77,10 +85,10 @@ def compressed_bodies_are_read():
         message = counted_logs(50)
         packed = subprocess.run(["zstd", "-q", "-c"], input=message, capture_output=True,
                                 check=True).stdout if has("zstd") else None
-        assert daemon.post("/v1/logs", gzip.compress(message), **{"Content-Encoding": "gzip"})[0] == 200
+        assert post_packed(daemon, gzip.compress(message), "gzip")[0] == 200
         until(lambda: len(sink.bodies()) == 1)
         if packed:
-            assert daemon.post("/v1/logs", packed, **{"Content-Encoding": "zstd"})[0] == 200
+            assert post_packed(daemon, packed, "zstd")[0] == 200
             until(lambda: len(sink.bodies()) == 2)
         assert all(body == message for body in sink.bodies())
 
@@ -97,8 +105,8 @@ def what_cannot_be_read_is_refused_for_good_and_says_where():
     value = otlp_bodies.field(1, "x")
     for _ in range(2000):
         value = otlp_bodies.field(5, otlp_bodies.field(1, value))
-    nested = otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(2, otlp_bodies.field(5, value))))
-    bad_text = otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(2, otlp_bodies.field(3, b"\xff"))))
+    nested = log_request(otlp_bodies.field(5, value))
+    bad_text = log_request(otlp_bodies.field(3, b"\xff"))
     with Daemon(SERVE, pipelines({"nop": None})) as daemon:
         cases = [
             (b"\xff\xff", "application/x-protobuf", 400, "byte 0 is cut off"),
@@ -125,14 +133,14 @@ def what_cannot_be_read_is_refused_for_good_and_says_where():
 
 def an_empty_request_is_fine():
     with Daemon(SERVE, pipelines({"nop": None})) as daemon:
-        assert daemon.post("/v1/logs", b"") [0] == 200
+        assert daemon.post("/v1/logs", b"")[0] == 200
         assert daemon.post("/v1/logs", b"{}", JSON)[0] == 200
         assert daemon.post("/v1/logs", b'{"resourceLogs":null,"x":{"y":[1]}}', JSON)[0] == 200
 
 
 def unread_keys_and_either_form_of_numbers_are_taken():
     document = {"resource_logs": [{"scopeLogs": [{"log_records": [{
-        "time_unix_nano": 12, "severityNumber": "SEVERITY_NUMBER_WARN", "nobody": {"knows": [1, {}]},
+        "time_unix_nano": 12, "severityNumber": "SEVERITY_NUMBER_WARN", "nobody": {"knows": [{}]},
         "body": {"intValue": 3}, "traceId": "5B8EFFF798038103D269B633813FC60C",
         "attributes": None}]}]}]}
     expected = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{
@@ -189,7 +197,7 @@ def a_full_queue_is_refused_to_the_sender_and_takes_again():
 
 def what_a_receiver_answers_decides_what_is_sent_again():
     partial = otlp_bodies.field(1, otlp_bodies.integer(1, 2) + otlp_bodies.field(2, "two were bad"))
-    answers = [503, "reset", (429, {"Retry-After": "0"}, b""), "hang up", (502, {}, b"\xff garbage"),
+    answers = [503, "reset", (429, {"Retry-After": "0"}, b""), "hang up", (502, {}, b"\xff"),
                504, 200, 400, (200, {"Content-Type": "application/x-protobuf"}, partial), 200]
     with Sink(lambda number: answers[number]) as sink:
         with Daemon(SERVE, pipelines(to_sink(sink, sending_queue={"num_consumers": 1}))) as daemon:
@@ -281,17 +289,16 @@ def the_memory_limit_holds_whatever_is_sent():
 def hostile_bodies_are_refused_in_bounded_memory():
     limit = 64 * MEBIBYTE
     bomb = gzip.compress(bytes(2000 * MEBIBYTE // 8), 9)
-    long_value = otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(
-        2, otlp_bodies.field(5, otlp_bodies.field(1, "x" * 10_000_000)))))
-    keys = b"".join(otlp_bodies.attribute(6, f"k{i}", i) for i in range(200_000))
-    many_keys = otlp_bodies.field(1, otlp_bodies.field(2, otlp_bodies.field(2, keys)))
+    long_value = log_request(otlp_bodies.field(5, otlp_bodies.field(1, "x" * 10_000_000)))
+    keys = b"".join(otlp_bodies.attribute(6, f"k{i}", i) for i in range(1_000_000))
+    many_keys = log_request(keys)
     with Daemon(SERVE, pipelines({"nop": None}, {"memory_limiter": {"limit_mib": 64}})) as daemon:
-        status = daemon.post("/v1/logs", bomb, **{"Content-Encoding": "gzip"})[0]
+        status = post_packed(daemon, bomb, "gzip")[0]
         assert status in (400, 413), status
         assert daemon.post("/v1/logs", long_value)[0] == 200
         assert daemon.post("/v1/logs", many_keys)[0] == 200
         assert too_large(daemon, bytes(25 * MEBIBYTE)) in (413, "hung up")
-        assert daemon.post("/v1/logs", b"\x1f\x8b garbage", **{"Content-Encoding": "gzip"})[0] == 400
+        assert post_packed(daemon, b"\x1f\x8b garbage", "gzip")[0] == 400
         assert daemon.post("/v1/logs", counted_logs(10))[0] == 200
         assert daemon.memory() <= limit, daemon.memory()
 
@@ -316,7 +323,8 @@ def every_mistake_of_a_configuration_is_told_at_once():
                                 check=False)
         assert result.returncode == 1, result
         told = [line.removeprefix(path + ":") for line in result.stderr.splitlines()]
-        assert [line.split(": ")[0] for line in told] == ["4:7", "7:14", "8:5", "10:3", "14:19"], told
+        places = [line.split(": ")[0] for line in told]
+        assert places == ["4:7", "7:14", "8:5", "10:3", "14:19"], told
         for line, part in zip(told, ('"grpc"?', "5s", '"send_batch_size"?', '"debug"?', '"otlp"?')):
             assert part in line, (part, line)
         with open(path, "w", encoding="utf-8") as file:
