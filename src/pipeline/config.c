@@ -20,6 +20,7 @@
 /* What libfyaml takes for each byte of a document, by measurement and rounded up. */
 #define DOCUMENT_FACTOR 40
 
+SLU_PRINTF(4, 0)
 static void mistake_put(struct config *config, uint32_t line, uint32_t column, const char *format,
                         va_list arguments)
 {

@@ -18,4 +18,12 @@ enum otlp_signal {
 
 #define OTLP_SIGNAL_COUNT 3
 
+/* Messages by what they are, in all signals. */
+enum otlp_level {
+    OTLP_RESOURCE_LEVEL, /* resources; empty ones where the sender left them out */
+    OTLP_SCOPE_LEVEL,    /* scopes */
+    OTLP_METRIC_LEVEL,   /* metrics, of which other signals have none */
+    OTLP_RECORD_LEVEL,   /* spans, data points, log records */
+};
+
 #endif

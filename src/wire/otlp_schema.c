@@ -547,6 +547,28 @@ const struct otlp_message *otlp_request(enum otlp_signal signal)
     return requests[signal];
 }
 
+/* The message that a field of a number has. */
+static const struct otlp_message *within(const struct otlp_message *message, uint64_t number)
+{
+    return otlp_field_find(message, number)->message;
+}
+
+const struct otlp_message *otlp_level_message(enum otlp_signal signal, enum otlp_level level)
+{
+    const struct otlp_message *of_resource = within(otlp_request(signal), 1);
+    const struct otlp_message *of_scope = within(of_resource, 2);
+    switch (level) {
+    case OTLP_RESOURCE_LEVEL:
+        return within(of_resource, 1);
+    case OTLP_SCOPE_LEVEL:
+        return within(of_scope, 1);
+    case OTLP_METRIC_LEVEL:
+        return &metric;
+    default:
+        return signal == OTLP_METRICS ? &number_point : within(of_scope, 2);
+    }
+}
+
 /* "start_time_unix_nano" is "startTimeUnixNano". */
 static bool name_is(const char *camel, const char *name, size_t len)
 {

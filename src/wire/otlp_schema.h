@@ -61,6 +61,9 @@ struct otlp_message {
 /* The request of a signal. */
 const struct otlp_message *otlp_request(enum otlp_signal signal);
 
+/* Where resources, scopes, metrics and records are described; of data points, one of a number. */
+const struct otlp_message *otlp_level_message(enum otlp_signal signal, enum otlp_level level);
+
 /* AnyValue, for what stands alone. */
 extern const struct otlp_message otlp_any_value;
 

@@ -28,7 +28,7 @@ ARROWS = {
     "wire": "codec",
     "store": "scope codec match",
     "query": "store window",
-    "pipeline": "wire net store limit meter",
+    "pipeline": "wire net store limit meter match",
     "alert": "query net",
     "check": "pipeline alert",
     "serve": "pipeline query alert diagnose view draw",
