@@ -9,9 +9,9 @@
 #include "base/assert.h"
 #include "pipeline/flush_clock.h"
 #include "pipeline/payload.h"
+#include "pipeline/payload_cut.h"
 #include "pipeline/stage.h"
 #include "sys/mutex.h"
-#include "wire/otlp_split.h"
 
 static const struct config_field fields[] = {
     {.key = "timeout",
@@ -128,45 +128,6 @@ static void attach(struct batch *batch, struct payload *payload)
     batch->record_count += payload->record_count;
 }
 
-static void part_take(struct payload *part, const struct payload *whole, uint64_t record_count)
-{
-    part->signal = whole->signal;
-    part->arrived_ns = whole->arrived_ns;
-    part->record_count = record_count;
-    payload_deliver(part, whole->delivery);
-}
-
-/*
- * Cut `*payload` behind `count` records: the front is `*out`, the rest takes its place.
- *
- * Returns  0; -EDQUOT; -ENOMEM, and nothing has changed
- */
-static int cut(struct batch *batch, struct payload **payload, uint64_t count, struct payload **out)
-{
-    struct block blocks[2] = {0};
-    struct payload *parts[2] = {0};
-    struct payload *whole = *payload;
-    int err = otlp_split(batch->budget, whole->signal, whole->bytes, count, &blocks[0], &blocks[1]);
-    for (int i = 0; i < 2 && err == 0; i++) {
-        err = payload_create_block(batch->budget, &blocks[i], &parts[i]);
-    }
-    if (err != 0) {
-        for (int i = 0; i < 2; i++) {
-            block_free(batch->budget, &blocks[i]);
-            if (parts[i] != NULL) {
-                payload_end_taken(parts[i]); /* nobody waits for it yet */
-            }
-        }
-        return err;
-    }
-    part_take(parts[0], whole, count);
-    part_take(parts[1], whole, whole->record_count - count);
-    payload_end_taken(whole);
-    *out = parts[0];
-    *payload = parts[1];
-    return 0;
-}
-
 /*
  * Under the lock: add a payload, or as much of it as there is room for.
  *
@@ -178,7 +139,7 @@ static struct payload *add(struct batch *batch, struct payload *payload)
     uint64_t room = most > batch->record_count ? most - batch->record_count : 0;
     struct payload *front = NULL;
     if (most == 0 || payload->record_count <= room ||
-        (room > 0 && cut(batch, &payload, room, &front) != 0)) {
+        (room > 0 && payload_cut(batch->budget, &payload, room, &front) != 0)) {
         attach(batch, payload);
         return NULL;
     }

@@ -282,6 +282,22 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     return result;
 }
 
+/* Those that the service names, in a row. */
+static int used_take(struct config *config, const struct config_component *const *used,
+                     size_t count, struct config_components *out)
+{
+    void *memory = NULL;
+    int err = array_take(config, count, sizeof(struct config_component), &memory);
+    struct config_component *items = memory;
+    for (size_t i = 0; i < count && err == 0; i++) {
+        items[i] = *used[i];
+    }
+    if (err == 0) {
+        *out = (struct config_components){.items = items, .count = count};
+    }
+    return err;
+}
+
 static int service_read(struct config *config, const struct top *top,
                         const struct config_components *extensions, struct config_pipelines *out)
 {
@@ -296,6 +312,8 @@ static int service_read(struct config *config, const struct top *top,
     if (err == 0 || err == -EINVAL) {
         err = references_read(config, &service.extensions, "extension", extensions, &used);
         result = err != 0 ? err : result;
+        err = err == 0 ? used_take(config, used, service.extensions.count, &out->extensions) : err;
+        result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
         err = pipelines_read(config, service.pipelines, out);
@@ -307,6 +325,7 @@ static int service_read(struct config *config, const struct top *top,
 int config_read_pipelines(struct config *config, struct config_pipelines *out)
 {
     struct config_pipelines all = {0};
+    struct config_components extensions = {0};
     struct top top = {0};
     if (config_root(config) == NULL) {
         if (config_mistake_count(config) == 0) {
@@ -330,13 +349,13 @@ int config_read_pipelines(struct config *config, struct config_pipelines *out)
     } parts[] = {{top.receivers, "receivers", &all.receivers},
                  {top.processors, "processors", &all.processors},
                  {top.exporters, "exporters", &all.exporters},
-                 {top.extensions, "extensions", &all.extensions}};
+                 {top.extensions, "extensions", &extensions}};
     for (size_t i = 0; i < 4 && (err == 0 || err == -EINVAL); i++) {
         err = components_read(config, parts[i].node, parts[i].what, parts[i].out);
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
-        err = service_read(config, &top, &all.extensions, &all);
+        err = service_read(config, &top, &extensions, &all);
         result = err != 0 ? err : result;
     }
     *out = all; /* of a configuration with mistakes, what could be read */

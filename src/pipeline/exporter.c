@@ -12,6 +12,7 @@
 #include "pipeline/config.h"
 #include "pipeline/exporter_state.h"
 #include "pipeline/exporter_types.h"
+#include "pipeline/extensions.h"
 
 #define CONSUMERS_MAX 64
 
@@ -82,6 +83,18 @@ static int options_read(struct exporter *exporter)
     return config_read(context->config, context->node, type->options, exporter->options);
 }
 
+/* Where the storage that the queue names lies. */
+static int storage_find(struct exporter *exporter)
+{
+    const struct exporter_context *context = &exporter->context;
+    if (exporter->remote == NULL || exporter->remote->queue.storage == NULL) {
+        return 0;
+    }
+    const struct config_node *node = config_child(context->node, "sending_queue");
+    return file_storage_find(context->config, context->extensions, config_child(node, "storage"),
+                             exporter->remote->queue.storage, &exporter->storage_path);
+}
+
 static int exporter_start(struct exporter *exporter)
 {
     if (exporter->type->is_instant || exporter->context.is_check) {
@@ -95,6 +108,9 @@ static int exporter_start(struct exporter *exporter)
 static int exporter_open(struct exporter *exporter)
 {
     int err = options_read(exporter);
+    if (err == 0) {
+        err = storage_find(exporter);
+    }
     if (err == 0) {
         err = exporter->type->create(&exporter->context, exporter->options, &exporter->self);
     }
@@ -158,14 +174,19 @@ static void line_end(struct exporter *exporter)
     payload_end_all(exporter->first, &stopped);
 }
 
+void exporter_stop(struct exporter *exporter)
+{
+    int err = slu_scope_close(&exporter->scope);
+    SLU_ASSERT(err == 0); /* it is no task of its own */
+}
+
 void exporter_destroy(struct exporter **out)
 {
     struct exporter *exporter = *out;
     if (exporter == NULL) {
         return;
     }
-    int err = slu_scope_close(&exporter->scope);
-    SLU_ASSERT(err == 0);
+    exporter_stop(exporter);
     if (exporter->queue != NULL) {
         exporter_disk_stop(exporter);
     }

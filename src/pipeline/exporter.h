@@ -17,6 +17,7 @@
 #include "wire/otlp.h"
 
 struct config;
+struct config_components;
 struct config_node;
 struct config_object;
 struct curl_library;
@@ -29,11 +30,12 @@ struct exporter_context {
     struct slu_scope *scope; /* of its tasks; cancelled before it is destroyed */
     struct config *config;   /* that its options lie in, and its mistakes are told to */
     const struct config_node *node;
-    const char *name;          /* the component's id */
-    const char *data_path;     /* where queues lie */
-    struct curl_library *curl; /* loaded on first use */
-    int output_fd;             /* of `debug` */
-    bool is_check;             /* only to find mistakes: neither queue nor task */
+    const char *name;      /* the component's id */
+    const char *data_path; /* where queues lie, unless their storage is named */
+    const struct config_components *extensions; /* that they may be named by */
+    struct curl_library *curl;                  /* loaded on first use */
+    int output_fd;                              /* of `debug` */
+    bool is_check;                              /* only to find mistakes: neither queue nor task */
 
     /* Told to people, on any thread: that it fails, why, and that it works again. */
     void (*say)(void *arg, const char *text);
@@ -47,7 +49,6 @@ struct queue_settings {
     uint64_t size_bytes_max; /* on disk */
     bool is_relaxed;         /* acknowledge before the disk has it */
     const char *storage;     /* an extension's id: where on disk; NULL: data_path */
-    const char *path;        /* resolved from it */
 };
 
 /* At the front of the options of every exporter that is remote. */
@@ -125,7 +126,10 @@ struct stage *exporter_stage(struct exporter *exporter);
 /* Threads: any */
 void exporter_stats(struct exporter *exporter, struct exporter_stats *out);
 
-/* When nothing calls it any more, and its scope was closed; NULL is accepted. */
+/* End its tasks, and wait for them. Before any exporter that they may reach is destroyed. */
+void exporter_stop(struct exporter *exporter);
+
+/* When nothing calls it any more; NULL is accepted, and `*exporter` becomes NULL. */
 void exporter_destroy(struct exporter **exporter);
 
 #endif

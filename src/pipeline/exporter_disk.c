@@ -13,6 +13,7 @@
 
 #include "pipeline/config.h"
 #include "pipeline/exporter_state.h"
+#include "pipeline/payload_cut.h"
 #include "store/queue.h"
 #include "sys/wall_clock.h"
 
@@ -46,22 +47,13 @@ static const char *refusal(int err)
     }
 }
 
-static void disk_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
+static void append(struct exporter *exporter, struct payload *payload);
+
+/* Why a payload is not in the queue is told to its sender. */
+static void refuse(struct exporter *exporter, struct payload *payload, int err)
 {
-    struct exporter *exporter = (struct exporter *)stage;
-    struct queue_record record = {.parts = &payload->bytes,
-                                  .part_count = 1,
-                                  .tag = payload->record_count,
-                                  .time_ns = wall_clock_ns(),
-                                  .kind = payload->signal};
-    uint64_t records = payload->record_count;
-    (void)now_ns;
-    stage_count(&stage->in_count, records);
-    int err = queue_append(exporter->queue, &record, appended, payload);
-    if (err == 0) {
-        return; /* and the payload may be gone */
-    }
-    stage_count(&stage->refused_count, records);
+    struct stage *stage = &exporter->stage;
+    stage_count(&stage->refused_count, payload->record_count);
     if (err == -EMSGSIZE) {
         struct outcome refused = {.kind = OUTCOME_REFUSED};
         (void)snprintf(refused.reason, sizeof(refused.reason), "%s: %s", stage->name, refusal(err));
@@ -70,6 +62,42 @@ static void disk_consume(struct stage *stage, struct payload *payload, uint64_t 
         payload_end_later(payload, err == -ENOSPC ? FULL_RETRY_NS : ROOM_RETRY_NS, "%s: %s",
                           stage->name, refusal(err));
     }
+}
+
+/* A message that fits no segment goes in halves. */
+static void append_halves(struct exporter *exporter, struct payload *payload)
+{
+    struct payload *front = NULL;
+    uint64_t half = payload->record_count / 2;
+    int err = half > 0 ? payload_cut(exporter->context.budget, &payload, half, &front) : -EMSGSIZE;
+    if (err != 0) {
+        refuse(exporter, payload, err);
+        return;
+    }
+    append(exporter, front);
+    append(exporter, payload);
+}
+
+static void append(struct exporter *exporter, struct payload *payload)
+{
+    struct queue_record record = {.parts = &payload->bytes,
+                                  .part_count = 1,
+                                  .tag = payload->record_count,
+                                  .time_ns = wall_clock_ns(),
+                                  .kind = payload->signal};
+    int err = queue_append(exporter->queue, &record, appended, payload);
+    if (err == -EMSGSIZE && payload->record_count > 1) {
+        append_halves(exporter, payload);
+    } else if (err != 0) {
+        refuse(exporter, payload, err);
+    }
+}
+
+static void disk_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
+{
+    (void)now_ns;
+    stage_count(&stage->in_count, payload->record_count);
+    append((struct exporter *)stage, payload);
 }
 
 /* Send one entry. What was given up for good is done with, too. */
@@ -112,8 +140,8 @@ static void disk_main(struct slu_scope *scope, void *arg)
 /* One folder for each exporter; '/' of "otlp/2" is no part of a name. */
 static int directory_write(const struct exporter *exporter, char *path, size_t size_bytes)
 {
-    const char *base = exporter->remote->queue.path != NULL ? exporter->remote->queue.path
-                                                            : exporter->context.data_path;
+    const char *base =
+        exporter->storage_path != NULL ? exporter->storage_path : exporter->context.data_path;
     int len = snprintf(path, size_bytes, "%s/%s", base, exporter->stage.name);
     if (len < 0 || (size_t)len >= size_bytes) {
         return -ENAMETOOLONG;

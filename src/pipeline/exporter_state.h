@@ -21,6 +21,7 @@ struct exporter {
     void *options;
     void *self;
     const struct remote_options *remote; /* NULL: it is not */
+    const char *storage_path;            /* of the queue's storage; NULL: none is named */
     struct slu_scope *scope;             /* of its tasks */
     _Atomic uint64_t sent_count;
     _Atomic uint64_t failed_count;

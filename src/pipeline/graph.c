@@ -1,6 +1,7 @@
 #include "pipeline/graph.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ struct graph {
     struct slu_scope *exporter_scope;
     struct slu_scope *receiver_scope;
     struct flush_clock *clock;
+    _Atomic bool is_running;          /* receivers are there, and take messages */
     struct flush_timer grace;         /* ends the exporters while the receivers are being stopped */
     struct stage *entries[PARTS_MAX]; /* of the pipelines */
     struct owned_stage stages[PARTS_MAX];
@@ -87,6 +89,20 @@ static void stage_own(struct graph *graph, struct stage *stage,
     graph->stages[graph->stage_count++] = (struct owned_stage){stage, destroy, is_batch};
 }
 
+/* A message goes to people, and to who listens to messages. */
+static void graph_say(void *arg, const char *text)
+{
+    struct graph *graph = arg;
+    graph->options.say(graph->options.say_arg, text);
+    for (size_t i = 0; i < graph->receiver_count; i++) {
+        const struct graph_receiver *receiver = &graph->receivers[i];
+        if (receiver->type->hear != NULL &&
+            atomic_load_explicit(&graph->is_running, memory_order_acquire)) {
+            receiver->type->hear(receiver->receiver, text);
+        }
+    }
+}
+
 static int exporter_make(struct graph *graph, const struct config_component *component)
 {
     const struct exporter_type *type = exporter_find(component->type);
@@ -103,10 +119,11 @@ static int exporter_make(struct graph *graph, const struct config_component *com
         .node = component->node,
         .name = component->name,
         .data_path = graph->options.data_path,
+        .extensions = &graph->pipelines.extensions,
         .curl = graph->options.curl,
         .output_fd = graph->options.output_fd,
-        .say = graph->options.say,
-        .say_arg = graph->options.say_arg,
+        .say = graph_say,
+        .say_arg = graph,
     };
     struct exporter *exporter = NULL;
     int err = exporter_create(type, &context, &exporter);
@@ -291,6 +308,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .config = graph->options.config,
         .node = component->node,
         .name = component->name,
+        .graph = graph,
     };
     int err = 0;
     for (int i = 0; i < OTLP_SIGNAL_COUNT && err == 0; i++) {
@@ -395,6 +413,8 @@ int graph_start(struct graph *graph, struct slu_diag *diag)
         err = receiver->type->start(receiver->receiver, diag);
         receiver->is_started = true; /* as far as it came */
     }
+    /* Pairs with the load of graph_say: it sees the receivers. */
+    atomic_store_explicit(&graph->is_running, true, memory_order_release);
     return err;
 }
 
@@ -412,6 +432,7 @@ void graph_stop(struct graph *graph, uint64_t grace_ns)
 {
     uint64_t now_ns = slu_clock_monotonic_ns();
     flush_clock_set(graph->clock, &graph->grace, now_ns + grace_ns);
+    atomic_store_explicit(&graph->is_running, false, memory_order_release);
     batches_drain(graph, now_ns);
     for (size_t i = 0; i < graph->receiver_count; i++) {
         struct graph_receiver *receiver = &graph->receivers[i];
@@ -428,30 +449,48 @@ static void scope_end(struct slu_scope **scope)
     SLU_ASSERT(err == 0); /* it is no task of its own */
 }
 
+/* All tasks first: what one says may go through another. */
+static void exporters_end(struct graph *graph)
+{
+    if (graph->exporter_scope != NULL) {
+        slu_scope_cancel(graph->exporter_scope);
+    }
+    for (size_t i = 0; i < graph->exporter_count; i++) {
+        if (graph->exporters[i].exporter != NULL) {
+            exporter_stop(graph->exporters[i].exporter);
+        }
+    }
+    for (size_t i = 0; i < graph->exporter_count; i++) {
+        exporter_destroy(&graph->exporters[i].exporter);
+    }
+}
+
 void graph_destroy(struct graph **out)
 {
     struct graph *graph = *out;
     if (graph == NULL) {
         return;
     }
+    scope_end(&graph->receiver_scope);
+    scope_end(&graph->clock_scope);
+    exporters_end(graph);
+    scope_end(&graph->exporter_scope);
     for (size_t i = 0; i < graph->receiver_count; i++) {
         graph->receivers[i].type->destroy(graph->receivers[i].receiver);
     }
-    scope_end(&graph->receiver_scope);
-    scope_end(&graph->clock_scope);
-    if (graph->exporter_scope != NULL) {
-        slu_scope_cancel(graph->exporter_scope);
-    }
-    for (size_t i = 0; i < graph->exporter_count; i++) {
-        exporter_destroy(&graph->exporters[i].exporter);
-    }
-    scope_end(&graph->exporter_scope);
     for (size_t i = graph->stage_count; i > 0; i--) {
         graph->stages[i - 1].destroy(graph->stages[i - 1].stage);
     }
     flush_clock_destroy(&graph->clock);
     slu_budget_free(graph->options.budget, graph, sizeof(*graph));
     *out = NULL;
+}
+
+void graph_process_metrics(struct graph *graph, self_metric_fn *visit, void *arg)
+{
+    if (graph->options.metrics != NULL) {
+        graph->options.metrics(graph->options.metrics_arg, visit, arg);
+    }
 }
 
 int graph_place(struct graph *graph, size_t index, char *text, size_t size_bytes)

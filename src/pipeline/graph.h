@@ -11,6 +11,7 @@
 
 #include "pipeline/exporter.h"
 #include "pipeline/receiver.h"
+#include "pipeline/self_metrics.h"
 
 struct config;
 struct config_pipelines;
@@ -31,6 +32,10 @@ struct graph_options {
     int output_fd;                            /* of `debug` */
     void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
     void *say_arg;
+
+    /* What the process counts; NULL: nothing. */
+    void (*metrics)(void *arg, self_metric_fn *visit, void *visit_arg);
+    void *metrics_arg;
 };
 
 /*
@@ -64,6 +69,12 @@ void graph_destroy(struct graph **graph);
 
 /* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
 int graph_place(struct graph *graph, size_t index, char *text, size_t size_bytes);
+
+/* All that the graph counts. Threads: any, while it is there */
+void graph_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
+
+/* The part of it that the process counts, by graph_options. */
+void graph_process_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
 
 /* The index-th exporter or receiver and its counters; NULL behind the last. Threads: any */
 const char *graph_exporter(struct graph *graph, size_t index, struct exporter_stats *stats);

@@ -9,6 +9,8 @@
 #include "pipeline/editor.h"
 #include "pipeline/editor_stage.h"
 #include "pipeline/editors.h"
+#include "pipeline/extensions.h"
+#include "pipeline/extensions.h"
 #include "pipeline/graph.h"
 #include "pipeline/memory_limits.h"
 #include "pipeline/stage.h"
@@ -28,6 +30,7 @@ static int exporter_check(const struct graph_options *options,
         .node = component->node,
         .name = component->name,
         .data_path = options->data_path,
+        .extensions = &options->pipelines->extensions,
         .curl = options->curl,
         .output_fd = options->output_fd,
         .is_check = true,
@@ -108,7 +111,7 @@ int graph_check(const struct graph_options *options)
     } kinds[] = {{&options->pipelines->receivers, receiver_check},
                  {&options->pipelines->processors, processor_check},
                  {&options->pipelines->exporters, exporter_check}};
-    int err = 0;
+    int err = extensions_check(options->config, &options->pipelines->extensions);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         for (size_t k = 0; k < kinds[i].components->count && (err == 0 || err == -EINVAL); k++) {
             err = kinds[i].check(options, &kinds[i].components->items[k]);

@@ -64,7 +64,7 @@ static void fail_http(struct net_request *request, enum call_form form, unsigned
     char answer[ANSWER_BYTES_MAX];
     struct sink sink;
     struct otlp_status status = {
-        .code = grpc_code(http_status), .has_retry = retry_ns > 0, .retry_ns = retry_ns};
+        .code = (int32_t)grpc_code(http_status), .has_retry = retry_ns > 0, .retry_ns = retry_ns};
     (void)snprintf(status.message, sizeof(status.message), "%s", text);
     sink_init_fixed(&sink, answer, sizeof(answer));
     otlp_status_write(&sink, form == CALL_JSON, &status);

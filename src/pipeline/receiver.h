@@ -11,6 +11,7 @@
 
 struct config;
 struct config_node;
+struct graph;
 struct slu_budget;
 struct slu_diag;
 struct slu_scope;
@@ -24,6 +25,7 @@ struct receiver_context {
     struct config *config;
     const struct config_node *node;
     const char *name;
+    struct graph *graph;                   /* that it is part of: for its own metrics */
     struct stage *next[OTLP_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
 };
 
@@ -58,6 +60,9 @@ struct receiver_type {
 
     /* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
     int (*place)(void *receiver, size_t index, char *text, size_t size_bytes);
+
+    /* A message of the daemon, on any thread; NULL: it does not listen to them. */
+    void (*hear)(void *receiver, const char *text);
 };
 
 /* NULL: there is none of that name. */
@@ -65,5 +70,6 @@ const struct receiver_type *receiver_find(const char *name);
 const char *const *receiver_names(void);
 
 extern const struct receiver_type otlp_receiver;
+extern const struct receiver_type selfmon_receiver;
 
 #endif

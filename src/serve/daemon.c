@@ -18,8 +18,10 @@
 #include "base/assert.h"
 #include "pipeline/config.h"
 #include "net/curl_library.h"
+#include "pipeline/extensions.h"
 #include "pipeline/graph.h"
 #include "pipeline/memory_limits.h"
+#include "serve/admin.h"
 #include "serve/config_file.h"
 #include "serve/memory_watch.h"
 
@@ -42,6 +44,7 @@ struct daemon {
     struct curl_library curl;
     struct config_file file;
     struct graph *graph;
+    struct admin *admin; /* NULL: none is configured */
 };
 
 static void say(const char *what, const char *text)
@@ -141,6 +144,32 @@ static int limits_set(struct daemon *daemon, const struct memory_limits *limits)
     return memory_watch_create(&options, &daemon->watch);
 }
 
+static void memory_metrics(void *arg, self_metric_fn *visit, void *visit_arg)
+{
+    struct daemon *daemon = arg;
+    struct memory_usage usage;
+    memory_watch_usage(daemon->watch, &usage);
+    const struct self_metric metrics[] = {
+        {.name = "sluice_memory_limit_bytes",
+         .help = "The bound on resident memory.",
+         .value = usage.limit_bytes},
+        {.name = "sluice_memory_resident_bytes",
+         .help = "Resident memory.",
+         .value = usage.resident_bytes},
+        {.name = "sluice_memory_budget_bytes",
+         .help = "Memory that budgets account for.",
+         .value = usage.budget_bytes},
+        {.name = "sluice_memory_overhead_bytes",
+         .help = "Resident memory that is in no budget, as it is assumed.",
+         .value = usage.overhead_bytes},
+    };
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        struct self_metric metric = metrics[i];
+        metric.unit = "By";
+        visit(visit_arg, &metric);
+    }
+}
+
 static struct graph_options graph_options_of(struct daemon *daemon, struct config_file *file)
 {
     return (struct graph_options){
@@ -153,6 +182,8 @@ static struct graph_options graph_options_of(struct daemon *daemon, struct confi
         .curl = &daemon->curl,
         .output_fd = STDOUT_FILENO,
         .say = say_line,
+        .metrics = memory_metrics,
+        .metrics_arg = daemon,
     };
 }
 
@@ -181,6 +212,30 @@ static size_t mistakes_find(struct daemon *daemon, struct config_file *file)
     return config_mistake_count(file->config);
 }
 
+static int admin_open(struct daemon *daemon, struct config_file *file, struct graph *graph,
+                      struct slu_diag *diag)
+{
+    const char *endpoint = NULL;
+    int err = health_check_find(file->config, &file->pipelines.extensions, &endpoint);
+    if (err != 0 || endpoint == NULL) {
+        return err;
+    }
+    err = admin_start(daemon->root, daemon->scope, endpoint, graph, diag, &daemon->admin);
+    if (err == 0) {
+        (void)fprintf(stderr, "sluice-serve: health_check: HTTP on port %u\n",
+                      admin_port(daemon->admin));
+    }
+    return err;
+}
+
+static void ignored_say(const struct config_file *file)
+{
+    const char *name = NULL;
+    for (size_t i = 0; (name = extension_ignored(&file->pipelines.extensions, i)) != NULL; i++) {
+        (void)fprintf(stderr, "sluice-serve: the extension %s does nothing here\n", name);
+    }
+}
+
 /*
  * Run the pipelines of a configuration that has no mistakes.
  *
@@ -202,6 +257,9 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
     if (err == 0) {
         err = graph_start(graph, &diag);
     }
+    if (err == 0) {
+        err = admin_open(daemon, file, graph, &diag);
+    }
     if (err != 0) {
         if (config_file_report(file) == 0) {
             say("cannot start: ", diag.message[0] != '\0' ? diag.message : strerror(-err));
@@ -214,11 +272,13 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
     }
     daemon->graph = graph;
     places_say(graph);
+    ignored_say(file);
     return 0;
 }
 
 static void pipelines_stop(struct daemon *daemon)
 {
+    admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {
         graph_stop(daemon->graph, GRACE_NS);
         graph_destroy(&daemon->graph);

@@ -5,6 +5,7 @@ import concurrent.futures
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -389,6 +390,71 @@ def files_are_rotated_by_size():
         assert all(records_in(document) == 800 for document in lines_of(path + ".1"))
 
 
+def messages_larger_than_a_queue_takes_go_in_halves():
+    dead = Sink()
+    dead.__exit__()
+    message = counted_logs(2000)
+    exporters = to_sink(dead, sending_queue={"size_bytes": "1MiB"})
+    with Daemon(SERVE, pipelines(exporters)) as daemon:
+        assert len(message) > (1 << 20) // 4  # of which a segment has a quarter
+        assert daemon.post("/v1/logs", message)[0] == 200
+        large = log_request(otlp_bodies.field(5, otlp_bodies.field(1, "x" * 300_000)))
+        status, _, body = daemon.post("/v1/logs", large)
+        assert (status, b"too large" in body) == (400, True), (status, body)
+        with Sink(port=dead.port) as sink:
+            until(lambda: sum(body.count(b"http.route") for body in sink.bodies()) == 2000)
+            assert len(sink.bodies()) >= 2
+
+
+def a_queue_lies_where_its_storage_says():
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        exporters = to_sink(sink, sending_queue={"storage": "file_storage/here"})
+        config = pipelines(exporters, extensions={"file_storage/here": {"directory": folder}})
+        config["service"]["extensions"] = ["file_storage/here"]
+        with Daemon(SERVE, config) as daemon:
+            assert daemon.post("/v1/logs", counted_logs(1))[0] == 200
+            assert os.listdir(folder) == ["otlphttp"]
+
+
+def the_daemon_watches_itself_and_does_not_feed_on_it():
+    with tempfile.TemporaryDirectory() as folder:
+        exporters, path = file_to(folder)
+        dead = Sink()
+        dead.__exit__()
+        config = pipelines({**exporters, **to_sink(dead)}, signals=("logs", "metrics"))
+        config["receivers"]["selfmon"] = {"interval": "100ms"}
+        config["extensions"] = {"health_check": {"endpoint": "127.0.0.1:0"}, "zpages": None}
+        config["service"]["extensions"] = ["health_check", "zpages"]
+        for pipeline in config["service"]["pipelines"].values():
+            pipeline["receivers"] = ["otlp", "selfmon"]
+        with Daemon(SERVE, config) as daemon:
+            daemon.heard("the extension zpages does nothing here")
+            daemon.heard("trying again")
+            documents = until(lambda: lines_of(path) if len(lines_of(path)) > 20 else None)
+            points = [sum(len(m.get("sum", m.get("gauge"))["dataPoints"])
+                          for m in one["resourceMetrics"][0]["scopeMetrics"][0]["metrics"])
+                      for one in documents if "resourceMetrics" in one]
+            assert len(set(points)) == 1, points  # what it sends does not grow
+            logs = [one for one in documents if "resourceLogs" in one]
+            assert len(logs) == 1, logs
+            assert "trying again" in str(logs[0]), logs
+            page = curl(f"http://127.0.0.1:{health_port(daemon)}/metrics")
+            assert 'sluice_receiver_accepted_records_total{receiver="selfmon"}' in page, page
+            limit = re.search(r"^sluice_memory_limit_bytes (\d+)$", page, re.MULTILINE)
+            assert int(limit.group(1)) >= 64 * MEBIBYTE, page
+            assert "Server available" in curl(f"http://127.0.0.1:{health_port(daemon)}/healthz")
+
+
+def health_port(daemon):
+    (line,) = [line for line in daemon.lines if "health_check: HTTP on port" in line]
+    return int(line.rsplit(" ", 1)[1])
+
+
+def curl(url):
+    return subprocess.run(["curl", "-sS", "--max-time", "60", url], capture_output=True, text=True,
+                          check=True).stdout
+
+
 TESTS = [
     json_arrives_as_it_was_sent,
     what_passes_through_two_daemons_is_what_was_sent,
@@ -410,6 +476,9 @@ TESTS = [
     a_taken_port_is_told_and_ends_the_start,
     debug_shows_what_arrives,
     files_are_rotated_by_size,
+    messages_larger_than_a_queue_takes_go_in_halves,
+    a_queue_lies_where_its_storage_says,
+    the_daemon_watches_itself_and_does_not_feed_on_it,
 ]
 
 if __name__ == "__main__":
