@@ -1,6 +1,6 @@
 /*
- * Any bytes as a configuration: reading ends, every mistake has its place within the text, the same
- * text has the same mistakes, and all memory is given back.
+ * Property: whatever the text of a configuration, reading ends, every mistake has its place within
+ * the text, the same text has the same mistakes, and all memory is given back.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * Any bytes as an export request. What otlp_check takes can be cut, rewritten and written as JSON:
+ * Property: what otlp_check takes of any bytes can be cut, rewritten and written as JSON:
  * the two parts have its records between them, a rewriter that keeps all changes nothing, one that
  * drops every second record leaves the others, and the JSON reads back with as many records.
  */

@@ -1,4 +1,7 @@
-/* Any bytes as OTLP's JSON: what is read passes otlp_check, and a fault has its place in the text. */
+/*
+ * Property: what is read of any bytes as OTLP's JSON passes otlp_check, and a fault has its place
+ * in the text.
+ */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>

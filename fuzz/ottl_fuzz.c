@@ -1,6 +1,6 @@
 /*
- * Any text as a statement and as a condition of OTTL, in every context: parsing ends with a result or
- * a mistake, and what was parsed runs on a message that stays well formed.
+ * Property: any text, as a statement and as a condition of OTTL in every context, is parsed to a
+ * result or a mistake, and what was parsed runs on a message that stays well formed.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/block.h"
+#include "base/utf8.h"
 #include "pipeline/config.h"
 #include "pipeline/ottl.h"
 #include "wire/otlp_check.h"
@@ -24,15 +25,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const documents[] = {
-    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":1}}]},"
-    "\"scopeSpans\":[{\"spans\":[{\"name\":\"n\",\"kind\":2,\"status\":{\"code\":2},\"attributes\":["
-    "{\"key\":\"a\",\"value\":{\"stringValue\":\"x\"}}]}]}]}]}",
-    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\",\"sum\":{\"dataPoints\":["
-    "{\"asInt\":3}]}},{\"name\":\"h\",\"histogram\":{\"dataPoints\":[{\"count\":2}]}}]}]}]}",
-    "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"b\"},"
-    "\"severityNumber\":9,\"traceId\":\"5b8efff798038103d269b633813fc60c\"}]}]}]}",
-};
+static const char traces[] =
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"a\",\"value\":"
+    "{\"intValue\":1}}]},\"scopeSpans\":[{\"spans\":[{\"name\":\"n\",\"kind\":2,"
+    "\"status\":{\"code\":2},\"attributes\":[{\"key\":\"a\",\"value\":"
+    "{\"stringValue\":\"x\"}}]}]}]}]}";
+
+static const char metrics[] =
+    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\",\"sum\":"
+    "{\"dataPoints\":[{\"asInt\":3}]}},{\"name\":\"h\",\"histogram\":"
+    "{\"dataPoints\":[{\"count\":2}]}}]}]}]}";
+
+static const char logs[] =
+    "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"b\\u00e9\"},"
+    "\"severityNumber\":9,\"traceId\":\"5b8efff798038103d269b633813fc60c\"}]}]}]}";
+
+static const char *const documents[] = {traces, metrics, logs};
 
 struct subject {
     struct otlp_image image;
@@ -105,14 +113,23 @@ static void try_text(struct slu_budget *budget, struct ottl_source *source, cons
     ottl_destroy(&ottl);
 }
 
+static bool is_utf8(const uint8_t *data, size_t size)
+{
+    uint32_t code = 0;
+    for (size_t i = 0; i < size && code != UTF8_INVALID;) {
+        i += utf8_decode((const char *)data + i, size - i, &code);
+    }
+    return code != UTF8_INVALID;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slu_budget *budget = NULL;
     struct config *config = NULL;
     struct config_source empty = {.name = "fuzz", .text = {"a: b", 4}};
     char text[INPUT_MAX + 1];
-    if (size > INPUT_MAX || memchr(data, 0, size) != NULL) {
-        return 0;
+    if (size > INPUT_MAX || memchr(data, 0, size) != NULL || !is_utf8(data, size)) {
+        return 0; /* a configuration has no such text */
     }
     memcpy(text, data, size);
     text[size] = '\0';

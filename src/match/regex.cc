@@ -49,6 +49,17 @@ int group_at(const char *at, const char *end, size_t *len)
     return group;
 }
 
+/* The bytes of the character at `at`: what is put in must not part them. 0 at the end */
+size_t character_len(const re2::StringPiece &text, size_t at)
+{
+    size_t len = at < text.size() ? 1 : 0;
+    while (len > 0 && at + len < text.size() &&
+           (static_cast<unsigned char>(text[at + len]) & 0xc0) == 0x80) {
+        len++;
+    }
+    return len;
+}
+
 void replacement_write(struct sink *out, struct slu_bytes with, const re2::StringPiece *groups,
                        int group_count)
 {
@@ -145,18 +156,17 @@ extern "C" size_t regex_replace(const struct regex *regex, struct slu_bytes text
     size_t at = 0;
     size_t count = 0;
     group_count = group_count < GROUPS_MAX ? group_count : GROUPS_MAX;
-    while (at <= text.len && regex->program->Match(input, at, text.len, RE2::UNANCHORED, groups,
-                                                   group_count)) {
+    while (at <= text.len &&
+           regex->program->Match(input, at, text.len, RE2::UNANCHORED, groups, group_count)) {
         size_t begin = static_cast<size_t>(groups[0].data() - input.data());
         size_t end = begin + groups[0].size();
         sink_put(out, input.data() + at, begin - at);
         replacement_write(out, with, groups, group_count);
         count++;
-        if (groups[0].empty()) { /* go on behind the next character */
-            if (end < text.len) {
-                sink_char(out, input.data()[end]);
-            }
-            end++;
+        if (groups[0].empty()) {
+            size_t len = character_len(input, end);
+            sink_put(out, input.data() + end, len);
+            end += len > 0 ? len : 1;
         }
         at = end;
     }

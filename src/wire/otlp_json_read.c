@@ -217,7 +217,7 @@ static bool number_put(struct reading *reading, const struct otlp_field *field,
         break;
     case OTLP_SINT32:
         is_read = small_read(reading, token, INT32_MIN, INT32_MAX, &small);
-        protobuf_block_varint(out, (uint64_t)(small << 1) ^ (uint64_t)(small >> 63));
+        protobuf_block_varint(out, (uint64_t)small << 1 ^ (uint64_t)(small >> 63));
         break;
     case OTLP_INT64:
     case OTLP_UINT64:

@@ -181,7 +181,8 @@ def a_share_of_traces_is_kept_and_all_of_each():
     kept = [span["traceId"] for span in first["resourceSpans"][0]["scopeSpans"][0]["spans"]]
     assert 120 <= len(set(kept)) <= 280, len(set(kept))
     assert all(kept.count(one) == 2 for one in set(kept))
-    assert {r["traceId"] for r in second["resourceLogs"][0]["scopeLogs"][0]["logRecords"]} == set(kept)
+    records = second["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    assert {record["traceId"] for record in records} == set(kept)
 
 
 def more_than_a_rate_is_refused_to_its_sender_alone():
