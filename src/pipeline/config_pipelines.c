@@ -195,20 +195,24 @@ static int references_read(struct config *config, const struct config_strings *n
 static int signal_read(struct config *config, const char *name, const struct config_node *key,
                        enum otlp_signal *out)
 {
-    static const char *const names[] = {
-        [OTLP_TRACES] = "traces", [OTLP_METRICS] = "metrics", [OTLP_LOGS] = "logs", NULL};
+    static const char *const names[] = {[OTLP_TRACES] = "traces",
+                                        [OTLP_METRICS] = "metrics",
+                                        [OTLP_LOGS] = "logs",
+                                        [OTLP_PROFILES] = "profiles",
+                                        NULL};
     size_t len = strcspn(name, "/");
-    for (int i = 0; i < OTLP_SIGNAL_COUNT; i++) {
+    for (int i = 0; i < PIPELINE_SIGNAL_COUNT; i++) {
         if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) {
             *out = (enum otlp_signal)i;
             return 0;
         }
     }
     const char *near = config_nearest(name, names);
-    config_mistake(config, key,
-                   "a pipeline is one of traces, metrics or logs, or one of them with /NAME%s%s%s",
-                   near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                   near != NULL ? "\"?" : "");
+    config_mistake(
+        config, key,
+        "a pipeline is one of traces, metrics, logs or profiles, or one with /NAME%s%s%s",
+        near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+        near != NULL ? "\"?" : "");
     return -EINVAL;
 }
 
@@ -262,7 +266,8 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     void *memory = NULL;
     const struct config_node *value = NULL;
     if (count == 0 || count > COMPONENTS_MAX) {
-        config_mistake(config, node, "service.pipelines needs a pipeline: traces, metrics or logs");
+        config_mistake(config, node,
+                       "service.pipelines needs a pipeline: traces, metrics, logs or profiles");
         return -EINVAL;
     }
     int err = array_take(config, count, sizeof(struct config_pipeline), &memory);

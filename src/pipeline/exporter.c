@@ -167,6 +167,14 @@ void exporter_stats(struct exporter *exporter, struct exporter_stats *out)
     }
 }
 
+void exporter_longest(struct exporter *exporter, struct exporter_span *out)
+{
+    mutex_lock(&exporter->lock);
+    *out = exporter->longest;
+    exporter->longest = (struct exporter_span){0};
+    mutex_unlock(&exporter->lock);
+}
+
 /* Those that still wait in memory. */
 static void line_end(struct exporter *exporter)
 {

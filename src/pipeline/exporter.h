@@ -108,6 +108,14 @@ struct exporter_stats {
     uint64_t waiting_bytes;
 };
 
+/* One try of an exporter, for the daemon's own traces. Times are since 1970. */
+struct exporter_span {
+    uint64_t begin_ns;
+    uint64_t end_ns; /* 0: there is none */
+    uint64_t record_count;
+    enum outcome_kind kind;
+};
+
 struct exporter;
 
 /*
@@ -125,6 +133,9 @@ struct stage *exporter_stage(struct exporter *exporter);
 
 /* Threads: any */
 void exporter_stats(struct exporter *exporter, struct exporter_stats *out);
+
+/* Take the longest try since the last call; `end_ns` is 0 if there was none. Threads: any */
+void exporter_longest(struct exporter *exporter, struct exporter_span *out);
 
 /* End its tasks, and wait for them. Before any exporter that they may reach is destroyed. */
 void exporter_stop(struct exporter *exporter);

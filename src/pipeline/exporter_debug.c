@@ -91,8 +91,10 @@ static int write_out(void *context, const char *bytes, size_t len)
 
 static const char *records_name(enum otlp_signal signal)
 {
-    static const char *const names[] = {
-        [OTLP_TRACES] = "spans", [OTLP_METRICS] = "data points", [OTLP_LOGS] = "log records"};
+    static const char *const names[] = {[OTLP_TRACES] = "spans",
+                                        [OTLP_METRICS] = "data points",
+                                        [OTLP_LOGS] = "log records",
+                                        [OTLP_PROFILES] = "profiles"};
     return names[signal];
 }
 

@@ -4,6 +4,7 @@
 #include <sluice/scope.h>
 
 #include "pipeline/exporter_state.h"
+#include "sys/wall_clock.h"
 
 /* xorshift64*: jitter needs no better. */
 static uint64_t draw(struct exporter *exporter)
@@ -47,6 +48,24 @@ static void tell(struct exporter *exporter, const struct outcome *outcome)
     exporter->context.say(exporter->context.say_arg, text);
 }
 
+/* One try, timed: the longest is kept for the daemon's own traces. */
+static void send_once(struct exporter *exporter, struct slu_scope *scope,
+                      const struct export_message *message, struct outcome *outcome)
+{
+    uint64_t begin_ns = slu_clock_monotonic_ns();
+    exporter->type->send(exporter->self, scope, message, outcome);
+    uint64_t took_ns = slu_clock_monotonic_ns() - begin_ns;
+    mutex_lock(&exporter->lock);
+    if (took_ns >= exporter->longest.end_ns - exporter->longest.begin_ns) {
+        uint64_t now_ns = (uint64_t)wall_clock_ns();
+        exporter->longest = (struct exporter_span){.begin_ns = now_ns - took_ns,
+                                                   .end_ns = now_ns,
+                                                   .record_count = message->record_count,
+                                                   .kind = outcome->kind};
+    }
+    mutex_unlock(&exporter->lock);
+}
+
 void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
                       const struct export_message *message, struct outcome *outcome)
 {
@@ -56,7 +75,7 @@ void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
     }
     for (;;) {
         *outcome = (struct outcome){.kind = OUTCOME_TAKEN};
-        exporter->type->send(exporter->self, scope, message, outcome);
+        send_once(exporter, scope, message, outcome);
         count(exporter, message, outcome);
         if (slu_scope_error(scope) == 0) {
             tell(exporter, outcome);

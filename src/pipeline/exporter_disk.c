@@ -108,7 +108,7 @@ static void entry_send(struct exporter *exporter, struct slu_scope *scope,
                                      .record_count = entry->tag,
                                      .bytes = {entry->bytes.data, entry->bytes.len}};
     struct outcome outcome = {.kind = OUTCOME_REFUSED};
-    if (entry->kind < OTLP_SIGNAL_COUNT) {
+    if (entry->kind < PIPELINE_SIGNAL_COUNT) {
         exporter_deliver(exporter, scope, &message, &outcome);
     }
     if (outcome.kind == OUTCOME_LATER && slu_scope_error(scope) != 0) {

@@ -348,6 +348,10 @@ static void otlp_send(void *self, struct slu_scope *scope, const struct export_m
     struct block packed = {0};
     struct sender_answer answer = {0};
     void *memory = NULL;
+    if (message->signal >= OTLP_SIGNAL_COUNT) { /* which the configuration rules out */
+        outcome->kind = OUTCOME_REFUSED;
+        return;
+    }
     if (slu_budget_alloc(exporter->budget, SENDER_ANSWER_BYTES_MAX, &memory) != 0) {
         outcome->kind = OUTCOME_LATER;
         outcome->retry_ns = NO_ROOM_RETRY_NS;

@@ -29,6 +29,8 @@ struct exporter {
     _Atomic bool is_failing; /* which was told */
     uint64_t random;         /* the state of the jitter; under the lock */
 
+    struct exporter_span longest; /* try since it was asked for; under the lock */
+
     struct mutex lock; /* of the line of payloads that wait in memory */
     struct payload *first;
     struct payload *last;

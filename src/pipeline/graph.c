@@ -309,9 +309,12 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .node = component->node,
         .name = component->name,
         .graph = graph,
+        .data_path = graph->options.data_path,
+        .say = graph_say,
+        .say_arg = graph,
     };
     int err = 0;
-    for (int i = 0; i < OTLP_SIGNAL_COUNT && err == 0; i++) {
+    for (int i = 0; i < PIPELINE_SIGNAL_COUNT && err == 0; i++) {
         err = signal_entry(graph, component, (enum otlp_signal)i, &context.next[i]);
     }
     void *receiver = NULL;
@@ -513,6 +516,15 @@ const char *graph_exporter(struct graph *graph, size_t index, struct exporter_st
         return NULL;
     }
     exporter_stats(graph->exporters[index].exporter, stats);
+    return graph->exporters[index].component->name;
+}
+
+const char *graph_longest(struct graph *graph, size_t index, struct exporter_span *span)
+{
+    if (index >= graph->exporter_count) {
+        return NULL;
+    }
+    exporter_longest(graph->exporters[index].exporter, span);
     return graph->exporters[index].component->name;
 }
 

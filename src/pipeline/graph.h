@@ -76,6 +76,9 @@ void graph_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
 /* The part of it that the process counts, by graph_options. */
 void graph_process_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
 
+/* The longest try of the index-th exporter since the last call; NULL behind the last. */
+const char *graph_longest(struct graph *graph, size_t index, struct exporter_span *span);
+
 /* The index-th exporter or receiver and its counters; NULL behind the last. Threads: any */
 const char *graph_exporter(struct graph *graph, size_t index, struct exporter_stats *stats);
 const char *graph_receiver(struct graph *graph, size_t index, struct receiver_stats *stats);

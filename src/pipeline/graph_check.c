@@ -103,8 +103,27 @@ static int receiver_check(const struct graph_options *options,
     return err;
 }
 
+/* Profiles go to exporters that know them. */
+static void profiles_check(const struct graph_options *options,
+                           const struct config_pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->exporter_count; i++) {
+        const struct config_component *component = pipeline->exporters[i];
+        const struct exporter_type *type =
+            component != NULL ? exporter_find(component->type) : NULL;
+        if (pipeline->signal == OTLP_PROFILES && type != NULL && type->is_remote) {
+            config_mistake(options->config, pipeline->key,
+                           "the exporter %s takes no profiles; file, debug and nop do",
+                           component->name);
+        }
+    }
+}
+
 int graph_check(const struct graph_options *options)
 {
+    for (size_t i = 0; i < options->pipelines->pipeline_count; i++) {
+        profiles_check(options, &options->pipelines->pipelines[i]);
+    }
     const struct {
         const struct config_components *components;
         int (*check)(const struct graph_options *options, const struct config_component *component);

@@ -22,11 +22,14 @@ struct receiver_context {
     struct slu_budget *budget;   /* of the receiver itself */
     struct slu_budget *payloads; /* of what comes: under pressure nothing more is taken */
     struct slu_scope *scope;
+    const char *data_path; /* for what has to be a file for a moment */
     struct config *config;
     const struct config_node *node;
     const char *name;
-    struct graph *graph;                   /* that it is part of: for its own metrics */
-    struct stage *next[OTLP_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
+    struct graph *graph;                      /* that it is part of: for its own metrics */
+    void (*say)(void *arg, const char *text); /* to people */
+    void *say_arg;
+    struct stage *next[PIPELINE_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
 };
 
 struct receiver_stats {
@@ -70,6 +73,7 @@ const struct receiver_type *receiver_find(const char *name);
 const char *const *receiver_names(void);
 
 extern const struct receiver_type otlp_receiver;
+extern const struct receiver_type pprof_receiver;
 extern const struct receiver_type selfmon_receiver;
 
 #endif

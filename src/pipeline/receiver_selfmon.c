@@ -1,27 +1,40 @@
 /*
- * The receiver `selfmon`: the daemon's own metrics, each `interval`, and its own messages as log
- * records. What it sends is a fixed number of data points and a record for each change of state, so
- * that it never feeds on itself.
+ * The receiver `selfmon`: each `interval` the daemon's own metrics and a span for the longest try of
+ * each exporter; its messages as log records; each six intervals its heap profile. All of that is of
+ * a fixed size, or follows changes of state, so that it never feeds on itself.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sluice/budget.h>
 #include <sluice/clock.h>
+#include <sluice/heap.h>
+#include <sluice/random.h>
 #include <sluice/scope.h>
 
 #include "codec/protobuf_block.h"
 #include "pipeline/config.h"
 #include "pipeline/graph.h"
 #include "pipeline/payload.h"
+#include "pipeline/profile_message.h"
 #include "pipeline/receiver.h"
 #include "pipeline/self_metrics.h"
 #include "pipeline/stage.h"
+#include "sys/file.h"
 #include "sys/wall_clock.h"
 
 #define SECOND_NS        UINT64_C(1000000000)
 #define TASK_STACK_BYTES ((size_t)128 * 1024)
+
+#define ROUNDS_EACH_PROFILE 6 /* a minute, as the interval is */
+
+/* Of libsluice-heap.so, where the daemon is linked or run with it. */
+#pragma weak slu_heap_start
+#pragma weak slu_heap_write
 
 /* Field numbers of OTLP. */
 enum {
@@ -51,6 +64,17 @@ enum {
     LOG_BODY = 5,
     TEMPORALITY_CUMULATIVE = 2,
     SEVERITY_INFO = 9,
+    SPAN_TRACE_ID = 1,
+    SPAN_ID = 2,
+    SPAN_NAME = 5,
+    SPAN_KIND = 6,
+    SPAN_START = 7,
+    SPAN_END = 8,
+    SPAN_ATTRIBUTES = 9,
+    SPAN_STATUS = 15,
+    STATUS_CODE = 3,
+    KIND_CLIENT = 3,
+    CODE_ERROR = 2,
 };
 
 struct selfmon_options {
@@ -76,6 +100,7 @@ struct selfmon {
     struct selfmon_options options;
     struct slu_scope *scope;
     uint64_t start_ns; /* of the counters, since 1970 */
+    bool has_heap;     /* its profile is sent */
     _Atomic uint64_t accepted_count;
 };
 
@@ -183,12 +208,118 @@ static void metrics_send(struct selfmon *selfmon)
     writing_end(&writing, selfmon, OTLP_METRICS);
 }
 
+/* Ids need not be secret, and no two may be the same. */
+static void id_write(struct protobuf_block *out, uint32_t field, size_t len)
+{
+    uint64_t words[2] = {1, 1};
+    for (size_t i = 0; i < len / sizeof(words[0]); i++) {
+        if (slu_random_seed(&words[i]) != 0) {
+            words[i] = slu_clock_monotonic_ns();
+        }
+    }
+    protobuf_block_bytes(out, field, (struct slu_bytes){words, len});
+}
+
+static void fixed_write(struct protobuf_block *out, uint32_t field, uint64_t value)
+{
+    protobuf_block_tag(out, field, PROTOBUF_FIXED64);
+    protobuf_block_fixed64(out, value);
+}
+
+static void number_write(struct protobuf_block *out, uint32_t field, uint64_t value)
+{
+    protobuf_block_tag(out, field, PROTOBUF_VARINT);
+    protobuf_block_varint(out, value);
+}
+
+static void span_write(struct writing *writing, const char *exporter,
+                       const struct exporter_span *span)
+{
+    struct protobuf_block *out = &writing->out;
+    struct protobuf_mark item;
+    struct protobuf_mark status;
+    protobuf_block_begin(out, SCOPE_ITEM, &item);
+    id_write(out, SPAN_TRACE_ID, 16);
+    id_write(out, SPAN_ID, 8);
+    protobuf_block_bytes(out, SPAN_NAME, bytes_of("export"));
+    number_write(out, SPAN_KIND, KIND_CLIENT);
+    fixed_write(out, SPAN_START, span->begin_ns);
+    fixed_write(out, SPAN_END, span->end_ns);
+    attribute_write(out, SPAN_ATTRIBUTES, "exporter", exporter);
+    if (span->kind != OUTCOME_TAKEN) {
+        protobuf_block_begin(out, SPAN_STATUS, &status);
+        number_write(out, STATUS_CODE, CODE_ERROR);
+        protobuf_block_end(out, status);
+    }
+    protobuf_block_end(out, item);
+    writing->record_count++;
+}
+
+/* A span for the longest try of each exporter: their number does not grow with the traffic. */
+static void spans_send(struct selfmon *selfmon)
+{
+    struct writing writing;
+    struct exporter_span span;
+    const char *name = NULL;
+    writing_begin(&writing, selfmon);
+    for (size_t i = 0; (name = graph_longest(selfmon->context.graph, i, &span)) != NULL; i++) {
+        if (span.end_ns != 0) {
+            span_write(&writing, name, &span);
+        }
+    }
+    if (writing.record_count > 0) {
+        writing_end(&writing, selfmon, OTLP_TRACES);
+    } else {
+        protobuf_block_deinit(&writing.out);
+    }
+}
+
+static bool wants(const struct selfmon *selfmon, enum otlp_signal signal)
+{
+    return selfmon->context.next[signal] != NULL;
+}
+
+/* The heap's profile goes through a file, because that is what the profiler writes. */
+static void heap_send(struct selfmon *selfmon)
+{
+    char path[PATH_MAX];
+    struct block bytes = {0};
+    struct profile_facts facts = {
+        .name = "heap", .service = "sluice-serve", .time_ns = (uint64_t)wall_clock_ns()};
+    int len = snprintf(path, sizeof(path), "%s/selfmon.pb.gz", selfmon->context.data_path);
+    if (len >= PATH_MAX || slu_heap_write(path) != 0) {
+        return;
+    }
+    int err = file_read_all(selfmon->context.payloads, path, PROFILE_BYTES_MAX, &bytes, NULL);
+    (void)unlink(path); /* another takes its place */
+    if (err == 0) {
+        facts.pprof = (struct slu_bytes){bytes.data, bytes.len};
+        err = profile_send(selfmon->context.payloads, selfmon->context.next[OTLP_PROFILES], &facts);
+        stage_count(&selfmon->accepted_count, err == 0);
+    }
+    block_free(selfmon->context.payloads, &bytes);
+}
+
+static void everything_send(struct selfmon *selfmon, uint64_t round)
+{
+    if (wants(selfmon, OTLP_METRICS)) {
+        metrics_send(selfmon);
+    }
+    if (wants(selfmon, OTLP_TRACES)) {
+        spans_send(selfmon);
+    }
+    if (selfmon->has_heap && round % ROUNDS_EACH_PROFILE == 0) {
+        heap_send(selfmon);
+    }
+}
+
 static void selfmon_main(struct slu_scope *scope, void *arg)
 {
     struct selfmon *selfmon = arg;
     uint64_t next_ns = slu_clock_monotonic_ns();
+    uint64_t round = 0;
     do {
-        metrics_send(selfmon);
+        everything_send(selfmon, round++);
         next_ns += selfmon->options.interval_ns;
     } while (slu_scope_sleep_until(scope, next_ns) == 0);
 }
@@ -243,6 +374,18 @@ static int selfmon_create(const struct receiver_context *context, void **out)
     return 0;
 }
 
+/* Whether the daemon runs with the profiler, which is linked, or preloaded, or not there. */
+static bool heap_begin(const struct selfmon *selfmon)
+{
+    int err = slu_heap_start != NULL && slu_heap_write != NULL ? slu_heap_start() : -ENOTSUP;
+    if (err != 0 && err != -EALREADY) {
+        selfmon->context.say(selfmon->context.say_arg,
+                             "selfmon: no heap profile: the profiler is not loaded");
+        return false;
+    }
+    return true;
+}
+
 static int selfmon_start(void *self, struct slu_diag *diag)
 {
     struct selfmon *selfmon = self;
@@ -250,7 +393,8 @@ static int selfmon_start(void *self, struct slu_diag *diag)
                                         .budget = selfmon->context.budget,
                                         .task_max = 1,
                                         .task_stack_bytes = TASK_STACK_BYTES};
-    if (selfmon->context.next[OTLP_METRICS] == NULL) {
+    selfmon->has_heap = wants(selfmon, OTLP_PROFILES) && heap_begin(selfmon);
+    if (!wants(selfmon, OTLP_METRICS) && !wants(selfmon, OTLP_TRACES) && !selfmon->has_heap) {
         return 0;
     }
     int err = slu_scope_create(selfmon->context.scope, &options, diag, &selfmon->scope);

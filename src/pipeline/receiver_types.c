@@ -3,9 +3,10 @@
 
 #include "pipeline/receiver.h"
 
-static const struct receiver_type *const types[] = {&otlp_receiver, &selfmon_receiver};
+static const struct receiver_type *const types[] = {&otlp_receiver, &pprof_receiver,
+                                                    &selfmon_receiver};
 
-static const char *const names[] = {"otlp", "selfmon", NULL};
+static const char *const names[] = {"otlp", "pprof", "selfmon", NULL};
 
 const struct receiver_type *receiver_find(const char *name)
 {

@@ -14,9 +14,16 @@ enum otlp_signal {
     OTLP_TRACES,  /* records are spans */
     OTLP_METRICS, /* records are data points */
     OTLP_LOGS,    /* records are log records */
+
+    /*
+     * Heap profiles and stacks of threads, in pprof's format, with their resource. This message is
+     * Sluice's own: OpenTelemetry's signal of profiles is not stable. otlp_schema.c has it.
+     */
+    OTLP_PROFILES,
 };
 
-#define OTLP_SIGNAL_COUNT 3
+#define OTLP_SIGNAL_COUNT     3 /* of OpenTelemetry's own */
+#define PIPELINE_SIGNAL_COUNT 4
 
 /* Messages by what they are, in all signals. */
 enum otlp_level {

@@ -537,9 +537,36 @@ static const struct otlp_message metrics_request = {
     "MetricsRequest",       false,    true, COUNT(metrics_request_fields),
     metrics_request_fields, {[1] = 1}};
 
+static const struct otlp_field profile_fields[] = {
+    FIELD("name", 1, OTLP_STRING),
+    FIELD("timeUnixNano", 2, OTLP_FIXED64),
+    FIELD("pprof", 3, OTLP_BYTES),
+};
+
+static const struct otlp_message profile = {
+    "Profile", true, false, COUNT(profile_fields), profile_fields, {[1] = 1, [2] = 2, [3] = 3}};
+
+static const struct otlp_field resource_profiles_fields[] = {
+    ONE_MESSAGE("resource", 1, &resource),
+    REPEATED_MESSAGE("profiles", 2, &profile),
+};
+
+static const struct otlp_message resource_profiles = {
+    "ResourceProfiles", false, true, COUNT(resource_profiles_fields), resource_profiles_fields,
+    {[1] = 1, [2] = 2}};
+
+static const struct otlp_field profiles_request_fields[] = {
+    REPEATED_MESSAGE("resourceProfiles", 1, &resource_profiles),
+};
+
+static const struct otlp_message profiles_request = {
+    "ProfilesRequest",       false,    true, COUNT(profiles_request_fields),
+    profiles_request_fields, {[1] = 1}};
+
 const struct otlp_message *otlp_request(enum otlp_signal signal)
 {
     static const struct otlp_message *const requests[] = {
+        [OTLP_PROFILES] = &profiles_request,
         [OTLP_TRACES] = &traces_request,
         [OTLP_METRICS] = &metrics_request,
         [OTLP_LOGS] = &logs_request,
