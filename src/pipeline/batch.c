@@ -25,6 +25,14 @@ static const struct config_field fields[] = {
      .kind = CONFIG_UINT,
      .offset = offsetof(struct batch_options, send_batch_max_size),
      .max = UINT32_MAX},
+    {.key = "metadata_keys",
+     .kind = CONFIG_STRINGS,
+     .offset = offsetof(struct batch_options, metadata_keys)},
+    {.key = "metadata_cardinality_limit",
+     .kind = CONFIG_UINT,
+     .offset = offsetof(struct batch_options, metadata_cardinality_limit),
+     .min = 1,
+     .max = 100000},
 };
 
 const struct config_object batch_object = {
@@ -37,6 +45,7 @@ const struct config_object batch_object = {
 const struct batch_options batch_defaults = {
     .timeout_ns = UINT64_C(200000000),
     .send_batch_size = 8192,
+    .metadata_cardinality_limit = 1000,
 };
 
 struct batch {
@@ -56,6 +65,11 @@ int batch_check(struct config *config, const struct config_node *node,
                 const struct batch_options *options)
 {
     uint64_t most = options->send_batch_max_size;
+    if (options->metadata_keys.count > PAYLOAD_METADATA_MAX) {
+        config_mistake(config, config_child(node, "metadata_keys"),
+                       "there are more than %d metadata_keys", PAYLOAD_METADATA_MAX);
+        return -EINVAL;
+    }
     if (most == 0 || most >= options->send_batch_size) {
         return 0;
     }

@@ -18,9 +18,11 @@ struct slu_budget;
 struct stage;
 
 struct batch_options {
-    uint64_t timeout_ns;          /* 0: hand on at once */
-    uint64_t send_batch_size;     /* records; 0: by time alone */
-    uint64_t send_batch_max_size; /* records; 0: no cut */
+    uint64_t timeout_ns;                 /* 0: hand on at once */
+    uint64_t send_batch_size;            /* records; 0: by time alone */
+    uint64_t send_batch_max_size;        /* records; 0: no cut */
+    struct config_strings metadata_keys; /* batch_groups.h */
+    uint64_t metadata_cardinality_limit;
 };
 
 extern const struct config_object batch_object;

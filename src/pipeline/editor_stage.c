@@ -35,6 +35,7 @@ static int payload_replace(struct editor_stage *editor, struct payload **payload
     }
     edited->signal = old->signal;
     edited->arrived_ns = old->arrived_ns;
+    memcpy(edited->metadata, old->metadata, sizeof(edited->metadata));
     edited->record_count = old->record_count - result->dropped_count - result->refused_count;
     payload_deliver(edited, old->delivery);
     struct outcome outcome = {.kind = OUTCOME_TAKEN, .refused_count = result->refused_count};

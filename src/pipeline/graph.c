@@ -1,5 +1,6 @@
 #include "pipeline/graph.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 
 #include "base/assert.h"
 #include "pipeline/batch.h"
+#include "pipeline/batch_groups.h"
 #include "pipeline/config.h"
 #include "pipeline/config_pipelines.h"
 #include "pipeline/editor.h"
@@ -21,15 +23,15 @@
 #include "pipeline/flush_clock.h"
 #include "pipeline/stage.h"
 
-#define PARTS_MAX           256 /* of one kind */
-#define CLOCK_STACK_BYTES   ((size_t)128 * 1024)
-#define PIPELINE_STAGES_MAX 64
+#define PARTS_MAX         256 /* of one kind */
+#define METADATA_NAME_MAX 64
+#define CLOCK_STACK_BYTES ((size_t)128 * 1024)
 
 /* A stage that the graph made, with what ends it. */
 struct owned_stage {
     struct stage *stage;
     void (*destroy)(struct stage *stage);
-    bool is_batch;
+    void (*drain)(struct stage *stage, uint64_t now_ns); /* NULL: it gathers nothing */
 };
 
 struct graph_exporter {
@@ -57,6 +59,9 @@ struct graph {
     struct owned_stage stages[PARTS_MAX];
     struct graph_exporter exporters[PARTS_MAX];
     struct graph_receiver receivers[PARTS_MAX];
+    const char *metadata_keys[PAYLOAD_METADATA_MAX]; /* headers that batches go by */
+    char metadata_names[PAYLOAD_METADATA_MAX][METADATA_NAME_MAX];
+    size_t metadata_count;
     size_t stage_count;
     size_t exporter_count;
     size_t receiver_count;
@@ -83,10 +88,11 @@ static int too_many(struct graph *graph, const struct config_node *node, const c
 
 /* Keep a stage that was made. */
 static void stage_own(struct graph *graph, struct stage *stage,
-                      void (*destroy)(struct stage *stage), bool is_batch)
+                      void (*destroy)(struct stage *stage),
+                      void (*drain)(struct stage *stage, uint64_t now_ns))
 {
     SLU_ASSERT(graph->stage_count < PARTS_MAX);
-    graph->stages[graph->stage_count++] = (struct owned_stage){stage, destroy, is_batch};
+    graph->stages[graph->stage_count++] = (struct owned_stage){stage, destroy, drain};
 }
 
 /* A message goes to people, and to who listens to messages. */
@@ -173,7 +179,49 @@ static int join(struct graph *graph, struct stage *const *next, size_t count, st
     }
     int err = fan_out_create(graph->options.budget, next, count, out);
     if (err == 0) {
-        stage_own(graph, *out, fan_out_destroy, false);
+        stage_own(graph, *out, fan_out_destroy, NULL);
+    }
+    return err;
+}
+
+/* The index of a header that batches go by; -1: there are too many. */
+static int metadata_index(struct graph *graph, const char *key)
+{
+    char name[METADATA_NAME_MAX];
+    size_t len = 0;
+    for (; key[len] != '\0' && len < sizeof(name) - 1; len++) {
+        name[len] = (char)tolower((unsigned char)key[len]);
+    }
+    name[len] = '\0';
+    for (size_t i = 0; i < graph->metadata_count; i++) {
+        if (strcmp(graph->metadata_names[i], name) == 0) {
+            return (int)i;
+        }
+    }
+    if (graph->metadata_count == PAYLOAD_METADATA_MAX) {
+        return -1;
+    }
+    size_t index = graph->metadata_count++;
+    memcpy(graph->metadata_names[index], name, len + 1);
+    graph->metadata_keys[index] = graph->metadata_names[index];
+    return (int)index;
+}
+
+static int groups_make(struct graph *graph, const struct config_component *component,
+                       const struct batch_options *options, struct stage *next, struct stage **out)
+{
+    uint32_t keys[PAYLOAD_METADATA_MAX];
+    for (size_t i = 0; i < options->metadata_keys.count; i++) {
+        int index = metadata_index(graph, options->metadata_keys.items[i]);
+        if (index < 0) {
+            return too_many(graph, component->key, "metadata_keys");
+        }
+        keys[i] = (uint32_t)index;
+    }
+    int err = batch_groups_create(graph->options.budget, component->name, options, keys,
+                                  options->metadata_keys.count, graph->clock, next, out);
+    if (err == 0) {
+        stage_own(graph, *out, batch_groups_destroy, batch_groups_drain);
     }
     return err;
 }
@@ -187,12 +235,15 @@ static int batch_make(struct graph *graph, const struct config_component *compon
     if (err == 0) {
         err = batch_check(config, component->node, &options);
     }
+    if (err == 0 && options.metadata_keys.count > 0) {
+        return groups_make(graph, component, &options, next, out);
+    }
     if (err == 0) {
         err =
             batch_create(graph->options.budget, component->name, &options, graph->clock, next, out);
     }
     if (err == 0) {
-        stage_own(graph, *out, batch_destroy, true);
+        stage_own(graph, *out, batch_destroy, batch_drain);
     }
     return err;
 }
@@ -207,7 +258,7 @@ static int editor_make(struct graph *graph, const struct config_component *compo
     int err = editor_stage_create(graph->options.budget, component->name, type,
                                   graph->options.config, component->node, next, out);
     if (err == 0) {
-        stage_own(graph, *out, editor_stage_destroy, false);
+        stage_own(graph, *out, editor_stage_destroy, NULL);
     }
     return err;
 }
@@ -309,6 +360,8 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .node = component->node,
         .name = component->name,
         .graph = graph,
+        .metadata_keys = graph->metadata_keys,
+        .metadata_count = graph->metadata_count,
         .data_path = graph->options.data_path,
         .say = graph_say,
         .say_arg = graph,
@@ -425,8 +478,8 @@ int graph_start(struct graph *graph, struct slu_diag *diag)
 static void batches_drain(struct graph *graph, uint64_t now_ns)
 {
     for (size_t i = 0; i < graph->stage_count; i++) {
-        if (graph->stages[i].is_batch) {
-            batch_drain(graph->stages[i].stage, now_ns);
+        if (graph->stages[i].drain != NULL) {
+            graph->stages[i].drain(graph->stages[i].stage, now_ns);
         }
     }
 }

@@ -5,6 +5,7 @@
 #define PIPELINE_OTLP_CALL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "wire/otlp.h"
@@ -19,6 +20,8 @@ struct otlp_intake {
     struct slu_budget *budget;   /* of calls */
     struct slu_budget *payloads; /* of bodies: under pressure none is taken */
     struct stage *next;
+    const char *const *metadata_keys; /* headers whose values go with the payload */
+    size_t metadata_count;
     _Atomic uint64_t accepted_count; /* records */
     _Atomic uint64_t refused_count;  /* requests told to come later */
     _Atomic uint64_t invalid_count;  /* requests that cannot be read */

@@ -226,6 +226,7 @@ int payload_gather(struct slu_budget *budget, struct payload *list, struct block
     whole->delivery = &gathering->delivery; /* which waits for it from the beginning */
     whole->signal = list->signal;
     whole->arrived_ns = list->arrived_ns;
+    memcpy(whole->metadata, list->metadata, sizeof(whole->metadata));
     for (const struct payload *source = list; source != NULL; source = source->next) {
         whole->record_count += source->record_count;
     }

@@ -58,6 +58,8 @@ void delivery_end(struct delivery *delivery);
 /* After `done`. */
 void delivery_deinit(struct delivery *delivery);
 
+#define PAYLOAD_METADATA_MAX 8
+
 /* Bytes of a message, shared by reference. */
 struct payload_bytes;
 
@@ -70,6 +72,9 @@ struct payload {
     struct payload_bytes *shared;
     struct delivery *delivery; /* NULL: nobody waits */
     struct slu_budget *budget; /* of the payload itself */
+
+    /* Hashes of the headers that batches go by, in the order of the graph; 0: not sent. */
+    uint64_t metadata[PAYLOAD_METADATA_MAX];
 };
 
 /* Frees the memory of bytes. */

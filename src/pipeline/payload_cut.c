@@ -1,6 +1,7 @@
 #include "pipeline/payload_cut.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/block.h"
 #include "pipeline/payload.h"
@@ -11,6 +12,7 @@ static void part_take(struct payload *part, const struct payload *whole, uint64_
     part->signal = whole->signal;
     part->arrived_ns = whole->arrived_ns;
     part->record_count = record_count;
+    memcpy(part->metadata, whole->metadata, sizeof(part->metadata));
     payload_deliver(part, whole->delivery);
 }
 

@@ -26,6 +26,8 @@ struct receiver_context {
     struct config *config;
     const struct config_node *node;
     const char *name;
+    const char *const *metadata_keys; /* headers that batches go by, in lower case */
+    size_t metadata_count;
     struct graph *graph;                      /* that it is part of: for its own metrics */
     void (*say)(void *arg, const char *text); /* to people */
     void *say_arg;

@@ -38,6 +38,7 @@ struct place_options {
     uint64_t body_bytes_max;
     const char *paths[OTLP_SIGNAL_COUNT];
     struct tls_files tls;
+    bool has_metadata; /* taken for the collector's sake: what batches go by is always there */
 };
 
 struct protocol_nodes {
@@ -67,6 +68,9 @@ static const struct config_field grpc_fields[] = {
      .offset = offsetof(struct place_options, message_mebibytes),
      .min = 1,
      .max = 1024},
+    {.key = "include_metadata",
+     .kind = CONFIG_BOOL,
+     .offset = offsetof(struct place_options, has_metadata)},
     {.key = "tls",
      .kind = CONFIG_OBJECT,
      .offset = offsetof(struct place_options, tls),
@@ -89,6 +93,9 @@ static const struct config_field http_fields[] = {
     {.key = "logs_url_path",
      .kind = CONFIG_STRING,
      .offset = offsetof(struct place_options, paths[OTLP_LOGS])},
+    {.key = "include_metadata",
+     .kind = CONFIG_BOOL,
+     .offset = offsetof(struct place_options, has_metadata)},
     {.key = "tls",
      .kind = CONFIG_OBJECT,
      .offset = offsetof(struct place_options, tls),
@@ -218,6 +225,8 @@ static void intakes_fill(struct otlp_receiver *receiver)
         intake->budget = receiver->context.budget;
         intake->payloads = receiver->context.payloads;
         intake->next = receiver->context.next[i];
+        intake->metadata_keys = receiver->context.metadata_keys;
+        intake->metadata_count = receiver->context.metadata_count;
     }
 }
 
