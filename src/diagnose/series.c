@@ -181,7 +181,10 @@ static void judge(const struct series *series, const struct line *line, struct t
     trend->levels_off = trend->slope.low > 0 && rise >= enough && has_stopped;
     bool goes_on = !has_stopped && trend->floor_rise > rise / 10;
     trend->grows = is_beyond_chance && goes_on;
+    /* Two profiles of one heap differ by so much at the most, but for one pair in twenty. */
+    double by_sampling = 1.96 * sqrt(2 * series->grain * level_of(series));
     trend->is_unsure = !trend->grows && goes_on && rise > UNSURE_SHARE * level_of(series) &&
+                       rise > by_sampling &&
                        trend->slope.high - trend->slope.mid < UNSURE_HALF * trend->slope.mid;
     trend->shrinks = trend->slope.high < 0 && -rise >= enough;
 }

@@ -365,6 +365,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .data_path = graph->options.data_path,
         .say = graph_say,
         .say_arg = graph,
+        .heap_write = graph->options.heap_write,
     };
     int err = 0;
     for (int i = 0; i < PIPELINE_SIGNAL_COUNT && err == 0; i++) {

@@ -36,6 +36,8 @@ struct graph_options {
     /* What the process counts; NULL: nothing. */
     void (*metrics)(void *arg, self_metric_fn *visit, void *visit_arg);
     void *metrics_arg;
+
+    int (*heap_write)(const char *path); /* of receivers: receiver.h */
 };
 
 /*

@@ -31,6 +31,9 @@ struct receiver_context {
     struct graph *graph;                      /* that it is part of: for its own metrics */
     void (*say)(void *arg, const char *text); /* to people */
     void *say_arg;
+
+    /* Writes the process's heap profile to a file; NULL: it has none. */
+    int (*heap_write)(const char *path);
     struct stage *next[PIPELINE_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
 };
 

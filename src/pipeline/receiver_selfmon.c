@@ -1,7 +1,7 @@
 /*
- * The receiver `selfmon`: each `interval` the daemon's own metrics and a span for the longest try of
- * each exporter; its messages as log records; each six intervals its heap profile. All of that is of
- * a fixed size, or follows changes of state, so that it never feeds on itself.
+ * The receiver `selfmon`: each `interval` the daemon's own metrics and a span for the longest try
+ * of each exporter; its messages as log records; each six intervals its heap profile. All of that
+ * is of a fixed size, or follows changes of state, so that it never feeds on itself.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +12,6 @@
 
 #include <sluice/budget.h>
 #include <sluice/clock.h>
-#include <sluice/heap.h>
 #include <sluice/random.h>
 #include <sluice/scope.h>
 
@@ -31,10 +30,6 @@
 #define TASK_STACK_BYTES ((size_t)128 * 1024)
 
 #define ROUNDS_EACH_PROFILE 6 /* a minute, as the interval is */
-
-/* Of libsluice-heap.so, where the daemon is linked or run with it. */
-#pragma weak slu_heap_start
-#pragma weak slu_heap_write
 
 /* Field numbers of OTLP. */
 enum {
@@ -287,7 +282,7 @@ static void heap_send(struct selfmon *selfmon)
     struct profile_facts facts = {
         .name = "heap", .service = "sluice-serve", .time_ns = (uint64_t)wall_clock_ns()};
     int len = snprintf(path, sizeof(path), "%s/selfmon.pb.gz", selfmon->context.data_path);
-    if (len >= PATH_MAX || slu_heap_write(path) != 0) {
+    if (len >= PATH_MAX || selfmon->context.heap_write(path) != 0) {
         return;
     }
     int err = file_read_all(selfmon->context.payloads, path, PROFILE_BYTES_MAX, &bytes, NULL);
@@ -377,8 +372,7 @@ static int selfmon_create(const struct receiver_context *context, void **out)
 /* Whether the daemon runs with the profiler, which is linked, or preloaded, or not there. */
 static bool heap_begin(const struct selfmon *selfmon)
 {
-    int err = slu_heap_start != NULL && slu_heap_write != NULL ? slu_heap_start() : -ENOTSUP;
-    if (err != 0 && err != -EALREADY) {
+    if (selfmon->context.heap_write == NULL) {
         selfmon->context.say(selfmon->context.say_arg,
                              "selfmon: no heap profile: the profiler is not loaded");
         return false;

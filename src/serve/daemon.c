@@ -13,6 +13,7 @@
 
 #include <sluice/budget.h>
 #include <sluice/diag.h>
+#include <sluice/heap.h>
 #include <sluice/scope.h>
 
 #include "base/assert.h"
@@ -32,6 +33,10 @@
 #define DIRECTORY_MODE   0700
 #define MALLOC_ARENAS    2
 #define SPIKE_SHARE      5
+
+/* Of libsluice-heap.so, which a build with a sanitizer has not. */
+#pragma weak slu_heap_start
+#pragma weak slu_heap_write
 
 struct daemon {
     const struct serve_options *options;
@@ -170,6 +175,13 @@ static void memory_metrics(void *arg, self_metric_fn *visit, void *visit_arg)
     }
 }
 
+/* Write the daemon's own heap profile, which is kept from the first call on. */
+static int own_heap_write(const char *path)
+{
+    int err = slu_heap_start();
+    return err == 0 || err == -EALREADY ? slu_heap_write(path) : err;
+}
+
 static struct graph_options graph_options_of(struct daemon *daemon, struct config_file *file)
 {
     return (struct graph_options){
@@ -184,6 +196,7 @@ static struct graph_options graph_options_of(struct daemon *daemon, struct confi
         .say = say_line,
         .metrics = memory_metrics,
         .metrics_arg = daemon,
+        .heap_write = slu_heap_start != NULL ? own_heap_write : NULL,
     };
 }
 

@@ -27,26 +27,26 @@ static void check(const struct net_body *body)
     }
 }
 
-/* From here on whoever drops what is stored may free it. */
+/* Under the lock, which who drops what is stored takes, too. */
 static void keep(const struct net_body *body)
 {
-    pthread_mutex_lock(&lock);
     if (count == STORED_MAX) {
         abort();
     }
+    check(body);
     bodies[count++] = *body;
-    pthread_mutex_unlock(&lock);
 }
 
 void stored_take(struct net_request *request, void *arg)
 {
     struct net_body body;
     (void)arg;
+    pthread_mutex_lock(&lock); /* the client may have the answer before this returns */
     if (net_request_take_body(request, &body) == 0) {
-        check(&body);
         net_respond(request, 200, "text/plain", body.bytes);
         keep(&body);
     }
+    pthread_mutex_unlock(&lock);
 }
 
 void stored_take_call(struct net_request *request, void *arg)
@@ -54,11 +54,12 @@ void stored_take_call(struct net_request *request, void *arg)
     struct net_body body;
     struct slu_bytes message;
     (void)arg;
+    pthread_mutex_lock(&lock);
     if (net_grpc_message(request, &message) == 0 && net_request_take_body(request, &body) == 0) {
-        check(&body);
         net_grpc_reply(request, message);
         keep(&body);
     }
+    pthread_mutex_unlock(&lock);
 }
 
 /* Tells the length that was declared, if the client asks for it. */

@@ -26,11 +26,10 @@ def pipelines(exporters, processors=(), **options):
 
 
 class Daemon:
-    def __init__(self, program, config, *, data=None, wrapper=(), environment=None):
+    def __init__(self, program, config, *, data=None, enter=None):
         self.folder = tempfile.TemporaryDirectory()
         self.program = program
-        self.wrapper = wrapper
-        self.environment = {**os.environ, **(environment or {})}
+        self.enter = enter  # called in the daemon's process before it begins
         self.data = data or os.path.join(self.folder.name, "data")
         self.config_path = os.path.join(self.folder.name, "config.yaml")
         self.output_path = os.path.join(self.folder.name, "output")
@@ -47,9 +46,9 @@ class Daemon:
         self.arrived = threading.Condition()
         with open(self.output_path, "ab") as output:
             self.process = subprocess.Popen(
-                [*self.wrapper, self.program, "--config", self.config_path, "--data", self.data],
+                [self.program, "--config", self.config_path, "--data", self.data],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True,
-                env=self.environment)
+                preexec_fn=self.enter)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.heard("sluice-serve: ready")

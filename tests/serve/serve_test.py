@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """serve_test.py SLUICE_SERVE SLUICE: the daemon as senders, receivers and people meet it."""
 
+import base64
 import concurrent.futures
 import gzip
+import http.server
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -17,6 +20,7 @@ import otlp_bodies  # noqa: E402
 import tap  # noqa: E402
 from daemon import WAIT_SECONDS, Daemon, lines_of, pipelines, until  # noqa: E402
 from documents import ALL, LOGS  # noqa: E402
+from memory_group import Group  # noqa: E402
 from sink import Sink  # noqa: E402
 
 SERVE, SLUICE = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -287,6 +291,124 @@ def the_memory_limit_holds_whatever_is_sent():
         assert daemon.memory() <= limit, daemon.memory()
 
 
+def in_a_memory_group_of_its_limit_the_daemon_is_not_killed():
+    dead = Sink()
+    dead.__exit__()
+    processors = {"memory_limiter": {"limit_mib": 64, "spike_limit_mib": 16},
+                  "batch": {"timeout": "1s"}}
+    with Group(64 * MEBIBYTE, name="sluice-serve-test") as group:
+        config = pipelines(to_sink(dead), processors)
+        with Daemon(SERVE, config, enter=group.enter) as daemon:
+            message = counted_logs(2700)
+            packed = gzip.compress(message)
+
+            def flood(number):
+                if number % 2:
+                    return [daemon.post("/v1/logs", message)[0] for _ in range(8)]
+                return [post_packed(daemon, packed, "gzip")[0] for _ in range(8)]
+
+            with concurrent.futures.ThreadPoolExecutor(32) as pool:
+                statuses = [status for many in pool.map(flood, range(32)) for status in many]
+            assert set(statuses) <= {200, 503} and 200 in statuses, set(statuses)
+
+
+def a_slow_receiver_is_waited_for_and_holds_no_memory():
+    with Sink(lambda number: "silence" if number < 2 else 200) as sink:
+        with Daemon(SERVE, pipelines(to_sink(sink, timeout="500ms"))) as daemon:
+            sent = [counted_logs(200, f"service-{i}") for i in range(30)]
+            for message in sent:
+                assert daemon.post("/v1/logs", message)[0] == 200
+            until(lambda: len(set(sink.bodies())) == len(sent), lambda: len(sink.bodies()))
+            assert set(sink.bodies()) == set(sent)
+
+
+def senders_are_batched_apart_by_their_metadata():
+    with tempfile.TemporaryDirectory() as folder:
+        exporters, path = file_to(folder)
+        batch = {"batch": {"timeout": "60s", "send_batch_size": 20, "metadata_keys": ["X-Tenant"],
+                           "metadata_cardinality_limit": 2}}
+        with Daemon(SERVE, pipelines(exporters, batch)) as daemon:
+            def send(tenant):
+                return daemon.post("/v1/logs", counted_logs(10, tenant), **{"x-tenant": tenant})
+
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                asked = [pool.submit(send, tenant) for tenant in ("a", "b", "a", "b")]
+                assert [one.result()[0] for one in asked] == [200] * 4
+            services = [{one["resource"]["attributes"][0]["value"]["stringValue"]
+                         for one in document["resourceLogs"]} for document in lines_of(path)]
+            assert sorted(services, key=str) == [{"a"}, {"b"}], services
+            status, headers, body = send("c")
+            assert (status, "Retry-After" in headers) == (503, True), (status, body)
+            assert b"combinations of metadata" in body, body
+
+
+class Target(http.server.BaseHTTPRequestHandler):
+    """A program with a heap profile and no other."""
+    PROFILE = gzip.compress(b"a profile")
+
+    def do_GET(self):  # noqa: N802 (the library's name)
+        found = self.path == "/debug/pprof/heap"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(self.PROFILE) if found else 0))
+        self.end_headers()
+        if found:
+            self.wfile.write(self.PROFILE)
+
+    def log_message(self, *_):
+        pass
+
+
+def profiles_of_targets_and_of_the_daemon_go_through_their_pipeline():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    with tempfile.TemporaryDirectory() as folder:
+        exporters, path = file_to(folder)
+        config = {"receivers": {
+            "selfmon": {"interval": "100ms"},
+            "pprof": {"interval": "100ms", "profiles": ["heap", "goroutine"], "targets": [
+                {"endpoint": endpoint, "service": "shop", "labels": {"env": "prod"}}]}},
+            "exporters": exporters, "service": {"pipelines": {"profiles": {
+                "receivers": ["pprof", "selfmon"], "exporters": list(exporters)}}}}
+        with Daemon(SERVE, config) as daemon:
+            daemon.heard("it answers 404 to goroutine")
+
+            def found():
+                return {attributes["service.name"]: (attributes, profile)
+                        for attributes, profile in map(profile_of, lines_of(path))}
+
+            until(lambda: "shop" in found())
+            attributes, profile = found()["shop"]
+            assert attributes == {"service.name": "shop", "service.instance.id": endpoint,
+                                  "env": "prod"}, attributes
+            assert (profile["name"], base64.b64decode(profile["pprof"])) == (
+                "heap", Target.PROFILE), profile
+            if not any("the profiler is not loaded" in line for line in daemon.lines):
+                until(lambda: "sluice-serve" in found())
+                own = gzip.decompress(base64.b64decode(found()["sluice-serve"][1]["pprof"]))
+                assert b"inuse_space" in own
+        server.shutdown()
+        server.server_close()
+
+
+def profile_of(document):
+    (one,) = document["resourceProfiles"]
+    (profile,) = one["profiles"]
+    return ({attribute["key"]: attribute["value"]["stringValue"]
+             for attribute in one["resource"]["attributes"]}, profile)
+
+
+def profiles_are_not_sent_where_nobody_takes_them():
+    config = {"receivers": {"selfmon": None}, "exporters": {"otlp": {"endpoint": "x:1"}},
+              "service": {"pipelines": {"profiles": {"receivers": ["selfmon"],
+                                                     "exporters": ["otlp"]}}}}
+    try:
+        with Daemon(SERVE, config):
+            raise RuntimeError("it has started")
+    except AssertionError as error:
+        assert "takes no profiles" in str(error), error
+
+
 def hostile_bodies_are_refused_in_bounded_memory():
     limit = 64 * MEBIBYTE
     bomb = gzip.compress(bytes(2000 * MEBIBYTE // 8), 9)
@@ -470,6 +592,11 @@ TESTS = [
     batches_are_joined_and_cut_to_their_size,
     what_waits_in_a_batch_is_handed_on_when_the_daemon_stops,
     the_memory_limit_holds_whatever_is_sent,
+    in_a_memory_group_of_its_limit_the_daemon_is_not_killed,
+    a_slow_receiver_is_waited_for_and_holds_no_memory,
+    senders_are_batched_apart_by_their_metadata,
+    profiles_of_targets_and_of_the_daemon_go_through_their_pipeline,
+    profiles_are_not_sent_where_nobody_takes_them,
     hostile_bodies_are_refused_in_bounded_memory,
     every_mistake_of_a_configuration_is_told_at_once,
     hup_takes_a_valid_configuration_and_keeps_the_old_one_otherwise,

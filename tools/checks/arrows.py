@@ -31,7 +31,7 @@ ARROWS = {
     "pipeline": "wire net store limit meter match",
     "alert": "query net",
     "check": "pipeline alert",
-    "serve": "pipeline query alert diagnose view draw",
+    "serve": "pipeline query alert diagnose view draw preload",
     "cli": "readers holders diagnose view draw check",
 }
 
