@@ -41,15 +41,69 @@ def counted_logs(count, service="checkout"):
     return otlp_bodies.logs(count, service)
 
 
-def json_arrives_as_it_was_sent():
+def json_that_curl_sends_arrives_as_it_was_sent():
     with tempfile.TemporaryDirectory() as folder:
         exporters, path = file_to(folder)
         with Daemon(SERVE, pipelines(exporters)) as daemon:
             for name, document in ALL.items():
-                status, headers, body = daemon.post(f"/v1/{name}", json.dumps(document), JSON)
-                assert (status, json.loads(body)) == (200, {}), (status, body)
-                assert headers["Content-Type"] == JSON, headers
+                answer = subprocess.run(
+                    ["curl", "-sS", "-i", "--max-time", "60", "-H", f"Content-Type: {JSON}",
+                     "--data-binary", "@-", f"http://127.0.0.1:{daemon.ports['HTTP']}/v1/{name}"],
+                    input=json.dumps(document), capture_output=True, text=True, check=True).stdout
+                head, body = answer.split("\n\n", 1)
+                assert head.startswith("HTTP/1.1 200 ") and f"Content-Type: {JSON}" in head, head
+                assert json.loads(body) == {}, body
                 assert lines_of(path)[-1] == document, name
+
+
+# As a configuration of the collector has it.
+FRAGMENT = """processors:
+  batch:
+    timeout: 1s
+    send_batch_size: 1024
+  memory_limiter:
+    limit_mib: 512
+    spike_limit_mib: 256
+exporters:
+  otlp:
+    endpoint: "otel-collector.prod.svc.cluster.local:4317"
+    tls:
+      insecure: true
+"""
+
+COPIED = FRAGMENT + """
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 127.0.0.1:0
+      http:
+        endpoint: ${env:SLUICE_TEST_UNSET:-127.0.0.1:0}
+extensions:
+  health_check:
+    endpoint: 127.0.0.1:0
+  pprof:
+  zpages:
+service:
+  extensions: [health_check, pprof, zpages]
+  telemetry:
+    logs: {level: info}
+  pipelines:
+    traces: &all
+      receivers: [otlp]
+      processors: [memory_limiter, batch]
+      exporters: [otlp]
+    metrics: *all
+    logs: *all
+"""
+
+
+def a_copied_configuration_of_the_collector_runs_unchanged():
+    with Daemon(SERVE, COPIED) as daemon:
+        page = curl(f"http://127.0.0.1:{health_port(daemon)}/metrics")
+        assert f"sluice_memory_limit_bytes {512 * MEBIBYTE}\n" in page, page
+        assert daemon.post("/v1/traces", otlp_bodies.traces(5))[0] == 200
+        daemon.heard("trying again")  # there is no such host here
 
 
 def what_passes_through_two_daemons_is_what_was_sent():
@@ -88,19 +142,16 @@ def post_packed(daemon, body, encoding):
 def compressed_bodies_are_read():
     with Sink() as sink, Daemon(SERVE, pipelines(to_sink(sink))) as daemon:
         message = counted_logs(50)
-        packed = subprocess.run(["zstd", "-q", "-c"], input=message, capture_output=True,
-                                check=True).stdout if has("zstd") else None
         assert post_packed(daemon, gzip.compress(message), "gzip")[0] == 200
         until(lambda: len(sink.bodies()) == 1)
-        if packed:
-            assert post_packed(daemon, packed, "zstd")[0] == 200
-            until(lambda: len(sink.bodies()) == 2)
+        assert post_packed(daemon, zstd(message), "zstd")[0] == 200
+        until(lambda: len(sink.bodies()) == 2)
         assert all(body == message for body in sink.bodies())
 
 
-def has(program):
-    return subprocess.run(["sh", "-c", f"command -v {program}"], capture_output=True,
-                          check=False).returncode == 0
+def zstd(message):
+    return subprocess.run(["zstd", "-q", "-c"], input=message, capture_output=True,
+                          check=True).stdout
 
 
 def what_cannot_be_read_is_refused_for_good_and_says_where():
@@ -416,8 +467,9 @@ def hostile_bodies_are_refused_in_bounded_memory():
     keys = b"".join(otlp_bodies.attribute(6, f"k{i}", i) for i in range(1_000_000))
     many_keys = log_request(keys)
     with Daemon(SERVE, pipelines({"nop": None}, {"memory_limiter": {"limit_mib": 64}})) as daemon:
-        status = post_packed(daemon, bomb, "gzip")[0]
-        assert status in (400, 413), status
+        for encoding, packed in (("gzip", bomb), ("zstd", zstd(bytes(250 * MEBIBYTE)))):
+            status = post_packed(daemon, packed, encoding)[0]
+            assert status in (400, 413), (encoding, status)
         assert daemon.post("/v1/logs", long_value)[0] == 200
         assert daemon.post("/v1/logs", many_keys)[0] == 200
         assert too_large(daemon, bytes(25 * MEBIBYTE)) in (413, "hung up")
@@ -578,7 +630,8 @@ def curl(url):
 
 
 TESTS = [
-    json_arrives_as_it_was_sent,
+    json_that_curl_sends_arrives_as_it_was_sent,
+    a_copied_configuration_of_the_collector_runs_unchanged,
     what_passes_through_two_daemons_is_what_was_sent,
     fields_that_are_not_known_are_passed_on,
     compressed_bodies_are_read,
