@@ -108,8 +108,8 @@ static bool is_plain_word(uint64_t word)
     const uint64_t highs = ones << 7;
     uint64_t quotes = word ^ ones * '"';
     uint64_t slashes = word ^ ones * '\\';
-    uint64_t odd = ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) |
-                   (word - ones * 0x20) | word;
+    uint64_t odd =
+        ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | (word - ones * 0x20) | word;
     return (odd & highs) == 0;
 }
 
@@ -154,7 +154,7 @@ static bool string_read(struct json_reader *reader)
         }
         if (len == 0) {
             reader->at = at;
-            reader->fault = character == '\\'   ? "this is no escape"
+            reader->fault = character == '\\'  ? "this is no escape"
                             : character < 0x20 ? "control characters must be escaped"
                                                : "this is not UTF-8";
             return false;

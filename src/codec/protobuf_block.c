@@ -21,8 +21,8 @@ static size_t varint_put(unsigned char *out, uint64_t value)
 static void put(struct protobuf_block *writer, const void *bytes, size_t len)
 {
     if (writer->err == 0 && writer->block.data == NULL) {
-        writer->err = block_begin(writer->budget, len > FIRST_BYTES ? len : FIRST_BYTES,
-                                  &writer->block);
+        writer->err =
+            block_begin(writer->budget, len > FIRST_BYTES ? len : FIRST_BYTES, &writer->block);
     }
     if (writer->err == 0) {
         writer->err = block_append(writer->budget, &writer->block, bytes, len);
@@ -72,8 +72,7 @@ void protobuf_block_bytes(struct protobuf_block *writer, uint32_t field, struct 
     protobuf_block_raw(writer, bytes);
 }
 
-void protobuf_block_begin(struct protobuf_block *writer, uint32_t field,
-                          struct protobuf_mark *mark)
+void protobuf_block_begin(struct protobuf_block *writer, uint32_t field, struct protobuf_mark *mark)
 {
     static const unsigned char room[LENGTH_BYTES];
     mark->tag_at = writer->block.len;

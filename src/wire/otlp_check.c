@@ -1,4 +1,4 @@
-#include "otlp_check.h"
+#include "wire/otlp_check.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "codec/protobuf_reader.h"
 #include "wire/otlp_schema.h"
 
-#define HIGH_BITS     UINT64_C(0x8080808080808080)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
 
 /* One message that is being checked, and the field of it that is. */
 struct level {
@@ -144,7 +144,7 @@ static const uint8_t *content_check(struct checker *checker, const struct otlp_f
     return fail(checker, field->is_repeated ? "is cut off" : "has another type than the schema's");
 }
 
-/* A field whose number the schema does not have, or which is a group. */
+/* A field whose number the schema does not have. */
 static const uint8_t *unknown_check(struct checker *checker, const uint8_t *at, const uint8_t *end)
 {
     struct protobuf_reader reader;
@@ -195,7 +195,7 @@ static const uint8_t *message_check(struct checker *checker, const struct otlp_m
         uint32_t wire = (uint32_t)(tag & 7);
         level->field_begin = at;
         level->field = behind != NULL ? otlp_field_find(message, tag >> 3) : NULL;
-        if (level->field == NULL || wire == PROTOBUF_GROUP || wire > PROTOBUF_FIXED32) {
+        if (level->field == NULL) {
             at = unknown_check(checker, at, end);
         } else {
             at = field_check(checker, level->field, wire, behind, end);
@@ -214,9 +214,8 @@ static uint64_t index_of(const struct level *level)
     struct protobuf_reader reader;
     struct protobuf_field field;
     uint64_t index = 0;
-    protobuf_reader_init(&reader,
-                         (struct slu_bytes){level->begin,
-                                            (size_t)(level->field_begin - level->begin)});
+    protobuf_reader_init(
+        &reader, (struct slu_bytes){level->begin, (size_t)(level->field_begin - level->begin)});
     while (protobuf_next(&reader, &field)) {
         index += field.number == level->field->number;
     }
@@ -240,8 +239,8 @@ static void fault_write(const struct checker *checker, struct slu_diag *diag)
             written = snprintf(path + len, sizeof(path) - len, "%s%s[%llu]", len > 0 ? "." : "",
                                field->name, (unsigned long long)index_of(level));
         } else {
-            written = snprintf(path + len, sizeof(path) - len, "%s%s", len > 0 ? "." : "",
-                               field->name);
+            written =
+                snprintf(path + len, sizeof(path) - len, "%s%s", len > 0 ? "." : "", field->name);
         }
         len += (size_t)written;
     }

@@ -1,4 +1,4 @@
-#include "otlp_json_read.h"
+#include "wire/otlp_json_read.h"
 
 #include <errno.h>
 #include <math.h>
@@ -166,8 +166,8 @@ static bool whole_read(struct reading *reading, enum json_token token, bool is_s
     return true;
 }
 
-static bool small_read(struct reading *reading, enum json_token token, int64_t least,
-                       int64_t most, int64_t *out)
+static bool small_read(struct reading *reading, enum json_token token, int64_t least, int64_t most,
+                       int64_t *out)
 {
     uint64_t value = 0;
     if (!whole_read(reading, token, true, &value)) {
@@ -243,10 +243,9 @@ static bool number_put(struct reading *reading, const struct otlp_field *field,
 
 static enum protobuf_wire number_wire(uint8_t kind)
 {
-    return kind == OTLP_FIXED32 ? PROTOBUF_FIXED32
-           : kind == OTLP_FIXED64 || kind == OTLP_SFIXED64 || kind == OTLP_DOUBLE
-               ? PROTOBUF_FIXED64
-               : PROTOBUF_VARINT;
+    return kind == OTLP_FIXED32                                                   ? PROTOBUF_FIXED32
+           : kind == OTLP_FIXED64 || kind == OTLP_SFIXED64 || kind == OTLP_DOUBLE ? PROTOBUF_FIXED64
+                                                                                  : PROTOBUF_VARINT;
 }
 
 /* One value of a field, whose first token is `token`. */

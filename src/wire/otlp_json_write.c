@@ -1,4 +1,4 @@
-#include "otlp_json_write.h"
+#include "wire/otlp_json_write.h"
 
 #include <errno.h>
 #include <math.h>
@@ -151,8 +151,8 @@ static void packed_write(struct writing *writing, const struct otlp_field *field
                          struct slu_bytes packed)
 {
     const unsigned char *at = packed.data;
-    bool is_fixed = field->kind == OTLP_FIXED64 || field->kind == OTLP_SFIXED64 ||
-                    field->kind == OTLP_DOUBLE;
+    bool is_fixed =
+        field->kind == OTLP_FIXED64 || field->kind == OTLP_SFIXED64 || field->kind == OTLP_DOUBLE;
     if (is_fixed) {
         for (size_t i = 0; i + 8 <= packed.len; i += 8) {
             number_write(writing, field->kind, fixed64_at(at + i));

@@ -1,4 +1,4 @@
-#include "otlp_schema.h"
+#include "wire/otlp_schema.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "otlp_split.h"
+#include "wire/otlp_split.h"
 
 #include <errno.h>
 

@@ -58,8 +58,8 @@ static void padding_may_be_left_out_and_the_alphabet_of_urls_is_read(void **stat
 
 static void what_is_no_base64_is_refused(void **state)
 {
-    static const char *const faults[] = {"Z", "Zm9vY", "Zg=", "Zg===", "=", "Z g=", "Zm9v====",
-                                         "Zm\x80v"};
+    static const char *const faults[] = {
+        "Z", "Zm9vY", "Zg=", "Zg===", "=", "Z g=", "Zm9v====", "Zm\x80v"};
     unsigned char bytes[32];
     size_t len = 99;
     (void)state;
