@@ -23,6 +23,7 @@ void json_reader_init(struct json_reader *reader, struct slu_bytes text)
 {
     *reader = (struct json_reader){.begin = text.data};
     reader->at = reader->begin;
+    reader->token = reader->begin;
     reader->end = reader->begin != NULL ? reader->begin + text.len : NULL;
 }
 
@@ -297,10 +298,11 @@ static enum json_token key_token(struct json_reader *reader)
 
 enum json_token json_next(struct json_reader *reader)
 {
-    space_skip(reader);
     if (reader->state == WANT_FAULT) {
         return JSON_FAULT;
     }
+    space_skip(reader);
+    reader->token = reader->at;
     if (reader->at >= reader->end) {
         return reader->state == WANT_NOTHING ? JSON_END : fail(reader, "it ends too early");
     }
@@ -315,6 +317,7 @@ enum json_token json_next(struct json_reader *reader)
         reader->at++;
         reader->state = in_object(reader) ? WANT_KEY : WANT_VALUE;
         space_skip(reader);
+        reader->token = reader->at;
         if (reader->at >= reader->end) {
             return fail(reader, "it ends too early");
         }
@@ -402,7 +405,8 @@ void json_fault(const struct json_reader *reader, const char *fault, struct slu_
     if (diag == NULL) {
         return;
     }
-    for (const char *at = reader->begin; at < reader->at; at++) {
+    const char *place = reader->fault != NULL ? reader->at : reader->token;
+    for (const char *at = reader->begin; at < place; at++) {
         column = *at == '\n' ? 1 : column + 1;
         line += *at == '\n';
     }

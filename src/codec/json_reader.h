@@ -41,6 +41,7 @@ struct json_reader {
     const char *begin;
     const char *at;
     const char *end;
+    const char *token;     /* where the last one begins */
     struct slu_bytes text; /* of KEY, STRING (without its quotes) and NUMBER */
     bool has_escapes;      /* of KEY and STRING: json_unescape tells what it says */
     const char *fault;
@@ -64,7 +65,7 @@ SLU_MUST_USE int json_skip(struct json_reader *reader, enum json_token token);
 /* Write what the text of a string stands for; at most `text.len` bytes. Returns how many. */
 size_t json_unescape(struct slu_bytes text, char *out);
 
-/* Say where the reader stands, and what is wrong there: its own fault, or `fault`. */
+/* Say what is wrong and where: the reader's own fault, or `fault` at the last token. */
 void json_fault(const struct json_reader *reader, const char *fault, struct slu_diag *diag);
 
 #endif

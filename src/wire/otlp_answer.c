@@ -150,13 +150,12 @@ void otlp_status_write(struct sink *sink, bool is_json, const struct otlp_status
     }
 }
 
+/* What fits, whole characters. */
 static void text_copy(char *text, size_t size, struct slu_bytes bytes)
 {
-    size_t len = bytes.len < size - 1 ? bytes.len : size - 1;
-    if (len > 0) {
-        memcpy(text, bytes.data, len);
-    }
-    text[len] = '\0';
+    struct sink sink;
+    sink_init_fixed(&sink, text, size);
+    sink_put(&sink, bytes.data, bytes.len); /* its error says that something was cut */
 }
 
 static int partial_fields_read(struct slu_bytes message, struct otlp_partial *partial)
@@ -209,11 +208,14 @@ static int duration_read(struct slu_bytes message, uint64_t *out)
             nanos = field.value;
         }
     }
-    if (seconds > RETRY_SECONDS_MAX || nanos >= SECOND_NS) {
-        return -EBADMSG; /* negative ones are far above */
+    int err = protobuf_reader_end(&reader);
+    if (err == 0 && (seconds > RETRY_SECONDS_MAX || nanos >= SECOND_NS)) {
+        err = -EBADMSG; /* negative ones are far above */
     }
-    *out = seconds * SECOND_NS + nanos;
-    return protobuf_reader_end(&reader);
+    if (err == 0) {
+        *out = seconds * SECOND_NS + nanos;
+    }
+    return err;
 }
 
 /* The first field of a number that has a length; empty if there is none. */

@@ -144,7 +144,7 @@ static const uint8_t *content_check(struct checker *checker, const struct otlp_f
     return fail(checker, field->is_repeated ? "is cut off" : "has another type than the schema's");
 }
 
-/* A field whose number the schema does not have, or which is a group. */
+/* A field whose number the schema does not have. */
 static const uint8_t *unknown_check(struct checker *checker, const uint8_t *at, const uint8_t *end)
 {
     struct protobuf_reader reader;
@@ -195,7 +195,7 @@ static const uint8_t *message_check(struct checker *checker, const struct otlp_m
         uint32_t wire = (uint32_t)(tag & 7);
         level->field_begin = at;
         level->field = behind != NULL ? otlp_field_find(message, tag >> 3) : NULL;
-        if (level->field == NULL || wire == PROTOBUF_GROUP || wire > PROTOBUF_FIXED32) {
+        if (level->field == NULL) {
             at = unknown_check(checker, at, end);
         } else {
             at = field_check(checker, level->field, wire, behind, end);

@@ -15,7 +15,8 @@
 #include "wire/otlp_check.h"
 #include "wire/otlp_schema.h"
 
-#define NUMBER_BYTES_MAX 64
+#define NUMBER_BYTES_MAX 384 /* the largest double with 60 places behind its point */
+#define ESCAPED_MAX      6   /* bytes of text for one that it stands for */
 
 /* A request that is being read. */
 struct reading {
@@ -63,11 +64,25 @@ static int hex_value(char character)
     return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
 }
 
+/* What the text stands for: itself, or put into `room`; empty where that is too small. */
+static struct slu_bytes plain_text(const struct reading *reading, char *room, size_t size)
+{
+    struct slu_bytes text = reading->json.text;
+    if (!reading->json.has_escapes) {
+        return text;
+    }
+    return (struct slu_bytes){room, text.len <= size ? json_unescape(text, room) : 0};
+}
+
 /* An id in hex: of `len` bytes, or none. */
 static bool id_put(struct reading *reading, uint32_t number, size_t len)
 {
     unsigned char id[16];
-    struct slu_bytes text = reading->json.text;
+    char room[ESCAPED_MAX * 32];
+    if (reading->json.has_escapes && reading->json.text.len > sizeof(room)) {
+        return fail(reading, "ids are hexadecimal digits");
+    }
+    struct slu_bytes text = plain_text(reading, room, sizeof(room));
     const char *at = text.data;
     if (text.len != 0 && text.len != 2 * len) {
         return fail(reading, len == 16 ? "a trace id has 32 hexadecimal digits"
@@ -90,11 +105,13 @@ static bool bytes_put(struct reading *reading, uint32_t number)
     struct slu_bytes text = reading->json.text;
     struct block bytes = {0};
     size_t len = 0;
+    size_t most = base64_decoded_max(text.len);
     bool is_valid = true;
     if (reading->out.err == 0) {
-        reading->out.err = block_begin(reading->out.budget, base64_decoded_max(text.len), &bytes);
+        reading->out.err = block_begin(reading->out.budget, most + text.len, &bytes);
     }
-    if (reading->out.err == 0) {
+    if (reading->out.err == 0) { /* some writers escape each slash */
+        text = plain_text(reading, (char *)bytes.data + most, text.len);
         is_valid = base64_decode(text, bytes.data, &len) == 0;
         protobuf_block_bytes(&reading->out, number, (struct slu_bytes){bytes.data, len});
     }
@@ -105,14 +122,26 @@ static bool bytes_put(struct reading *reading, uint32_t number)
 /* A number's text, which may be in quotes, with a final zero. */
 static bool number_text(struct reading *reading, enum json_token token, char *text)
 {
-    struct slu_bytes bytes = reading->json.text;
-    if ((token != JSON_NUMBER && token != JSON_STRING) || bytes.len == 0 ||
-        bytes.len >= NUMBER_BYTES_MAX) {
+    struct slu_bytes bytes = {0};
+    if (token == JSON_NUMBER) {
+        bytes = reading->json.text;
+    } else if (token == JSON_STRING) {
+        bytes = plain_text(reading, text, NUMBER_BYTES_MAX - 1);
+    }
+    if (bytes.len == 0 || bytes.len >= NUMBER_BYTES_MAX ||
+        memchr(bytes.data, '\0', bytes.len) != NULL) {
         return fail(reading, "a number is expected here");
     }
-    memcpy(text, bytes.data, bytes.len);
+    memmove(text, bytes.data, bytes.len);
     text[bytes.len] = '\0';
     return true;
+}
+
+/* Decimal digits alone: libc reads more than JSON has. */
+static bool is_decimal(const char *text)
+{
+    const char *first = text + (text[0] == '-');
+    return *first >= '0' && *first <= '9' && text[strspn(text, "0123456789+-.eE")] == '\0';
 }
 
 static bool double_read(struct reading *reading, enum json_token token, double *out)
@@ -131,8 +160,10 @@ static bool double_read(struct reading *reading, enum json_token token, double *
         return true;
     }
     *out = strtod(text, &end);
-    bool is_number = *end == '\0' && strspn(text, "0123456789+-.eE") == strlen(text);
-    return is_number || fail(reading, "a number is expected here");
+    if (!is_decimal(text) || *end != '\0') {
+        return fail(reading, "a number is expected here");
+    }
+    return isfinite(*out) || fail(reading, "the number is out of its range");
 }
 
 /* Whole numbers may be written as 1e3 or 5.0, too. */
@@ -145,20 +176,19 @@ static bool whole_read(struct reading *reading, enum json_token token, bool is_s
         return false;
     }
     errno = 0;
-    if (text[0] == '-') {
-        *out = is_signed ? (uint64_t)strtoll(text, &end, 10) : 0;
-    } else if (is_signed) {
+    if (is_signed) {
         *out = (uint64_t)strtoll(text, &end, 10);
     } else {
-        *out = strtoull(text, &end, 10);
+        *out = strtoull(text, &end, 10); /* which takes -1 for the greatest */
     }
-    if (end != NULL && end != text && *end == '\0' && errno == 0) {
+    bool is_whole = is_decimal(text);
+    if (is_whole && *end == '\0' && errno == 0 && (is_signed || text[0] != '-')) {
         return true;
     }
     double number = strtod(text, &end);
-    bool is_whole = end != text && *end == '\0' && number == trunc(number) &&
-                    number >= (is_signed ? -0x1p63 : 0) && number < (is_signed ? 0x1p63 : 0x1p64) &&
-                    errno == 0 && strpbrk(text, ".eE") != NULL;
+    is_whole = is_whole && *end == '\0' && number == trunc(number) &&
+               number >= (is_signed ? -0x1p63 : 0) && number < (is_signed ? 0x1p63 : 0x1p64) &&
+               errno == 0;
     if (!is_whole) {
         return fail(reading, "a whole number in its range is expected here");
     }
@@ -180,7 +210,8 @@ static bool small_read(struct reading *reading, enum json_token token, int64_t l
 static bool enum_read(struct reading *reading, const struct otlp_field *field,
                       enum json_token token, int64_t *out)
 {
-    struct slu_bytes text = reading->json.text;
+    char room[ESCAPED_MAX * 64];
+    struct slu_bytes text = plain_text(reading, room, sizeof(room));
     if (token == JSON_STRING) {
         for (const struct otlp_enum_name *name = field->names; name->name != NULL; name++) {
             if (strlen(name->name) == text.len && memcmp(name->name, text.data, text.len) == 0) {
@@ -281,30 +312,34 @@ static bool value_read(struct reading *reading, const struct otlp_field *field,
     }
 }
 
-/* Numbers of a repeated field go into one field, packed. */
-static bool packed_read(struct reading *reading, const struct otlp_field *field)
+/* Put each element of an array whose bracket has been read. */
+static bool elements_read(struct reading *reading, const struct otlp_field *field,
+                          bool (*element_put)(struct reading *reading,
+                                              const struct otlp_field *field,
+                                              enum json_token token))
 {
-    struct protobuf_mark mark;
-    bool is_read = true;
-    protobuf_block_begin(&reading->out, field->number, &mark);
-    for (enum json_token token = json_next(&reading->json); token != JSON_ARRAY_END && is_read;
-         token = json_next(&reading->json)) {
-        is_read = token != JSON_FAULT && number_put(reading, field, token);
+    while (reading->out.err == 0) {
+        enum json_token token = json_next(&reading->json);
+        if (token == JSON_ARRAY_END) {
+            return true;
+        }
+        if (token == JSON_FAULT || !element_put(reading, field, token)) {
+            return false; /* the reader stays at the element that is wrong */
+        }
     }
-    protobuf_block_end(&reading->out, mark);
-    return is_read;
+    return true;
 }
 
+/* Numbers of a repeated field go into one field, packed. */
 static bool array_read(struct reading *reading, const struct otlp_field *field)
 {
-    if (field->kind > OTLP_MESSAGE) {
-        return packed_read(reading, field);
+    struct protobuf_mark mark;
+    if (field->kind <= OTLP_MESSAGE) {
+        return elements_read(reading, field, value_read);
     }
-    bool is_read = true;
-    for (enum json_token token = json_next(&reading->json); token != JSON_ARRAY_END && is_read;
-         token = json_next(&reading->json)) {
-        is_read = token != JSON_FAULT && value_read(reading, field, token);
-    }
+    protobuf_block_begin(&reading->out, field->number, &mark);
+    bool is_read = elements_read(reading, field, number_put);
+    protobuf_block_end(&reading->out, mark);
     return is_read;
 }
 
@@ -360,7 +395,8 @@ int otlp_json_read(struct slu_budget *budget, enum otlp_signal signal, struct sl
     }
     int err = reading.out.err != 0 ? reading.out.err : is_read ? 0 : -EBADMSG;
     if (err != 0) {
-        json_fault(&reading.json, reading.fault, diag);
+        json_fault(&reading.json,
+                   err == -EBADMSG ? reading.fault : "there is no memory left for it", diag);
         protobuf_block_deinit(&reading.out);
         return err;
     }

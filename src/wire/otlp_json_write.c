@@ -157,6 +157,7 @@ static void packed_write(struct writing *writing, const struct otlp_field *field
         for (size_t i = 0; i + 8 <= packed.len; i += 8) {
             number_write(writing, field->kind, fixed64_at(at + i));
         }
+        writing->err = packed.len % 8 != 0 ? -EBADMSG : writing->err;
         return;
     }
     struct protobuf_reader reader;
@@ -164,6 +165,9 @@ static void packed_write(struct writing *writing, const struct otlp_field *field
     protobuf_reader_init(&reader, packed);
     while (protobuf_next_packed(&reader, &value)) {
         number_write(writing, field->kind, value);
+    }
+    if (protobuf_reader_end(&reader) != 0) {
+        writing->err = -EBADMSG;
     }
 }
 
