@@ -11,6 +11,8 @@ import subprocess
 import sys
 import zlib
 
+from prometheus_client.parser import text_string_to_metric_families
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tap  # noqa: E402
@@ -174,6 +176,33 @@ def a_body_beyond_its_budget_is_answered_by_its_route():
         assert curl("-d", "small", subject.url + "/store") == b"small"
         assert curl("-d", "small", subject.url + "/echo") == b"small"
         subject.until(lambda stats: stats["active"] == 0)
+
+
+def what_is_served_is_on_the_meter():
+    with Subject(SUBJECT, meter=1, loops=2, header_ms=200) as subject:
+        for _ in range(7):
+            assert curl(subject.url + "/one") != b""
+        curl(subject.url + "/nowhere", "-o", "/dev/null")
+        curl(subject.url + "/small", "--data-binary", "x" * 2000, "-o", "/dev/null")
+        with subject.connect() as slow:
+            slow.sendall(b"GET / HT")
+            subject.until(lambda stats: stats["timeouts"] == 1)
+        subject.until(lambda stats: stats["connections"] == 0)
+        before = len(subject.lines)
+        subject.tell("metrics")
+        subject.heard("measured")
+        page = [line for line in subject.lines[before:] if line != "measured"]
+        found = {}
+        for family in text_string_to_metric_families("\n".join(page) + "\n"):
+            for sample in family.samples:
+                found[sample.name, *sorted(sample.labels.values())] = sample.value
+        assert found["sluice_net_requests_total", "/one", "2xx"] == 7, found
+        assert sum(value for name, value in found.items()
+                   if name[0] == "sluice_net_requests_total" and "4xx" in name) == 2, found
+        assert found["sluice_net_request_seconds_total", "/one"] > 0, found
+        assert found["sluice_net_timeouts",] == 1, found
+        assert found["sluice_net_accepted",] == 10, found
+        assert found["sluice_net_connections",] == 0, found
 
 
 def routes_have_parameters_and_constants_win():
@@ -554,6 +583,7 @@ if __name__ == "__main__":
         a_body_is_refused_before_it_is_read,
         a_body_beyond_its_budget_is_answered_by_its_route,
         routes_have_parameters_and_constants_win,
+        what_is_served_is_on_the_meter,
         pipelined_requests_are_answered_in_order,
         what_two_servers_could_read_differently_is_refused,
         broken_chunks_are_refused,

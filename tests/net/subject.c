@@ -12,11 +12,13 @@
 #include <sluice/budget.h>
 #include <sluice/clock.h>
 #include <sluice/diag.h>
+#include <sluice/meter.h>
 #include <sluice/scope.h>
 
 #include "net/net.h"
 
 #include "held.h"
+#include "measured.h"
 #include "stored.h"
 
 #define SECOND_NS  UINT64_C(1000000000)
@@ -333,6 +335,7 @@ static struct setting settings[] = {
     {"tls", 0},
     {"log", 0},
     {"combined", 0},
+    {"meter", 0},
 };
 
 static uint64_t setting(const char *name)
@@ -424,6 +427,8 @@ static int serve(struct slu_budget *budget, struct slu_budget *store, struct slu
     static const struct net_tls tls = {"certificate.pem", "key.pem"};
     options.tls = setting("tls") != 0 ? &tls : NULL;
     options.auth = setting("auth") != 0 ? &auth : NULL;
+    options.meter =
+        setting("meter") != 0 ? measured_create(budget, (uint32_t)setting("loops")) : NULL;
     held_start();
     store_assign(store);
     stored_begin(store);
@@ -439,6 +444,8 @@ static int serve(struct slu_budget *budget, struct slu_budget *store, struct slu
             fflush(stdout);
         } else if (strcmp(line, "release\n") == 0) {
             held_release();
+        } else if (strcmp(line, "metrics\n") == 0) {
+            measured_print(options.meter, server);
         } else if (strcmp(line, "drop\n") == 0) {
             stored_drop(store);
         } else {
@@ -447,6 +454,7 @@ static int serve(struct slu_budget *budget, struct slu_budget *store, struct slu
     }
     held_stop(); /* the requests are let go while the server stops, or before */
     net_server_stop(&server, MILLI_NS * setting("grace_ms"));
+    slu_meter_destroy(&options.meter);
     held_end();
     stored_drop(store);
     return EXIT_SUCCESS;
