@@ -35,9 +35,13 @@ struct pipeline_lists {
 };
 
 #define NODE_FIELD(type, member)                                                                   \
-    {.key = #member, .kind = CONFIG_NODE, .offset = offsetof(struct type, member)}
+    {                                                                                              \
+        .key = #member, .kind = CONFIG_NODE, .offset = offsetof(struct type, member)               \
+    }
 #define LIST_FIELD(type, member)                                                                   \
-    {.key = #member, .kind = CONFIG_STRINGS, .offset = offsetof(struct type, member)}
+    {                                                                                              \
+        .key = #member, .kind = CONFIG_STRINGS, .offset = offsetof(struct type, member)            \
+    }
 
 static const struct config_field top_fields[] = {
     NODE_FIELD(top, receivers),  NODE_FIELD(top, processors), NODE_FIELD(top, exporters),
@@ -124,6 +128,7 @@ static int components_read(struct config *config, const struct config_node *node
         item.type = type;
         items[taken++] = item;
     }
+    err = err == 0 ? config->failure : err;
     if (err == 0) {
         *out = (struct config_components){.items = items, .count = taken};
     }
@@ -152,8 +157,10 @@ static void unknown_tell(struct config *config, const struct config_node *node, 
         config_mistake(config, node, "there is no %s \"%.60s\"; did you mean \"%s\"?", what, name,
                        nearest.best);
     } else {
-        config_mistake(config, node, "there is no %s \"%.60s\"; name it under %ss, with its"
-                       " options", what, name, what);
+        config_mistake(config, node,
+                       "there is no %s \"%.60s\"; name it under %ss, with its"
+                       " options",
+                       what, name, what);
     }
 }
 
@@ -225,6 +232,7 @@ static int pipeline_read(struct config *config, const struct config_node *node,
     struct pipeline_lists lists = {0};
     int result = signal_read(config, out->name, out->key, &out->signal);
     int err = config_read(config, node, &lists_object, &lists);
+    bool is_read = err == 0;
     const struct {
         const char *what;
         const struct config_strings *names;
@@ -233,8 +241,7 @@ static int pipeline_read(struct config *config, const struct config_node *node,
         size_t *count;
     } parts[] = {
         {"receiver", &lists.receivers, &all->receivers, &out->receivers, &out->receiver_count},
-        {"processor", &lists.processors, &all->processors, &out->processors,
-         &out->processor_count},
+        {"processor", &lists.processors, &all->processors, &out->processors, &out->processor_count},
         {"exporter", &lists.exporters, &all->exporters, &out->exporters, &out->exporter_count},
     };
     for (size_t i = 0; i < 3 && (err == 0 || err == -EINVAL); i++) {
@@ -244,7 +251,9 @@ static int pipeline_read(struct config *config, const struct config_node *node,
                               parts[i].items);
     }
     result = err != 0 ? err : result;
-    err = err == 0 ? pipeline_check(config, out) : 0;
+    if (is_read && (err == 0 || err == -EINVAL)) { /* or what is missing was told as a mistake */
+        err = pipeline_check(config, out);
+    }
     return err != 0 ? err : result;
 }
 
@@ -257,8 +266,7 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     void *memory = NULL;
     const struct config_node *value = NULL;
     if (count == 0 || count > COMPONENTS_MAX) {
-        config_mistake(config, node,
-                       "service.pipelines needs a pipeline: traces, metrics or logs");
+        config_mistake(config, node, "service.pipelines needs a pipeline: traces, metrics or logs");
         return -EINVAL;
     }
     int err = array_take(config, count, sizeof(struct config_pipeline), &memory);
@@ -275,14 +283,33 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     }
     out->pipelines = items;
     out->pipeline_count = taken;
-    return result;
+    return config->failure != 0 ? config->failure : result;
 }
 
-static int service_read(struct config *config, const struct top *top,
-                        const struct config_components *extensions, struct config_pipelines *out)
+/* Those of the extensions that the service names. */
+static int extensions_read(struct config *config, const struct config_strings *names,
+                           struct config_components *extensions)
+{
+    const struct config_component *const *used = NULL;
+    void *memory = NULL;
+    int err = references_read(config, names, "extension", extensions, &used);
+    if (err == 0) {
+        err = array_take(config, names->count, sizeof(struct config_component), &memory);
+    }
+    if (err != 0) {
+        return err;
+    }
+    struct config_component *items = memory;
+    for (size_t i = 0; i < names->count; i++) {
+        items[i] = *used[i];
+    }
+    *extensions = (struct config_components){.items = items, .count = names->count};
+    return 0;
+}
+
+static int service_read(struct config *config, const struct top *top, struct config_pipelines *out)
 {
     struct service service = {0};
-    const struct config_component *const *used = NULL;
     if (!config_is_given(top->service)) {
         config_mistake(config, NULL, "the configuration needs a service with its pipelines");
         return -EINVAL;
@@ -290,7 +317,7 @@ static int service_read(struct config *config, const struct top *top,
     int err = config_read(config, top->service, &service_object, &service);
     int result = err;
     if (err == 0 || err == -EINVAL) {
-        err = references_read(config, &service.extensions, "extension", extensions, &used);
+        err = extensions_read(config, &service.extensions, &out->extensions);
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
@@ -304,6 +331,7 @@ int config_read_pipelines(struct config *config, struct config_pipelines *out)
 {
     struct config_pipelines all = {0};
     struct top top = {0};
+    size_t mistakes = config_mistake_count(config);
     if (config_root(config) == NULL) {
         if (config_mistake_count(config) == 0) {
             config_mistake(config, NULL, "the configuration is empty");
@@ -332,8 +360,11 @@ int config_read_pipelines(struct config *config, struct config_pipelines *out)
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
-        err = service_read(config, &top, &all.extensions, &all);
+        err = service_read(config, &top, &all);
         result = err != 0 ? err : result;
+    }
+    if (result == 0 && config->mistake_count > mistakes) {
+        result = -EINVAL; /* config_next has told one */
     }
     if (result == 0) {
         *out = all;

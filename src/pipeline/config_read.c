@@ -39,8 +39,7 @@ static int out_of_range(const struct slot *slot, const char *text)
                        (unsigned long long)slot->field->min);
     } else {
         (void)snprintf(what, sizeof(what), "it must be from %llu to %llu",
-                       (unsigned long long)slot->field->min,
-                       (unsigned long long)slot->field->max);
+                       (unsigned long long)slot->field->min, (unsigned long long)slot->field->max);
     }
     return mistake(slot, what, text);
 }
@@ -124,7 +123,11 @@ static int array_take(struct config *config, size_t count, size_t size, void **o
 static int list_count(const struct slot *slot, size_t *count)
 {
     struct fy_node *list = config_real_node(slot->node);
-    if (list == NULL || !fy_node_is_sequence(list)) {
+    if (list == NULL) {
+        config_mistake(slot->config, slot->node, "this refers to an anchor that is not there");
+        return -EINVAL;
+    }
+    if (!fy_node_is_sequence(list)) {
         config_mistake(slot->config, slot->node, "%s: a list is expected here: [a, b]",
                        slot->field->key);
         return -EINVAL;
@@ -154,17 +157,19 @@ static int strings_put(const struct slot *slot)
     const struct config_node **places = nodes;
     void *at = NULL;
     struct fy_node *list = config_real_node(slot->node);
-    for (size_t i = 0; i < count && err == 0; i++) {
+    int result = err;
+    for (size_t i = 0; i < count && (err == 0 || err == -EINVAL); i++) {
         struct config_text text = {.text = ""};
         places[i] = (const struct config_node *)fy_node_sequence_iterate(list, &at);
         err = config_text_read(slot->config, places[i], &text);
+        result = err != 0 ? err : result;
         texts[i] = text.text;
     }
-    if (err == 0) {
+    if (result == 0) {
         struct config_strings strings = {.items = texts, .nodes = places, .count = count};
         memcpy(slot->out, &strings, sizeof(strings));
     }
-    return err;
+    return result;
 }
 
 static int objects_put(const struct slot *slot)
@@ -186,8 +191,8 @@ static int objects_put(const struct slot *slot)
     int result = err;
     for (size_t i = 0; i < count && (err == 0 || err == -EINVAL); i++) {
         places[i] = (const struct config_node *)fy_node_sequence_iterate(list, &at);
-        err = object_read(slot->config, places[i], object,
-                          (char *)items + i * object->size_bytes, slot->depth + 1);
+        err = object_read(slot->config, places[i], object, (char *)items + i * object->size_bytes,
+                          slot->depth + 1);
         result = err != 0 ? err : result;
     }
     if (result == 0) {
@@ -214,8 +219,8 @@ static int map_entry_read(struct config *config, struct config_entry *entry)
 static int map_put(const struct slot *slot)
 {
     struct fy_node *mapping = config_real_node(slot->node);
-    int items = mapping != NULL && fy_node_is_mapping(mapping) ? fy_node_mapping_item_count(mapping)
-                                                               : 0;
+    int items =
+        mapping != NULL && fy_node_is_mapping(mapping) ? fy_node_mapping_item_count(mapping) : 0;
     void *memory = NULL;
     int err = array_take(slot->config, items > 0 && items < ITEMS_MAX ? (size_t)items : 0,
                          sizeof(struct config_entry), &memory);
@@ -234,6 +239,7 @@ static int map_put(const struct slot *slot)
         result = err != 0 ? err : result;
         entries[count++] = entry;
     }
+    result = slot->config->failure != 0 ? slot->config->failure : result;
     if (result == 0) {
         struct config_map map = {.entries = entries, .count = count};
         memcpy(slot->out, &map, sizeof(map));
@@ -328,6 +334,9 @@ static int object_read(struct config *config, const struct config_node *node,
         slot.out = (char *)out + field->offset;
         err = field_put(&slot);
     } /* a mistake does not keep the other fields from being read */
+    if (config->failure != 0) {
+        return config->failure;
+    }
     if (err == 0 || err == -EINVAL) {
         int failed = required_check(config, node, object);
         err = failed != 0 ? failed : err;
