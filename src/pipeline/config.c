@@ -10,11 +10,28 @@
 #include <sluice/budget.h>
 
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "pipeline/config_document.h"
 
 #define CHUNK_BYTES     ((size_t)4096)
 #define ARENA_BYTES_MAX ((size_t)32 << 20)
 #define DEPTH_MAX       64 /* libfyaml's own */
+
+/* What a message quotes comes from the file, and a message is shown on terminals, in one line. */
+static void message_clean(char *message)
+{
+    size_t left = strlen(message);
+    while (left > 0) {
+        uint32_t code = 0;
+        size_t len = utf8_decode(message, left, &code);
+        bool is_shown = code != UTF8_INVALID && code >= ' ' && !(code >= 0x7f && code <= 0x9f);
+        if (!is_shown) {
+            memset(message, '?', len); /* a character that was cut, or of control */
+        }
+        message += len;
+        left -= len;
+    }
+}
 
 static void mistake_put(struct config *config, uint32_t line, uint32_t column, const char *format,
                         va_list arguments)
@@ -24,6 +41,7 @@ static void mistake_put(struct config *config, uint32_t line, uint32_t column, c
         diag->line = line;
         diag->column = column;
         (void)vsnprintf(diag->message, sizeof(diag->message), format, arguments); /* may be cut */
+        message_clean(diag->message);
     }
     config->mistake_count++;
     config->is_sorted = false;

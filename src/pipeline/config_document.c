@@ -58,8 +58,7 @@ static struct fy_diag *diag_make(void)
     return diag;
 }
 
-/* Returns whether there was anything to tell. */
-static bool diag_tell(struct config *config, struct fy_diag *diag)
+static void diag_tell(struct config *config, struct fy_diag *diag)
 {
     void *at = NULL;
     size_t before = config->mistake_count;
@@ -70,7 +69,9 @@ static bool diag_tell(struct config *config, struct fy_diag *diag)
         config_mistake_at(config, line, config_column_bytes(config, line, column), "%s",
                           error->msg != NULL ? error->msg : "this is no YAML");
     }
-    return config->mistake_count > before;
+    if (config->mistake_count == before) { /* as with a version of YAML that there is not */
+        config_mistake_at(config, 1, 1, "this cannot be read as YAML");
+    }
 }
 
 /* What libfyaml is not shown: NUL and text that is not UTF-8. True if that was told. */
@@ -185,8 +186,8 @@ static int document_scan(struct scan *scan, const struct fy_parse_cfg *options)
     bool is_error = failed != 0 || fy_parser_get_stream_error(parser);
     fy_parser_destroy(parser);
     if (is_error && !scan->is_bad) {
-        scan->is_bad = diag_tell(scan->config, options->diag);
-        return scan->is_bad ? 0 : -ENOMEM; /* without a word, only memory can have failed */
+        diag_tell(scan->config, options->diag);
+        scan->is_bad = true;
     }
     return 0;
 }
@@ -201,8 +202,8 @@ static int document_build(struct config *config, const struct fy_parse_cfg *opti
     }
     config->charged_bytes = bytes;
     config->document = fy_document_build_from_string(options, config->text, config->text_len);
-    if (config->document == NULL && !diag_tell(config, options->diag)) {
-        return -ENOMEM;
+    if (config->document == NULL) {
+        diag_tell(config, options->diag);
     }
     return 0;
 }

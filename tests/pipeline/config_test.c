@@ -272,7 +272,7 @@ static void columns_are_counted_in_bytes(void **state)
         {"flag: \"x\"", "1:7: flag: it must be true or false, and not \"x\"\n"},
         {"flag: 'x'", "1:7: flag: it must be true or false, and not \"x\"\n"},
         {"endpoint: &a x\nflag: *a", "2:7: flag: it must be true or false, and not \"x\"\n"},
-        {"flag:\n  |\n  x\n", "3:1: flag: it must be true or false, and not \"x\n\"\n"},
+        {"flag:\n  |\n  x\n", "3:1: flag: it must be true or false, and not \"x?\"\n"},
     };
     (void)state;
     CHECK_LINES(cases);
