@@ -13,14 +13,26 @@
 #include "base/utf8.h"
 #include "pipeline/config_document.h"
 
-#define TEXT_BYTES_MAX  (UINT64_C(1) << 20)
 #define CHUNK_BYTES     ((size_t)4096)
 #define ARENA_BYTES_MAX ((size_t)32 << 20)
+#define DEPTH_MAX       64 /* libfyaml's own */
 
-/* What libfyaml takes for each byte of a document, by measurement and rounded up. */
-#define DOCUMENT_FACTOR 40
+/* What a message quotes comes from the file, and a message is shown on terminals, in one line. */
+static void message_clean(char *message)
+{
+    size_t left = strlen(message);
+    while (left > 0) {
+        uint32_t code = 0;
+        size_t len = utf8_decode(message, left, &code);
+        bool is_shown = code != UTF8_INVALID && code >= ' ' && !(code >= 0x7f && code <= 0x9f);
+        if (!is_shown) {
+            memset(message, '?', len); /* a character that was cut, or of control */
+        }
+        message += len;
+        left -= len;
+    }
+}
 
-SLU_PRINTF(4, 0)
 static void mistake_put(struct config *config, uint32_t line, uint32_t column, const char *format,
                         va_list arguments)
 {
@@ -29,6 +41,7 @@ static void mistake_put(struct config *config, uint32_t line, uint32_t column, c
         diag->line = line;
         diag->column = column;
         (void)vsnprintf(diag->message, sizeof(diag->message), format, arguments); /* may be cut */
+        message_clean(diag->message);
     }
     config->mistake_count++;
     config->is_sorted = false;
@@ -43,13 +56,13 @@ void config_mistake_at(struct config *config, uint32_t line, uint32_t column, co
     va_end(arguments);
 }
 
-/* The first scalar in a node: where it begins, as far as that can be told. */
-static struct fy_token *first_token(struct fy_node *node)
+/* The first scalar in a node, or NULL: an empty collection has none. */
+static struct fy_node *first_scalar(struct fy_node *node)
 {
-    for (int depth = 0; node != NULL && depth < 64; depth++) {
+    for (int depth = 0; node != NULL && depth < DEPTH_MAX; depth++) {
         void *at = NULL;
         if (fy_node_is_scalar(node)) {
-            return fy_node_get_scalar_token(node);
+            return node;
         }
         if (fy_node_is_sequence(node)) {
             node = fy_node_sequence_iterate(node, &at);
@@ -61,110 +74,59 @@ static struct fy_token *first_token(struct fy_node *node)
     return NULL;
 }
 
-void config_mistake(struct config *config, const struct config_node *node, const char *format, ...)
+/* Where a node begins; NULL: libfyaml does not know of one that is empty. */
+static const struct fy_mark *mark_of(struct fy_node *node)
 {
-    struct fy_token *token = node != NULL ? first_token((struct fy_node *)(uintptr_t)node) : NULL;
-    const struct fy_mark *mark = token != NULL ? fy_token_start_mark(token) : NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    mistake_put(config, mark != NULL ? (uint32_t)mark->line + 1 : 1,
-                mark != NULL ? (uint32_t)mark->column + 1 : 1, format, arguments);
-    va_end(arguments);
+    struct fy_node *scalar = first_scalar(node);
+    struct fy_token *token = scalar != NULL ? fy_node_get_scalar_token(scalar) : NULL;
+    return token != NULL ? fy_token_start_mark(token) : NULL;
 }
 
-static void diag_swallow(struct fy_diag *diag, void *user, const char *text, size_t len)
-{
-    (void)diag;
-    (void)user;
-    (void)text;
-    (void)len;
-}
-
-/* NULL without memory. */
-static struct fy_diag *diag_make(void)
-{
-    struct fy_diag_cfg options;
-    fy_diag_cfg_default(&options);
-    options.fp = NULL;
-    options.output_fn = diag_swallow;
-    options.colorize = false;
-    struct fy_diag *diag = fy_diag_create(&options);
-    if (diag != NULL) {
-        fy_diag_set_collect_errors(diag, true);
-    }
-    return diag;
-}
-
-static void diag_tell(struct config *config, struct fy_diag *diag)
+/* The key that a value has in the mapping around it, or NULL. */
+static struct fy_node *key_of(struct fy_node *mapping, const struct fy_node *value)
 {
     void *at = NULL;
-    size_t before = config->mistake_count;
-    const struct fy_diag_error *error = NULL;
-    while ((error = fy_diag_errors_iterate(diag, &at)) != NULL) {
-        config_mistake_at(config, error->line > 0 ? (uint32_t)error->line : 1,
-                          error->column > 0 ? (uint32_t)error->column : 1, "%s", error->msg);
+    struct fy_node_pair *pair = NULL;
+    while ((pair = fy_node_mapping_iterate(mapping, &at)) != NULL) {
+        if (fy_node_pair_value(pair) == value) {
+            return fy_node_pair_key(pair);
+        }
     }
-    if (config->mistake_count == before) {
-        config_mistake_at(config, 1, 1, "this is no YAML");
-    }
+    return NULL;
 }
 
-/* What libfyaml is not shown: NUL and text that is not UTF-8. True if that was told. */
-static bool text_is_bad(struct config *config, struct slu_bytes text)
+/* Where to look for a node: at itself, or at the nearest key above it. */
+static const struct fy_mark *place_of(struct fy_node **node)
 {
-    const char *at = text.data;
+    const struct fy_mark *mark = mark_of(*node);
+    for (int depth = 0; mark == NULL && *node != NULL && depth < DEPTH_MAX; depth++) {
+        struct fy_node *parent = fy_node_get_parent(*node);
+        struct fy_node *key =
+            parent != NULL && fy_node_is_mapping(parent) ? key_of(parent, *node) : NULL;
+        mark = mark_of(key);
+        *node = mark != NULL ? key : parent;
+    }
+    return mark;
+}
+
+void config_mistake(struct config *config, const struct config_node *node, const char *format, ...)
+{
+    struct fy_node *at = (struct fy_node *)(uintptr_t)node;
+    const struct fy_mark *mark = place_of(&at);
     uint32_t line = 1;
     uint32_t column = 1;
-    if (text.len > TEXT_BYTES_MAX) {
-        config_mistake_at(config, 1, 1, "the file is larger than 1 MiB");
-        return true;
+    if (mark != NULL && config->mistake_count < CONFIG_MISTAKES_MAX) {
+        enum fy_node_style style = fy_node_get_style(first_scalar(at));
+        bool has_sign = style == FYNS_DOUBLE_QUOTED || style == FYNS_SINGLE_QUOTED ||
+                        style == FYNS_ALIAS; /* libfyaml's place is behind it */
+        line = (uint32_t)mark->line + 1;
+        column = (uint32_t)mark->column + 1 - (has_sign && mark->column > 0);
+        column = config_column_bytes(config, line, column);
     }
-    for (size_t i = 0; i < text.len;) {
-        uint32_t code = 0;
-        size_t len = utf8_decode(at + i, text.len - i, &code);
-        if (code == 0 || code == UTF8_INVALID) {
-            config_mistake_at(config, line, column,
-                              code == 0 ? "there is a NUL byte here" : "this is not UTF-8");
-            return true;
-        }
-        column = at[i] == '\n' ? 1 : column + (uint32_t)len;
-        line += at[i] == '\n';
-        i += len;
-    }
-    return false;
-}
-
-static int document_build(struct config *config, const char *text, size_t len)
-{
-    struct fy_diag *diag = diag_make();
-    if (diag == NULL) {
-        return -ENOMEM;
-    }
-    struct fy_parse_cfg options = {
-        .search_path = "", .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
-    config->document = fy_document_build_from_string(&options, text, len);
-    if (config->document == NULL) {
-        diag_tell(config, diag);
-    }
-    fy_diag_destroy(diag);
-    return 0;
-}
-
-static int document_open(struct config *config, struct slu_bytes text)
-{
-    char *copy = NULL;
-    if (text_is_bad(config, text) || text.len == 0) {
-        return 0;
-    }
-    int err = slu_arena_copy(config->arena, text.data, text.len, &copy);
-    if (err == 0) {
-        err = slu_budget_charge(config->budget, text.len * DOCUMENT_FACTOR);
-    }
-    if (err == 0) {
-        config->charged_bytes = text.len * DOCUMENT_FACTOR;
-        err = document_build(config, copy, text.len);
-    }
-    return err;
+    va_list arguments;
+    va_start(arguments, format);
+    mistake_put(config, line, column, format, arguments);
+    va_end(arguments);
 }
 
 int config_parse(struct slu_budget *budget, const struct config_source *source, struct config **out)
@@ -186,7 +148,7 @@ int config_parse(struct slu_budget *budget, const struct config_source *source, 
     }
     if (err == 0) {
         config->name = name;
-        err = document_open(config, source->text);
+        err = config_document_open(config, source->text);
     }
     if (err != 0) {
         config_destroy(&config);
@@ -224,7 +186,7 @@ bool config_is_given(const struct config_node *node)
 {
     struct fy_node *real = config_real_node(node);
     if (real == NULL || !fy_node_is_scalar(real)) {
-        return real != NULL;
+        return node != NULL; /* an alias of nothing is a mistake, and not nothing */
     }
     size_t len = 0;
     const char *text = fy_node_get_scalar(real, &len);
@@ -244,42 +206,65 @@ const struct config_node *config_root(const struct config *config)
     return config->document != NULL ? node_of(fy_document_root(config->document)) : NULL;
 }
 
+/* The next pair of a mapping, whose `at` is libfyaml's own way of counting. */
+static struct fy_node_pair *pair_next(struct fy_node *mapping, size_t *at)
+{
+    void *place = (void *)*at;
+    struct fy_node_pair *pair = fy_node_mapping_iterate(mapping, &place);
+    *at = (size_t)place;
+    return pair;
+}
+
+/* A key's name, as long as the configuration; NULL if a mistake was told, or the arena is full. */
+static const char *key_read(struct config *config, const struct config_node *node)
+{
+    struct fy_node *name = config_real_node(node);
+    size_t len = 0;
+    char *copy = NULL;
+    const char *text =
+        name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len) : NULL;
+    if (text == NULL || memchr(text, '\0', len) != NULL) {
+        config_mistake(config, node, "a key must be a name");
+        return NULL;
+    }
+    int err = slu_arena_copy(config->arena, text, len, &copy);
+    config->failure = config->failure == 0 ? err : config->failure;
+    return err == 0 ? copy : NULL;
+}
+
 bool config_next(struct config *config, const struct config_node *node, size_t *at,
                  const char **key, const struct config_node **key_node,
                  const struct config_node **value)
 {
     struct fy_node *mapping = config_real_node(node);
+    struct fy_node_pair *pair = NULL;
     if (!config_is_given(node)) {
         return false;
     }
-    if (!fy_node_is_mapping(mapping)) {
+    if (mapping == NULL || !fy_node_is_mapping(mapping)) {
         if (*at == 0) {
-            config_mistake(config, node, "a mapping is expected here: lines of \"key: value\"");
+            config_mistake(config, node,
+                           mapping == NULL ? "this refers to an anchor that is not there"
+                                           : "a mapping is expected here: lines of \"key: value\"");
         }
         *at = 1;
         return false;
     }
-    void *place = (void *)*at; /* libfyaml's own way of counting */
-    struct fy_node_pair *pair = fy_node_mapping_iterate(mapping, &place);
-    *at = (size_t)place;
-    if (pair == NULL) {
-        return false;
+    while (config->failure == 0 && (pair = pair_next(mapping, at)) != NULL) {
+        const char *name = key_read(config, node_of(fy_node_pair_key(pair)));
+        if (name != NULL) {
+            *key = name;
+            *key_node = node_of(fy_node_pair_key(pair));
+            *value = node_of(fy_node_pair_value(pair));
+            return true;
+        }
     }
-    struct config_text text;
-    *key_node = node_of(fy_node_pair_key(pair));
-    *value = node_of(fy_node_pair_value(pair));
-    struct fy_node *name = config_real_node(*key_node);
-    size_t len = 0;
-    const char *bytes =
-        name != NULL && fy_node_is_scalar(name) ? fy_node_get_scalar(name, &len) : NULL;
-    char *copy = NULL;
-    (void)text;
-    if (bytes == NULL || slu_arena_copy(config->arena, bytes, len, &copy) != 0) {
-        config_mistake(config, *key_node, "a key must be a name");
-        return config_next(config, node, at, key, key_node, value);
-    }
-    *key = copy;
-    return true;
+    return false;
+}
+
+int config_failure(const struct config *config)
+{
+    return config->failure;
 }
 
 const struct config_node *config_child(const struct config_node *node, const char *key)

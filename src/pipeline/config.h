@@ -146,11 +146,15 @@ SLU_MUST_USE int config_read(struct config *config, const struct config_node *no
  * Take the next entry of a mapping whose keys are names, as `receivers` is.
  *
  * at       0 at the beginning; private
- * Returns  false at the end, or if `node` is NULL, null or no mapping (a mistake is told once)
+ * Returns  false at the end, or if `node` is NULL, null or no mapping (a mistake is told once), or
+ *          without memory for the key: config_failure
  */
 bool config_next(struct config *config, const struct config_node *node, size_t *at,
                  const char **key, const struct config_node **key_node,
                  const struct config_node **value);
+
+/* What kept config_next from going on: 0; -EDQUOT; -ENOMEM. config_read tells it, too. */
+int config_failure(const struct config *config);
 
 /* A node's value by key in a mapping; NULL if there is none. */
 const struct config_node *config_child(const struct config_node *node, const char *key);

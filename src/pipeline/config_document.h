@@ -20,6 +20,9 @@ struct config {
     struct slu_arena *arena; /* of everything that views point to */
     struct fy_document *document;
     uint64_t charged_bytes; /* what the document is taken for */
+    const char *text;       /* the document's, without a byte order mark; in the arena */
+    size_t text_len;
+    int failure; /* that a reader with no way to say so met: -EDQUOT, -ENOMEM */
     const char *name;
     config_variable_fn *variable;
     void *variable_arg;
@@ -35,7 +38,18 @@ struct config_text {
     bool is_plain; /* not quoted: it may stand for a number, a boolean or null */
 };
 
-/* The node that an alias stands for, or the node itself. */
+/*
+ * In config_document.c: read the text into `config->document`, which stays NULL if there is
+ * nothing in it, or if a mistake was told.
+ *
+ * Returns  0; -EDQUOT; -ENOMEM
+ */
+SLU_MUST_USE int config_document_open(struct config *config, struct slu_bytes text);
+
+/* A column that libfyaml counted in characters, in bytes; both from 1. */
+uint32_t config_column_bytes(const struct config *config, uint32_t line, uint32_t column);
+
+/* The node that an alias stands for, or the node itself; NULL: its anchor is not there. */
 struct fy_node *config_real_node(const struct config_node *node);
 
 /*

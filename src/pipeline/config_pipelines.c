@@ -128,6 +128,7 @@ static int components_read(struct config *config, const struct config_node *node
         item.type = type;
         items[taken++] = item;
     }
+    err = err == 0 ? config->failure : err;
     if (err == 0) {
         *out = (struct config_components){.items = items, .count = taken};
     }
@@ -235,6 +236,7 @@ static int pipeline_read(struct config *config, const struct config_node *node,
     struct pipeline_lists lists = {0};
     int result = signal_read(config, out->name, out->key, &out->signal);
     int err = config_read(config, node, &lists_object, &lists);
+    bool is_read = err == 0;
     const struct {
         const char *what;
         const struct config_strings *names;
@@ -253,7 +255,9 @@ static int pipeline_read(struct config *config, const struct config_node *node,
                               parts[i].items);
     }
     result = err != 0 ? err : result;
-    err = err == 0 ? pipeline_check(config, out) : 0;
+    if (is_read && (err == 0 || err == -EINVAL)) { /* or what is missing was told as a mistake */
+        err = pipeline_check(config, out);
+    }
     return err != 0 ? err : result;
 }
 
@@ -284,30 +288,33 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     }
     out->pipelines = items;
     out->pipeline_count = taken;
-    return result;
+    return config->failure != 0 ? config->failure : result;
 }
 
-/* Those that the service names, in a row. */
-static int used_take(struct config *config, const struct config_component *const *used,
-                     size_t count, struct config_components *out)
+/* Those of the extensions that the service names. */
+static int extensions_read(struct config *config, const struct config_strings *names,
+                           struct config_components *extensions)
 {
+    const struct config_component *const *used = NULL;
     void *memory = NULL;
-    int err = array_take(config, count, sizeof(struct config_component), &memory);
+    int err = references_read(config, names, "extension", extensions, &used);
+    if (err == 0) {
+        err = array_take(config, names->count, sizeof(struct config_component), &memory);
+    }
+    if (err != 0) {
+        return err;
+    }
     struct config_component *items = memory;
-    for (size_t i = 0; i < count && err == 0; i++) {
+    for (size_t i = 0; i < names->count; i++) {
         items[i] = *used[i];
     }
-    if (err == 0) {
-        *out = (struct config_components){.items = items, .count = count};
-    }
-    return err;
+    *extensions = (struct config_components){.items = items, .count = names->count};
+    return 0;
 }
 
-static int service_read(struct config *config, const struct top *top,
-                        const struct config_components *extensions, struct config_pipelines *out)
+static int service_read(struct config *config, const struct top *top, struct config_pipelines *out)
 {
     struct service service = {0};
-    const struct config_component *const *used = NULL;
     if (!config_is_given(top->service)) {
         config_mistake(config, NULL, "the configuration needs a service with its pipelines");
         return -EINVAL;
@@ -315,9 +322,7 @@ static int service_read(struct config *config, const struct top *top,
     int err = config_read(config, top->service, &service_object, &service);
     int result = err;
     if (err == 0 || err == -EINVAL) {
-        err = references_read(config, &service.extensions, "extension", extensions, &used);
-        result = err != 0 ? err : result;
-        err = err == 0 ? used_take(config, used, service.extensions.count, &out->extensions) : err;
+        err = extensions_read(config, &service.extensions, &out->extensions);
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
@@ -330,8 +335,8 @@ static int service_read(struct config *config, const struct top *top,
 int config_read_pipelines(struct config *config, struct config_pipelines *out)
 {
     struct config_pipelines all = {0};
-    struct config_components extensions = {0};
     struct top top = {0};
+    size_t mistakes = config_mistake_count(config);
     if (config_root(config) == NULL) {
         if (config_mistake_count(config) == 0) {
             config_mistake(config, NULL, "the configuration is empty");
@@ -354,14 +359,17 @@ int config_read_pipelines(struct config *config, struct config_pipelines *out)
     } parts[] = {{top.receivers, "receivers", &all.receivers},
                  {top.processors, "processors", &all.processors},
                  {top.exporters, "exporters", &all.exporters},
-                 {top.extensions, "extensions", &extensions}};
+                 {top.extensions, "extensions", &all.extensions}};
     for (size_t i = 0; i < 4 && (err == 0 || err == -EINVAL); i++) {
         err = components_read(config, parts[i].node, parts[i].what, parts[i].out);
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
-        err = service_read(config, &top, &extensions, &all);
+        err = service_read(config, &top, &all);
         result = err != 0 ? err : result;
+    }
+    if (result == 0 && config->mistake_count > mistakes) {
+        result = -EINVAL; /* config_next has told one */
     }
     *out = all; /* of a configuration with mistakes, what could be read */
     return result;

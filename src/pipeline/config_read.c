@@ -123,7 +123,11 @@ static int array_take(struct config *config, size_t count, size_t size, void **o
 static int list_count(const struct slot *slot, size_t *count)
 {
     struct fy_node *list = config_real_node(slot->node);
-    if (list == NULL || !fy_node_is_sequence(list)) {
+    if (list == NULL) {
+        config_mistake(slot->config, slot->node, "this refers to an anchor that is not there");
+        return -EINVAL;
+    }
+    if (!fy_node_is_sequence(list)) {
         config_mistake(slot->config, slot->node, "%s: a list is expected here: [a, b]",
                        slot->field->key);
         return -EINVAL;
@@ -153,17 +157,19 @@ static int strings_put(const struct slot *slot)
     const struct config_node **places = nodes;
     void *at = NULL;
     struct fy_node *list = config_real_node(slot->node);
-    for (size_t i = 0; i < count && err == 0; i++) {
+    int result = err;
+    for (size_t i = 0; i < count && (err == 0 || err == -EINVAL); i++) {
         struct config_text text = {.text = ""};
         places[i] = (const struct config_node *)fy_node_sequence_iterate(list, &at);
         err = config_text_read(slot->config, places[i], &text);
+        result = err != 0 ? err : result;
         texts[i] = text.text;
     }
-    if (err == 0) {
+    if (result == 0) {
         struct config_strings strings = {.items = texts, .nodes = places, .count = count};
         memcpy(slot->out, &strings, sizeof(strings));
     }
-    return err;
+    return result;
 }
 
 static int objects_put(const struct slot *slot)
@@ -233,6 +239,7 @@ static int map_put(const struct slot *slot)
         result = err != 0 ? err : result;
         entries[count++] = entry;
     }
+    result = slot->config->failure != 0 ? slot->config->failure : result;
     if (result == 0) {
         struct config_map map = {.entries = entries, .count = count};
         memcpy(slot->out, &map, sizeof(map));
@@ -327,6 +334,9 @@ static int object_read(struct config *config, const struct config_node *node,
         slot.out = (char *)out + field->offset;
         err = field_put(&slot);
     } /* a mistake does not keep the other fields from being read */
+    if (config->failure != 0) {
+        return config->failure;
+    }
     if (err == 0 || err == -EINVAL) {
         int failed = required_check(config, node, object);
         err = failed != 0 ? failed : err;

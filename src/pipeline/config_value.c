@@ -11,6 +11,7 @@
 #include "base/block.h"
 #include "pipeline/config_document.h"
 
+#define DIGITS            "0123456789"
 #define VARIABLE_NAME_MAX 128
 #define TEXT_MAX          ((size_t)64 * 1024) /* of one value, with its variables */
 
@@ -53,6 +54,11 @@ static int variable_add(struct expansion *expansion, const char *text, size_t le
         name_len++;
     }
     bool has_default = len >= name_len + 2 && memcmp(text + name_len, ":-", 2) == 0;
+    if (has_default && memmem(text, len, "${", 2) != NULL) {
+        config_mistake(config, expansion->node,
+                       "a variable's default must not have a variable in it");
+        return -EINVAL;
+    }
     if (name_len == 0 || name_len >= sizeof(name) || (name_len < len && !has_default)) {
         config_mistake(config, expansion->node,
                        "\"${%.*s}\" is no variable; write ${NAME}, ${env:NAME:-default}, or $$ for"
@@ -103,7 +109,9 @@ int config_text_read(struct config *config, const struct config_node *node, stru
 {
     struct fy_node *real = config_real_node(node);
     if (real == NULL || !fy_node_is_scalar(real)) {
-        config_mistake(config, node, "a single value is expected here");
+        config_mistake(config, node,
+                       real == NULL && node != NULL ? "this refers to an anchor that is not there"
+                                                    : "a single value is expected here");
         return -EINVAL;
     }
     size_t len = 0;
@@ -112,6 +120,12 @@ int config_text_read(struct config *config, const struct config_node *node, stru
     struct expansion expansion = {.config = config, .node = node};
     if (text == NULL) {
         len = 0; /* nothing was written */
+    }
+    if (len > TEXT_MAX || (len > 0 && memchr(text, '\0', len) != NULL)) {
+        config_mistake(config, node, "%s",
+                       len > TEXT_MAX ? "the value is longer than 64 KiB"
+                                      : "there is a NUL in the value");
+        return -EINVAL;
     }
     int err = text_expand(&expansion, text, len);
     if (err == 0) {
@@ -145,8 +159,8 @@ bool config_uint_read(const char *text, uint64_t *value)
 bool config_double_read(const char *text, double *value)
 {
     char *end = NULL;
-    if (!isdigit((unsigned char)text[0]) && strchr("+-.", text[0]) == NULL) {
-        return false;
+    if (text[0] == '\0' || strspn(text, DIGITS "+-.eE") != strlen(text)) {
+        return false; /* strtod takes hexadecimal digits and names, too */
     }
     double read = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(read)) {
@@ -173,15 +187,21 @@ struct unit {
     double factor;
 };
 
-/* A number with a unit, as in a duration or a size. Returns what is behind it, or NULL. */
+/*
+ * A number with a unit, as in a duration or a size: digits and a point, as Go has them, and neither
+ * exponents nor hexadecimal digits. Returns what is behind it, or NULL.
+ */
 static const char *part_read(const char *text, const struct unit *units, double *value)
 {
-    char *end = NULL;
-    if (!isdigit((unsigned char)text[0]) && text[0] != '.') {
+    size_t whole = strspn(text, DIGITS);
+    const char *end = text + whole;
+    size_t fraction = *end == '.' ? strspn(end + 1, DIGITS) : 0;
+    if (whole + fraction == 0) {
         return NULL;
     }
-    double number = strtod(text, &end);
-    size_t len = strspn(end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\xc2\xb5");
+    end += *end == '.' ? fraction + 1 : 0;
+    double number = strtod(text, NULL); /* stops at the unit: none begins with an e */
+    size_t len = strcspn(end, DIGITS ".");
     for (; units->name != NULL; units++) {
         if (strlen(units->name) == len && memcmp(units->name, end, len) == 0) {
             *value = number * units->factor;
@@ -194,8 +214,9 @@ static const char *part_read(const char *text, const struct unit *units, double 
 /* Go's durations. */
 bool config_duration_read(const char *text, uint64_t *ns)
 {
-    static const struct unit units[] = {{"ns", 1},  {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"ms", 1e6},
-                                        {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},      {NULL, 0}};
+    static const struct unit units[] = {{"ns", 1},          {"us", 1e3},   {"\xc2\xb5s", 1e3},
+                                        {"\xce\xbcs", 1e3}, {"ms", 1e6},   {"s", 1e9},
+                                        {"m", 60e9},        {"h", 3600e9}, {NULL, 0}};
     double sum = 0;
     if (strcmp(text, "0") == 0) {
         *ns = 0;
@@ -210,7 +231,7 @@ bool config_duration_read(const char *text, uint64_t *ns)
     if (at == NULL || sum >= 0x1p63) {
         return false;
     }
-    *ns = (uint64_t)sum;
+    *ns = (uint64_t)round(sum); /* 1.001 s is a whole number of ns */
     return true;
 }
 
@@ -229,23 +250,39 @@ bool config_size_read(const char *text, uint64_t *bytes)
     return true;
 }
 
-/* By YAML's core schema. */
+/* [-+]?[0-9]+, 0x[0-9a-fA-F]+ or 0o[0-7]+; false if it is none, or does not fit. */
+static bool integer_read(const char *text, int64_t *value)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    int base = 10;
+    if (strncmp(text, "0x", 2) == 0 || strncmp(text, "0o", 2) == 0) {
+        base = text[1] == 'x' ? 16 : 8;
+        digits = text + 2;
+    }
+    if (!isxdigit((unsigned char)*digits)) {
+        return false;
+    }
+    char *end = NULL;
+    errno = 0;
+    long long read = strtoll(base == 10 ? text : digits, &end, base);
+    if (errno != 0 || *end != '\0') {
+        return false;
+    }
+    *value = read;
+    return true;
+}
+
+/* By YAML's core schema, where infinities and what is no number stay text. */
 void config_scalar_of(const struct config_text *text, struct config_scalar *out)
 {
-    char *end = NULL;
     *out = (struct config_scalar){.kind = CONFIG_SCALAR_STRING, .text = text->text};
     if (!text->is_plain) {
         return;
     }
     if (config_bool_read(text->text, &out->boolean)) {
         out->kind = CONFIG_SCALAR_BOOL;
-        return;
-    }
-    errno = 0;
-    long long integer = strtoll(text->text, &end, 10);
-    if (end != text->text && *end == '\0' && errno == 0) {
+    } else if (integer_read(text->text, &out->integer)) {
         out->kind = CONFIG_SCALAR_INT;
-        out->integer = integer;
     } else if (config_double_read(text->text, &out->number)) {
         out->kind = CONFIG_SCALAR_DOUBLE;
     }
