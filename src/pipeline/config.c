@@ -33,6 +33,7 @@ static void message_clean(char *message)
     }
 }
 
+SLU_PRINTF(4, 0)
 static void mistake_put(struct config *config, uint32_t line, uint32_t column, const char *format,
                         va_list arguments)
 {

@@ -261,8 +261,9 @@ static int pipeline_read(struct config *config, const struct config_node *node,
     return err != 0 ? err : result;
 }
 
-static int pipelines_read(struct config *config, const struct config_node *node,
-                          struct config_pipelines *out)
+/* `place` is where to tell that there are none. */
+static int pipelines_read(struct config *config, const struct config_node *place,
+                          const struct config_node *node, struct config_pipelines *out)
 {
     size_t count = mapping_count(node);
     size_t taken = 0;
@@ -270,7 +271,7 @@ static int pipelines_read(struct config *config, const struct config_node *node,
     void *memory = NULL;
     const struct config_node *value = NULL;
     if (count == 0 || count > COMPONENTS_MAX) {
-        config_mistake(config, node,
+        config_mistake(config, place,
                        "service.pipelines needs a pipeline: traces, metrics, logs or profiles");
         return -EINVAL;
     }
@@ -326,7 +327,8 @@ static int service_read(struct config *config, const struct top *top, struct con
         result = err != 0 ? err : result;
     }
     if (err == 0 || err == -EINVAL) {
-        err = pipelines_read(config, service.pipelines, out);
+        const struct config_node *at = service.pipelines;
+        err = pipelines_read(config, at != NULL ? at : top->service, at, out);
         result = err != 0 ? err : result;
     }
     return result;

@@ -185,6 +185,28 @@ struct gathering {
     struct payload *sources;
 };
 
+/*
+ * Records that were refused are told once: whose they were cannot be seen any more, so that those
+ * who came first hear of as many as they sent.
+ */
+static void sources_end(struct payload *list, const struct outcome *outcome)
+{
+    uint64_t refused_count = outcome->refused_count;
+    while (list != NULL) {
+        struct payload *next = list->next;
+        struct outcome part = *outcome;
+        bool is_refused = outcome->kind != OUTCOME_TAKEN || refused_count > 0;
+        part.refused_count =
+            next == NULL || refused_count < list->record_count ? refused_count : list->record_count;
+        refused_count -= part.refused_count;
+        if (!is_refused) {
+            part.reason[0] = '\0';
+        }
+        payload_end(list, &part);
+        list = next;
+    }
+}
+
 static void gathering_done(struct delivery *delivery)
 {
     struct gathering *gathering = (struct gathering *)delivery;
@@ -192,7 +214,7 @@ static void gathering_done(struct delivery *delivery)
     struct payload *sources = gathering->sources;
     delivery_deinit(delivery);
     slu_budget_free(gathering->budget, gathering, sizeof(*gathering));
-    payload_end_all(sources, &outcome);
+    sources_end(sources, &outcome);
 }
 
 /* Who gathers them has their bytes. */

@@ -104,7 +104,7 @@ SLU_MUST_USE int payload_clone(const struct payload *payload, struct payload **o
 /*
  * A payload that takes the place of those in a list, with bytes of its own in `block`: they give
  * their bytes back now, and end when it does. `block` becomes empty. Signal and counts are the
- * list's.
+ * list's. Records of it that are refused are told to its sources once, from the first on.
  *
  * Returns  0; -EDQUOT; -ENOMEM, and nothing has changed
  */
