@@ -20,8 +20,8 @@
 #define CHARGE_BYTES     ((size_t)16 * 1024) /* what nghttp2 takes is charged in such steps */
 #define MEMORY_BYTES_MAX ((size_t)1024 * 1024)
 #define HEADER_LIST_MAX  16384
-#define STREAM_WINDOW    (128 * 1024)
-#define SESSION_WINDOW   (1024 * 1024)
+#define STREAM_WINDOW    (512 * 1024)
+#define SESSION_WINDOW   (2 * 1024 * 1024)
 #define SETTINGS_ACK_MAX 64 /* answers to pings and settings that wait for a slow reader */
 #define RESET_BURST      200
 #define RESET_NS         UINT64_C(20000000) /* each gives one reset back */
