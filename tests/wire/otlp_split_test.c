@@ -206,7 +206,7 @@ static void no_memory_leaves_nothing_behind_whichever_allocation_fails(void **st
         }
         failed_count++;
     }
-    assert_true(failed_count > 2);
+    assert_true(failed_count >= 2);
     slu_budget_destroy(&budget);
 }
 
@@ -234,7 +234,7 @@ static void a_spent_budget_refuses_and_a_larger_one_is_enough(void **state)
         assert_int_equal(budget_used(budget), used);
         slu_budget_destroy(&budget);
     }
-    assert_true(refused_count > 5);
+    assert_true(refused_count > 2);
 }
 
 int main(void)
