@@ -143,6 +143,32 @@ static void attach(struct batch *batch, struct payload *payload)
 }
 
 /*
+ * Cut a payload by halves into a list of those that are no larger than a batch, so that a large
+ * message is copied log2 times, and not once for every batch that it fills. What there is no memory
+ * to cut stays as it is.
+ */
+static struct payload *cut_by_halves(struct batch *batch, struct payload *payload)
+{
+    uint64_t most = batch->options.send_batch_max_size;
+    payload->next = NULL;
+    for (struct payload **at = &payload; most > 0 && *at != NULL;) {
+        struct payload *front = NULL;
+        struct payload *behind = (*at)->next;
+        uint64_t batches = (*at)->record_count / most;
+        uint64_t half = (batches + 1) / 2 * most;
+        if (batches == 0 || half >= (*at)->record_count ||
+            payload_cut(batch->budget, at, half, &front) != 0) {
+            at = &(*at)->next;
+            continue;
+        }
+        (*at)->next = behind;
+        front->next = *at;
+        *at = front;
+    }
+    return payload;
+}
+
+/*
  * Under the lock: add a payload, or as much of it as there is room for.
  *
  * Returns  what is left of it, or NULL
@@ -169,10 +195,9 @@ static bool is_enough(const struct batch *batch)
     return batch->options.timeout_ns == 0 || (size > 0 && batch->record_count >= size);
 }
 
-static void batch_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
+/* Add one that is no larger than a batch, and hand on the batches that it fills. */
+static void piece_consume(struct batch *batch, struct payload *payload, uint64_t now_ns)
 {
-    struct batch *batch = (struct batch *)stage;
-    stage_count(&stage->in_count, payload->record_count);
     while (payload != NULL) {
         struct payload *list = NULL;
         mutex_lock(&batch->lock);
@@ -185,6 +210,18 @@ static void batch_consume(struct stage *stage, struct payload *payload, uint64_t
         }
         mutex_unlock(&batch->lock);
         hand_on(batch, list, now_ns);
+    }
+}
+
+static void batch_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
+{
+    struct batch *batch = (struct batch *)stage;
+    stage_count(&stage->in_count, payload->record_count);
+    struct payload *pieces = cut_by_halves(batch, payload);
+    while (pieces != NULL) {
+        struct payload *next = pieces->next;
+        piece_consume(batch, pieces, now_ns);
+        pieces = next;
     }
 }
 

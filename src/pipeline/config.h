@@ -92,7 +92,7 @@ struct config_field {
     const char *key;
     enum config_kind kind;
     size_t offset;
-    uint64_t min;                       /* of UINT, DURATION, SIZE */
+    uint64_t min;                       /* of UINT, DURATION, SIZE; of DOUBLE if it has one */
     uint64_t max;                       /* 0: none but the type's */
     const char *const *choices;         /* of CHOICE; ends with NULL */
     const struct config_object *object; /* of OBJECT, OBJECTS */

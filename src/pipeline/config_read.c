@@ -1,5 +1,6 @@
 /* Mappings into structs, by tables. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,23 @@ static int number_put(const struct slot *slot, const char *text, uint64_t value)
     return 0;
 }
 
+/* Without bounds it may be negative. */
+static int double_put(const struct slot *slot, const char *text)
+{
+    const struct config_field *field = slot->field;
+    double value = 0;
+    if (!config_double_read(text, &value)) {
+        return mistake(slot, "it must be a number", text);
+    }
+    bool is_bounded = field->min != 0 || field->max != 0;
+    if (is_bounded &&
+        (value < (double)field->min || (field->max != 0 && value > (double)field->max))) {
+        return out_of_range(slot, text);
+    }
+    memcpy(slot->out, &value, sizeof(value));
+    return 0;
+}
+
 static int choice_put(const struct slot *slot, const char *text)
 {
     const char *const *choices = slot->field->choices;
@@ -87,9 +105,7 @@ static int text_put(const struct slot *slot, const struct config_text *text)
                    ? number_put(slot, text->text, number)
                    : mistake(slot, "it must be a whole number", text->text);
     case CONFIG_DOUBLE:
-        return config_double_read(text->text, slot->out)
-                   ? 0
-                   : mistake(slot, "it must be a number", text->text);
+        return double_put(slot, text->text);
     case CONFIG_DURATION:
         return config_duration_read(text->text, &number)
                    ? number_put(slot, text->text, number)

@@ -1,6 +1,7 @@
 #include "pipeline/memory_limits.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -67,7 +68,9 @@ int memory_limiter_read(struct config *config, const struct config_component *co
         return -EINVAL;
     }
     if (spike >= limit) {
-        config_mistake(config, component->node, "the spike limit must be below the limit");
+        const struct config_node *at = config_child(
+            component->node, options.limit_mib != 0 ? "spike_limit_mib" : "spike_limit_percentage");
+        config_mistake(config, at, "the spike limit must be below the limit");
         return -EINVAL;
     }
     if (out->limit_bytes == 0 || limit < out->limit_bytes) {
@@ -77,19 +80,31 @@ int memory_limiter_read(struct config *config, const struct config_component *co
     return 0;
 }
 
+static bool is_used(const struct config_pipelines *pipelines,
+                    const struct config_component *component)
+{
+    for (size_t i = 0; i < pipelines->pipeline_count; i++) {
+        const struct config_pipeline *pipeline = &pipelines->pipelines[i];
+        for (size_t k = 0; k < pipeline->processor_count; k++) {
+            if (pipeline->processors[k] == component) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Each is read once, however many pipelines use it: so is each mistake told once. */
 int memory_limits_read(struct config *config, const struct config_pipelines *pipelines,
                        uint64_t available_bytes, struct memory_limits *out)
 {
     struct memory_limits limits = {0};
     int err = 0;
-    for (size_t i = 0; i < pipelines->pipeline_count; i++) {
-        const struct config_pipeline *pipeline = &pipelines->pipelines[i];
-        for (size_t k = 0; k < pipeline->processor_count; k++) {
-            if (strcmp(pipeline->processors[k]->type, "memory_limiter") == 0) {
-                int failed =
-                    memory_limiter_read(config, pipeline->processors[k], available_bytes, &limits);
-                err = err == 0 ? failed : err;
-            }
+    for (size_t i = 0; i < pipelines->processors.count; i++) {
+        const struct config_component *component = &pipelines->processors.items[i];
+        if (strcmp(component->type, "memory_limiter") == 0 && is_used(pipelines, component)) {
+            int failed = memory_limiter_read(config, component, available_bytes, &limits);
+            err = failed != 0 && (err == 0 || err == -EINVAL) ? failed : err;
         }
     }
     if (err == 0) {
