@@ -13,7 +13,9 @@ import time
 WAIT_SECONDS = 60  # for what has to happen, on however slow a machine
 PLACE = re.compile(r"OTLP over (gRPC|HTTP) on 127\.0\.0\.1:(\d+)")
 
-PROTOCOLS = {"protocols": {name: {"endpoint": "127.0.0.1:0"} for name in ("grpc", "http")}}
+
+def protocols():
+    return {"protocols": {name: {"endpoint": "127.0.0.1:0"} for name in ("grpc", "http")}}
 
 
 def pipelines(exporters, processors=(), **options):
@@ -21,7 +23,7 @@ def pipelines(exporters, processors=(), **options):
     processors = dict(processors)
     pipeline = {"receivers": ["otlp"], "processors": list(processors), "exporters": list(exporters)}
     signals = options.pop("signals", ("traces", "metrics", "logs"))
-    return {"receivers": {"otlp": PROTOCOLS}, "processors": processors, "exporters": exporters,
+    return {"receivers": {"otlp": protocols()}, "processors": processors, "exporters": exporters,
             "service": {"pipelines": {signal: pipeline for signal in signals}}, **options}
 
 

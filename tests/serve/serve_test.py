@@ -122,6 +122,37 @@ def what_passes_through_two_daemons_is_what_was_sent():
                     assert sorted(map(str, lines_of(path))) == sorted(map(str, ALL.values()))
 
 
+def certify(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=sink",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out",
+                    "certificate.pem"], cwd=folder, check=True, capture_output=True)
+
+
+def exporters_speak_tls_and_trust_whom_they_are_told_to():
+    with tempfile.TemporaryDirectory() as folder:
+        certify(folder)
+        certificate = os.path.join(folder, "certificate.pem")
+        exporters, path = file_to(folder)
+        config = pipelines(exporters)
+        for protocol in config["receivers"]["otlp"]["protocols"].values():
+            protocol["tls"] = {"cert_file": certificate,
+                               "key_file": os.path.join(folder, "key.pem")}
+        with Daemon(SERVE, config) as second:
+            for kind, endpoint in (("otlp", f"localhost:{second.ports['gRPC']}"),
+                                   ("otlphttp", f"https://localhost:{second.ports['HTTP']}")):
+                options = {"endpoint": endpoint, "retry_on_failure": RETRY_SOON}
+                with Daemon(SERVE, pipelines({kind: options})) as stranger:
+                    assert stranger.post("/v1/logs", json.dumps(LOGS), JSON)[0] == 200
+                    stranger.heard("trying again")  # it does not know who signed that
+                before = len(lines_of(path))
+                options["tls"] = {"ca_file": certificate}
+                with Daemon(SERVE, pipelines({kind: options})) as first:
+                    assert first.post("/v1/logs", json.dumps(LOGS), JSON)[0] == 200
+                    until(lambda: len(lines_of(path)) > before, lambda: first.lines)
+                assert lines_of(path)[-1] == LOGS
+
+
 def fields_that_are_not_known_are_passed_on():
     unknown = otlp_bodies.field(99, "what is this") + otlp_bodies.integer(77, 5)
     record = otlp_bodies.field(5, otlp_bodies.field(1, "body")) + unknown
@@ -633,6 +664,7 @@ TESTS = [
     json_that_curl_sends_arrives_as_it_was_sent,
     a_copied_configuration_of_the_collector_runs_unchanged,
     what_passes_through_two_daemons_is_what_was_sent,
+    exporters_speak_tls_and_trust_whom_they_are_told_to,
     fields_that_are_not_known_are_passed_on,
     compressed_bodies_are_read,
     what_cannot_be_read_is_refused_for_good_and_says_where,
