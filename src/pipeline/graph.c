@@ -488,7 +488,8 @@ static void batches_drain(struct graph *graph, uint64_t now_ns)
 void graph_stop(struct graph *graph, uint64_t grace_ns)
 {
     uint64_t now_ns = slu_clock_monotonic_ns();
-    flush_clock_set(graph->clock, &graph->grace, now_ns + grace_ns);
+    /* The last quarter is for the answers to those whose exporters were ended. */
+    flush_clock_set(graph->clock, &graph->grace, now_ns + grace_ns / 4 * 3);
     atomic_store_explicit(&graph->is_running, false, memory_order_release);
     batches_drain(graph, now_ns);
     for (size_t i = 0; i < graph->receiver_count; i++) {

@@ -354,6 +354,18 @@ def connections_to(port):
                    for line in table)
 
 
+def a_stop_answers_those_who_wait_for_a_receiver_that_says_nothing():
+    with Sink(lambda number: "silence") as sink:
+        exporters = to_sink(sink, timeout="60s", sending_queue={"enabled": False})
+        with Daemon(SERVE, pipelines(exporters)) as daemon:
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(daemon.post, "/v1/logs", counted_logs(3))
+                until(lambda: sink.seen == 1)
+                assert daemon.stop() == 0
+                status, headers, body = asked.result()
+                assert (status, "Retry-After" in headers) == (503, True), (status, body)
+
+
 def the_memory_limit_holds_whatever_is_sent():
     limit = 64 * MEBIBYTE
     dead = Sink()
@@ -676,6 +688,7 @@ TESTS = [
     without_a_queue_the_sender_waits_for_the_receiver,
     batches_are_joined_and_cut_to_their_size,
     what_waits_in_a_batch_is_handed_on_when_the_daemon_stops,
+    a_stop_answers_those_who_wait_for_a_receiver_that_says_nothing,
     the_memory_limit_holds_whatever_is_sent,
     in_a_memory_group_of_its_limit_the_daemon_is_not_killed,
     a_slow_receiver_is_waited_for_and_holds_no_memory,
