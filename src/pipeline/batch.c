@@ -1,4 +1,4 @@
-#include "batch.h"
+#include "pipeline/batch.h"
 
 #include <errno.h>
 #include <stddef.h>

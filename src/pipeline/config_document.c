@@ -5,7 +5,7 @@
  * hold, then to build it. So its memory is charged before it is taken, and mappings are short
  * enough for the search for duplicate keys, which compares each key with all before it.
  */
-#include "config_document.h"
+#include "pipeline/config_document.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "config_pipelines.h"
+#include "pipeline/config_pipelines.h"
 
 #include <errno.h>
 #include <stdbool.h>

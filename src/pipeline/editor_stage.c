@@ -1,4 +1,4 @@
-#include "editor_stage.h"
+#include "pipeline/editor_stage.h"
 
 #include <errno.h>
 #include <string.h>
@@ -93,9 +93,9 @@ static int editor_open(struct editor_stage *editor, struct config *config,
     return type->create(editor->budget, config, node, editor->options, &editor->editor);
 }
 
-int editor_stage_create(struct slu_budget *budget, const char *name,
-                        const struct editor_type *type, struct config *config,
-                        const struct config_node *node, struct stage *next, struct stage **out)
+int editor_stage_create(struct slu_budget *budget, const char *name, const struct editor_type *type,
+                        struct config *config, const struct config_node *node, struct stage *next,
+                        struct stage **out)
 {
     void *memory = NULL;
     int err = slu_budget_alloc(budget, sizeof(struct editor_stage), &memory);

@@ -1,4 +1,4 @@
-#include "fan_out.h"
+#include "pipeline/fan_out.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "flush_clock.h"
+#include "pipeline/flush_clock.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -70,8 +70,7 @@ static void clock_main(struct slu_scope *scope, void *arg)
     }
 }
 
-int flush_clock_create(struct slu_budget *budget, struct slu_scope *scope,
-                       struct flush_clock **out)
+int flush_clock_create(struct slu_budget *budget, struct slu_scope *scope, struct flush_clock **out)
 {
     void *memory = NULL;
     int err = slu_budget_alloc(budget, sizeof(struct flush_clock), &memory);

@@ -1,4 +1,4 @@
-#include "memory_limits.h"
+#include "pipeline/memory_limits.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "payload.h"
+#include "pipeline/payload.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>

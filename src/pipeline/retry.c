@@ -1,4 +1,4 @@
-#include "retry.h"
+#include "pipeline/retry.h"
 
 #include <stddef.h>
 
