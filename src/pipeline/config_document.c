@@ -20,7 +20,7 @@
 #define KEYS_MAX       1024 /* of one mapping */
 #define DEPTH_MAX      64   /* libfyaml's own */
 
-/* What libfyaml takes at the most, by measurement: for a document, each value, anchor or tag. */
+/* What libfyaml takes at most, by measurement: a document, and each value, anchor or tag in it. */
 #define DOCUMENT_BYTES UINT64_C(32768)
 #define NODE_BYTES     UINT64_C(640)
 

@@ -120,14 +120,16 @@ static void line_consume(struct stage *stage, struct payload *payload, uint64_t 
     (void)now_ns;
     stage_count(&stage->in_count, payload->record_count);
     mutex_lock(&exporter->lock);
-    bool has_room = slu_scope_error(exporter->scope) == 0 && line_put(exporter, payload);
+    bool is_over = slu_scope_error(exporter->scope) != 0;
+    bool has_room = !is_over && line_put(exporter, payload);
     if (has_room) {
         idle_wake(exporter);
     }
     mutex_unlock(&exporter->lock);
     if (!has_room) {
         stage_count(&stage->refused_count, payload->record_count);
-        payload_end_later(payload, FULL_RETRY_NS, "%s: its queue is full", stage->name);
+        payload_end_later(payload, FULL_RETRY_NS, "%s: %s", stage->name,
+                          is_over ? "the exporter is stopping" : "its queue is full");
     }
 }
 

@@ -138,12 +138,9 @@ static void each_kind_is_read(void **state)
 
 static void what_is_null_or_not_there_keeps_its_default(void **state)
 {
-    static const char *const texts[] = {
-        "",
-        "{}",
-        "count:\nfactor: ~\ntimeout: null\nnames: Null\nheaders:\nmode: NULL\nflag:\n"
-        "endpoint: ~\nrules:\nvalue:\nsize:\n",
-    };
+    static const char nulls[] = "count:\nfactor: ~\ntimeout: null\nnames: Null\nheaders:\n"
+                                "mode: NULL\nflag:\nendpoint: ~\nrules:\nvalue:\nsize:\n";
+    static const char *const texts[] = {"", "{}", nulls};
     (void)state;
     struct slu_budget *budget = budget_of(CONFIG_TEST_BYTES);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -160,7 +157,6 @@ static void what_is_null_or_not_there_keeps_its_default(void **state)
                                  .rules.count = 3};
         struct everything before = out;
         assert_int_equal(config_read(config, config_root(config), &everything_object, &out), 0);
-        out.value = before.value;
         assert_memory_equal(&out, &before, sizeof(out));
         config_destroy(&config);
     }

@@ -5,6 +5,7 @@
 #ifndef TESTS_PIPELINE_FLOW_H
 #define TESTS_PIPELINE_FLOW_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -19,6 +20,27 @@
 
 #define FLOW_BYTES (UINT64_C(64) << 20)
 
+/* Wakes whoever waits for something that another thread does; one for a program. */
+static pthread_mutex_t watch_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t watch_changed = PTHREAD_COND_INITIALIZER;
+
+static inline void watch_tell(void)
+{
+    (void)pthread_mutex_lock(&watch_lock);
+    (void)pthread_cond_broadcast(&watch_changed);
+    (void)pthread_mutex_unlock(&watch_lock);
+}
+
+/* Block until `*counter`, which is told of with watch_tell, is `least`. */
+static inline void watch_await(_Atomic unsigned *counter, unsigned least)
+{
+    (void)pthread_mutex_lock(&watch_lock);
+    while (atomic_load(counter) < least) {
+        (void)pthread_cond_wait(&watch_changed, &watch_lock);
+    }
+    (void)pthread_mutex_unlock(&watch_lock);
+}
+
 /* A sender: its delivery, and how often it was answered. */
 struct sender {
     struct delivery delivery;
@@ -32,6 +54,7 @@ static inline void sender_done(struct delivery *delivery)
     sender->answer = delivery->outcome;
     delivery_deinit(delivery);
     atomic_fetch_add(&sender->answer_count, 1);
+    watch_tell();
 }
 
 static inline void sender_begin(struct sender *sender)
