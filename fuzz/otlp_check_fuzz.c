@@ -1,11 +1,12 @@
 /*
  * Property: whatever the bytes, a request is taken and counted exactly as the simple model does;
- * one that is taken can be cut behind any of its records, both parts are taken, and together they
- * have the records of the whole. Nothing stays charged.
+ * one that is taken can be cut behind any of its records and into many parts, all of them are
+ * taken, and together they have the records of the whole. Nothing stays charged.
  *
  * Input: the first byte chooses the signal, the second where it is cut.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -43,6 +44,22 @@ static void cut(struct slu_budget *budget, enum otlp_signal signal, struct slu_b
     block_free(budget, &rest);
 }
 
+static void cut_all(struct slu_budget *budget, enum otlp_signal signal, struct slu_bytes message,
+                    uint64_t record_count, uint64_t part_records)
+{
+    struct otlp_cutter cutter;
+    SLU_ASSERT(otlp_cutter_init(&cutter, budget, signal, message) == 0);
+    while (record_count > 0) {
+        struct block part = {0};
+        bool is_last = record_count <= part_records;
+        SLU_ASSERT(otlp_cutter_next(&cutter, is_last ? UINT64_MAX : part_records, &part) == 0);
+        SLU_ASSERT(count_of(signal, &part) == (is_last ? record_count : part_records));
+        record_count -= is_last ? record_count : part_records;
+        block_free(budget, &part);
+    }
+    otlp_cutter_deinit(&cutter);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static struct slu_budget *budget;
@@ -67,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     SLU_ASSERT((strlen(diag.message) == 0) == is_valid);
     if (is_valid && expected > 1) {
         cut(budget, signal, message, expected, 1 + bytes[1] % (expected - 1));
+        cut_all(budget, signal, message, expected, 1 + bytes[1] % 7);
     }
     slu_budget_stats(budget, &stats);
     SLU_ASSERT(stats.used_bytes == used_bytes);
