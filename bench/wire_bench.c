@@ -239,7 +239,8 @@ static double walk_round(void *context)
     return (double)record_count * 1e3 / (double)(bench_cpu_ns() - start_ns);
 }
 
-static void measure(struct bench *bench, struct load *load, const char *name, double goal)
+static void measure(struct bench *bench, struct load *load, const char *name,
+                    const char *name_bytes, double goal)
 {
     static const char peer[] = "a walk that looks at nothing";
     double median = 0;
@@ -253,7 +254,7 @@ static void measure(struct bench *bench, struct load *load, const char *name, do
                                             .goal = goal,
                                             .peer = peer,
                                             .peer_value = peer_median});
-    bench_report(bench, (struct bench_line){.name = "their bytes",
+    bench_report(bench, (struct bench_line){.name = name_bytes,
                                             .value = median * record_bytes / 1e3,
                                             .unit = "GB/s",
                                             .peer = peer,
@@ -266,12 +267,15 @@ static void body(struct bench *bench)
         enum otlp_signal signal;
         record_put put;
         const char *name;
+        const char *name_bytes;
         double goal;
     } lines[] = {
-        {OTLP_LOGS, english_log_put, "log records of 340 bytes checked", 4},
-        {OTLP_LOGS, chinese_log_put, "log records with Chinese bodies checked", 4},
-        {OTLP_TRACES, span_put, "spans of 280 bytes checked", 0},
-        {OTLP_METRICS, metric_put, "metrics of 180 bytes with a point checked", 0},
+        {OTLP_LOGS, english_log_put, "log records of 340 bytes checked", "log records: bytes", 4},
+        {OTLP_LOGS, chinese_log_put, "log records with Chinese bodies checked",
+         "log records with Chinese bodies: bytes", 4},
+        {OTLP_TRACES, span_put, "spans of 280 bytes checked", "spans: bytes", 0},
+        {OTLP_METRICS, metric_put, "metrics of 180 bytes with a point checked", "metrics: bytes",
+         0},
     };
     struct slu_budget *budget = NULL;
     require(slu_budget_create(NULL, "wire_bench", UINT64_C(1) << 24, &budget) == 0, "no budget");
@@ -281,7 +285,7 @@ static void body(struct bench *bench)
         struct load load = {.signal = lines[i].signal,
                             .message = request_make(&block, lines[i].put),
                             .round_count = bench_scaled(bench, RECORDS_ROUND / RECORD_COUNT)};
-        measure(bench, &load, lines[i].name, lines[i].goal);
+        measure(bench, &load, lines[i].name, lines[i].name_bytes, lines[i].goal);
         protobuf_block_deinit(&block);
     }
     slu_budget_destroy(&budget);
