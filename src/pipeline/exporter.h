@@ -37,7 +37,7 @@ struct exporter_context {
     int output_fd;                              /* of `debug` */
     bool is_check;                              /* only to find mistakes: neither queue nor task */
 
-    /* Told to people, on any thread: that it fails, why, and that it works again. */
+    /* Told to people, on any thread: that it fails, why, and that it works again. NULL: nobody */
     void (*say)(void *arg, const char *text);
     void *say_arg;
 };

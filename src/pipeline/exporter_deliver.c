@@ -34,6 +34,9 @@ static void count(struct exporter *exporter, const struct export_message *messag
 static void tell(struct exporter *exporter, const struct outcome *outcome)
 {
     bool is_failing = outcome->kind != OUTCOME_TAKEN;
+    if (exporter->context.say == NULL) {
+        return;
+    }
     char text[SLU_DIAG_MESSAGE_MAX + 64];
     if (atomic_exchange_explicit(&exporter->is_failing, is_failing, memory_order_relaxed) ==
         is_failing) {

@@ -54,28 +54,64 @@ static inline const uint8_t *varint_read(const uint8_t *at, const uint8_t *end, 
     return NULL;
 }
 
-/* Most text is ASCII: eight bytes at a time until it is not. */
+static inline bool goes_on(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Characters of two and three bytes whose lead alone says what may follow; the rest is decoded. */
+static inline const uint8_t *common_skip(const uint8_t *at, const uint8_t *end)
+{
+    while (end - at >= 3) {
+        uint8_t lead = *at;
+        if (lead > 0xe0 && lead < 0xf0 && lead != 0xed && goes_on(at[1]) && goes_on(at[2])) {
+            at += 3;
+        } else if (lead >= 0xc2 && lead < 0xe0 && goes_on(at[1])) {
+            at += 2;
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
+static inline uint64_t word_at(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Where eight bytes have one that is not ASCII, or fewer than eight are left. */
+static inline const uint8_t *ascii_skip(const uint8_t *at, const uint8_t *end)
+{
+    while (end - at >= 8 && (word_at(at) & HIGH_BITS) == 0) {
+        at += 8;
+    }
+    return at;
+}
+
 static bool text_is_valid(const uint8_t *at, const uint8_t *end)
 {
+    bool has_word = end - at >= 8;
+    at = ascii_skip(at, end);
+    if (has_word && end - at < 8 && (word_at(end - 8) & HIGH_BITS) == 0) {
+        return true; /* the rest lies in the last eight bytes */
+    }
     while (at < end) {
-        while (end - at >= 8) {
-            uint64_t word;
-            memcpy(&word, at, sizeof(word));
-            if ((word & HIGH_BITS) != 0) {
-                break;
-            }
-            at += 8;
-        }
-        while (at < end && *at < 0x80) {
+        if (*at < 0x80) {
             at++;
+            continue;
         }
-        if (at < end) {
+        at = common_skip(at, end);
+        if (at < end && *at >= 0x80) {
             uint32_t code = 0;
             at += utf8_decode((const char *)at, (size_t)(end - at), &code);
             if (code == UTF8_INVALID) {
                 return false;
             }
         }
+        at = ascii_skip(at, end);
     }
     return true;
 }

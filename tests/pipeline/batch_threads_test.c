@@ -133,10 +133,10 @@ static void party_close(struct party *party)
 static void every_record_of_many_threads_comes_once_and_every_sender_is_answered_once(void **state)
 {
     static const struct batch_options options[] = {
-        {UINT64_C(1000000), 64, 64},
-        {UINT64_C(1000000), 100, 0},
-        {UINT64_C(3600000000000), 30, 37},
-        {0, 0, 7},
+        {.timeout_ns = UINT64_C(1000000), .send_batch_size = 64, .send_batch_max_size = 64},
+        {.timeout_ns = UINT64_C(1000000), .send_batch_size = 100, .send_batch_max_size = 0},
+        {.timeout_ns = UINT64_C(3600000000000), .send_batch_size = 30, .send_batch_max_size = 37},
+        {.timeout_ns = 0, .send_batch_size = 0, .send_batch_max_size = 7},
     };
     static struct party party;
     (void)state;
@@ -152,7 +152,8 @@ static void every_record_of_many_threads_comes_once_and_every_sender_is_answered
 
 static void the_clock_hands_on_what_is_not_enough(void **state)
 {
-    static const struct batch_options options = {UINT64_C(1000000), 1000000, 0};
+    static const struct batch_options options = {
+        .timeout_ns = UINT64_C(1000000), .send_batch_size = 1000000, .send_batch_max_size = 0};
     static struct party party;
     (void)state;
     party_open(&party, &options);

@@ -123,6 +123,39 @@ static void random_bytes_are_judged_as_the_model_does(void **state)
     guarded_destroy(&guarded);
 }
 
+static void text_of_all_sorts_is_judged_as_the_model_does(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "a", "1234567", "12345678", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
+        "\xe1\x80\x80", "\xe4\xb8\xad", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+        /* from here on: broken */
+        "\x80", "\xc3", "\xc1\x81", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe4\xb8", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf0\x90\x80", "\xff"};
+    struct test_random random = test_random_start(6);
+    struct guarded guarded = guarded_create(4096);
+    uint64_t taken_count = 0;
+    uint64_t round_count = test_rounds(30000);
+    for (uint64_t i = 0; i < round_count; i++) {
+        char text[128];
+        size_t len = 0;
+        for (uint64_t count = test_random_below(&random, 12); count > 0; count--) {
+            uint64_t broken = test_random_below(&random, 16) == 0 ? 10 : 0;
+            const char *piece = pieces[test_random_below(&random, 12 + broken)];
+            memcpy(text + len, piece, strlen(piece));
+            len += strlen(piece);
+        }
+        nested_init(&nested, text, len);
+        static const uint8_t above[] = {1, 5, 2, 2, 1};
+        for (size_t at = 0; at < sizeof(above); at++) {
+            nested_wrap(&nested, above[at]);
+        }
+        taken_count += is_taken(&guarded, OTLP_LOGS, nested_view(&nested));
+    }
+    assert_true(taken_count > round_count / 4 && taken_count < round_count - round_count / 8);
+    guarded_destroy(&guarded);
+}
+
 /* The fields from the request down to the one that is wrong. */
 struct path {
     enum otlp_signal signal;
@@ -409,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_request_is_refused_wherever_it_is_cut_but_between_its_fields),
         cmocka_unit_test(a_request_with_any_bit_turned_is_judged_as_the_model_does),
         cmocka_unit_test(random_bytes_are_judged_as_the_model_does),
+        cmocka_unit_test(text_of_all_sorts_is_judged_as_the_model_does),
         cmocka_unit_test(every_fault_of_every_field_is_refused_with_its_path),
         cmocka_unit_test(what_is_no_field_is_told_with_its_byte),
         cmocka_unit_test(the_path_counts_the_fields_before_the_one_that_is_wrong),

@@ -11,6 +11,7 @@
 
 #include "budget.h"
 #include "harness.h"
+#include "nested.h"
 #include "otlp_random.h"
 
 #define ENTRIES_MAX 20000
@@ -121,6 +122,89 @@ static void both_parts_of_every_cut_have_all_that_the_whole_has(void **state)
     slu_budget_destroy(&budget);
 }
 
+/* Cut what was made into parts of at most `most` records, and compare them with the whole. */
+static uint64_t expect_parts(struct slu_budget *budget, enum otlp_signal signal,
+                             struct test_random *random, uint64_t most)
+{
+    static struct row whole;
+    static struct row parts;
+    struct otlp_cutter cutter;
+    uint64_t left = made.record_count;
+    uint64_t part_count = 0;
+    whole.count = 0;
+    row_add(&whole, otlp_request(signal), otlp_made_view(&made), 0);
+    parts.count = 0;
+    assert_int_equal(otlp_cutter_init(&cutter, budget, signal, otlp_made_view(&made)), 0);
+    while (left > 0) {
+        struct block part = {0};
+        struct otlp_counts counts = {0};
+        uint64_t count = 1 + test_random_below(random, most);
+        uint64_t expected = count < left ? count : left;
+        assert_int_equal(otlp_cutter_next(&cutter, count < left ? count : UINT64_MAX, &part), 0);
+        assert_int_equal(otlp_check(signal, view(&part), &counts, NULL), 0);
+        assert_int_equal(counts.records, expected);
+        row_add(&parts, otlp_request(signal), view(&part), 0);
+        block_free(budget, &part);
+        left -= expected;
+        part_count++;
+    }
+    struct block nothing = {0};
+    assert_int_equal(otlp_cutter_next(&cutter, 1, &nothing), 0);
+    assert_int_equal(nothing.len, 0);
+    otlp_cutter_deinit(&cutter);
+    assert_int_equal(parts.count, whole.count);
+    assert_memory_equal(parts.entries, whole.entries, whole.count * sizeof(uint64_t));
+    return part_count;
+}
+
+static void all_parts_together_have_what_the_whole_has(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start(3);
+    struct slu_budget *budget = budget_of(UINT64_C(1) << 26);
+    uint64_t used = budget_used(budget);
+    uint64_t part_count = 0;
+    for (uint64_t i = 0; i < test_rounds(1500); i++) {
+        enum otlp_signal signal = (enum otlp_signal)(i % OTLP_SIGNAL_COUNT);
+        otlp_make(&made, &random, signal, i % 3 == 0 ? OTLP_PLAIN : OTLP_WILD,
+                  i % 100 == 0 ? 100000 : 3000);
+        if (made.record_count > 0) {
+            part_count += expect_parts(budget, signal, &random, 1 + i % 10);
+        }
+    }
+    assert_true(part_count > 3000);
+    assert_int_equal(budget_used(budget), used);
+    slu_budget_destroy(&budget);
+}
+
+/* Were each part to cost what the whole does, this would take 10^9 steps. */
+static void a_request_of_empty_records_is_cut_into_many_parts(void **state)
+{
+    (void)state;
+    enum {
+        PART_COUNT = 6000,
+        PART_RECORDS = 10
+    };
+    static struct nested nested;
+    struct slu_budget *budget = budget_of(65536);
+    struct otlp_cutter cutter;
+    nested_init(&nested, NULL, 0);
+    for (int i = 0; i < PART_COUNT * PART_RECORDS; i++) {
+        nested_before(&nested, "\x12\x00", 2);
+    }
+    nested_wrap(&nested, 2);
+    nested_wrap(&nested, 1);
+    assert_int_equal(otlp_cutter_init(&cutter, budget, OTLP_LOGS, nested_view(&nested)), 0);
+    for (int i = 0; i < PART_COUNT; i++) {
+        struct block part = {0};
+        assert_int_equal(otlp_cutter_next(&cutter, PART_RECORDS, &part), 0);
+        assert_int_equal(part.len, 2 + 2 + 2 * PART_RECORDS);
+        block_free(budget, &part);
+    }
+    otlp_cutter_deinit(&cutter);
+    slu_budget_destroy(&budget);
+}
+
 static void a_metric_is_cut_within_its_points_and_both_keep_its_name(void **state)
 {
     (void)state;
@@ -134,11 +218,10 @@ static void a_metric_is_cut_within_its_points_and_both_keep_its_name(void **stat
                                   "\x0a\x02\x40\x02" /* .dataPoints[1] */
                                   "\x0a\x02\x40\x03" /* .dataPoints[2] */
                                   "\x98\x06\x07";    /* a field that is not known */
-    static const char first_part[] = "\x0a\x14\x12\x12\x12\x10\x0a\x03req"
-                                     "\x3a\x06\x0a\x02\x40\x01\x10\x02\x98\x06\x07";
-    static const char second_part[] = "\x0a\x18\x12\x16\x12\x14\x0a\x03req"
-                                      "\x3a\x0a\x10\x02\x0a\x02\x40\x02\x0a\x02\x40\x03"
-                                      "\x98\x06\x07";
+    static const char first_part[] = "\x0a\x14\x12\x12\x12\x10\x0a\x03req\x98\x06\x07"
+                                     "\x3a\x06\x10\x02\x0a\x02\x40\x01";
+    static const char second_part[] = "\x0a\x18\x12\x16\x12\x14\x0a\x03req\x98\x06\x07"
+                                      "\x3a\x0a\x10\x02\x0a\x02\x40\x02\x0a\x02\x40\x03";
     struct slu_budget *budget = budget_of(65536);
     struct block first = {0};
     struct block rest = {0};
@@ -241,6 +324,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_parts_of_every_cut_have_all_that_the_whole_has),
+        cmocka_unit_test(all_parts_together_have_what_the_whole_has),
+        cmocka_unit_test(a_request_of_empty_records_is_cut_into_many_parts),
         cmocka_unit_test(a_metric_is_cut_within_its_points_and_both_keep_its_name),
         cmocka_unit_test(a_request_that_is_not_well_formed_is_refused),
         cmocka_unit_test(no_memory_leaves_nothing_behind_whichever_allocation_fails),
