@@ -143,32 +143,6 @@ static void attach(struct batch *batch, struct payload *payload)
 }
 
 /*
- * Cut a payload by halves into a list of those that are no larger than a batch, so that a large
- * message is copied log2 times, and not once for every batch that it fills. What there is no memory
- * to cut stays as it is.
- */
-static struct payload *cut_by_halves(struct batch *batch, struct payload *payload)
-{
-    uint64_t most = batch->options.send_batch_max_size;
-    payload->next = NULL;
-    for (struct payload **at = &payload; most > 0 && *at != NULL;) {
-        struct payload *front = NULL;
-        struct payload *behind = (*at)->next;
-        uint64_t batches = (*at)->record_count / most;
-        uint64_t half = (batches + 1) / 2 * most;
-        if (batches == 0 || half >= (*at)->record_count ||
-            payload_cut(batch->budget, at, half, &front) != 0) {
-            at = &(*at)->next;
-            continue;
-        }
-        (*at)->next = behind;
-        front->next = *at;
-        *at = front;
-    }
-    return payload;
-}
-
-/*
  * Under the lock: add a payload, or as much of it as there is room for.
  *
  * Returns  what is left of it, or NULL
@@ -217,7 +191,12 @@ static void batch_consume(struct stage *stage, struct payload *payload, uint64_t
 {
     struct batch *batch = (struct batch *)stage;
     stage_count(&stage->in_count, payload->record_count);
-    struct payload *pieces = cut_by_halves(batch, payload);
+    struct payload *pieces = payload;
+    uint64_t most = batch->options.send_batch_max_size;
+    payload->next = NULL;
+    if (most > 0 && payload_cut_all(batch->budget, &pieces, most) != 0) {
+        pieces = payload; /* without memory to cut it stays as it is */
+    }
     while (pieces != NULL) {
         struct payload *next = pieces->next;
         piece_consume(batch, pieces, now_ns);

@@ -47,3 +47,62 @@ int payload_cut(struct slu_budget *budget, struct payload **payload, uint64_t co
     *payload = parts[1];
     return 0;
 }
+
+/* The next part of a message that is being cut. */
+static int part_make(struct slu_budget *budget, struct otlp_cutter *cutter, uint64_t count,
+                     struct payload **out)
+{
+    struct block block = {0};
+    int err = otlp_cutter_next(cutter, count, &block);
+    if (err == 0) {
+        err = payload_create_block(budget, &block, out);
+    }
+    if (err != 0) {
+        block_free(budget, &block);
+    }
+    return err;
+}
+
+/* All parts, which nobody waits for yet. */
+static int parts_make(struct slu_budget *budget, const struct payload *whole, uint64_t most,
+                      struct payload **list)
+{
+    struct otlp_cutter cutter;
+    struct payload **end = list;
+    int err = otlp_cutter_init(&cutter, budget, whole->signal, whole->bytes);
+    if (err != 0) {
+        return err;
+    }
+    for (uint64_t left = whole->record_count; left > 0 && err == 0;) {
+        uint64_t count = left > most ? most : left;
+        err = part_make(budget, &cutter, left > most ? most : UINT64_MAX, end);
+        if (err == 0) {
+            (*end)->record_count = count;
+            end = &(*end)->next;
+            left -= count;
+        }
+    }
+    otlp_cutter_deinit(&cutter);
+    return err;
+}
+
+int payload_cut_all(struct slu_budget *budget, struct payload **payload, uint64_t most)
+{
+    struct payload *list = NULL;
+    struct payload *whole = *payload;
+    if (whole->record_count <= most) {
+        return 0;
+    }
+    int err = parts_make(budget, whole, most, &list);
+    if (err != 0) {
+        struct outcome none = {.kind = OUTCOME_TAKEN};
+        payload_end_all(list, &none);
+        return err;
+    }
+    for (struct payload *part = list; part != NULL; part = part->next) {
+        part_take(part, whole, part->record_count);
+    }
+    payload_end_taken(whole);
+    *payload = list;
+    return 0;
+}

@@ -18,4 +18,15 @@ struct slu_budget;
 SLU_MUST_USE int payload_cut(struct slu_budget *budget, struct payload **payload, uint64_t count,
                              struct payload **front);
 
+/*
+ * Cut `*payload` into as many as it takes for none to have more than `most` records: a list in its
+ * place, in their order.
+ *
+ * most     at least 1
+ * Returns  0; -EDQUOT; -ENOMEM, and nothing has changed
+ * Cost     linear, whatever the number of parts
+ */
+SLU_MUST_USE int payload_cut_all(struct slu_budget *budget, struct payload **payload,
+                                 uint64_t most);
+
 #endif
