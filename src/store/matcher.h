@@ -12,7 +12,7 @@ struct regex;
 enum matcher_kind {
     MATCH_EQUAL,
     MATCH_NOT_EQUAL,
-    MATCH_REGEX,     /* the whole value */
+    MATCH_REGEX, /* the whole value */
     MATCH_NOT_REGEX,
 };
 

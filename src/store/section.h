@@ -14,6 +14,7 @@
 struct block;
 struct slu_budget;
 struct store_io;
+struct zstd_packer;
 
 /* Where a piece lies. */
 struct piece {
@@ -22,10 +23,12 @@ struct piece {
     uint32_t plain_bytes;  /* equal to stored_bytes: it is not compressed */
 };
 
-#define PIECE_BYTES        ((size_t)16)        /* of piece_encode */
-#define PIECE_PLAIN_MAX    ((size_t)16 << 20)  /* larger ones are neither written nor read */
-#define SECTION_LEVEL_FAST 1                   /* of zstd */
-#define SECTION_LEVEL_GOOD 5
+#define PIECE_BYTES        ((size_t)16)       /* of piece_encode */
+#define PIECE_CHECK_BYTES  ((size_t)8)        /* behind each piece in the file */
+#define PIECE_PLAIN_MAX    ((size_t)16 << 20) /* larger ones are neither written nor read */
+#define SECTION_LEVEL_FAST 1                  /* of zstd */
+#define SECTION_LEVEL_GOOD 4
+#define SECTION_PACKED_MAX ((size_t)256 * 1024) /* larger pieces are stored as they are */
 
 void piece_encode(const struct piece *piece, unsigned char *bytes);
 void piece_decode(const unsigned char *bytes, struct piece *piece);
@@ -34,8 +37,10 @@ void piece_decode(const unsigned char *bytes, struct piece *piece);
 struct section_writer {
     const struct store_io *io;
     struct slu_budget *budget;
-    void *compressor; /* ZSTD_CCtx, charged to the budget */
+    struct zstd_packer *packer;
     unsigned char *buffer;
+    unsigned char *packed;
+    size_t packed_size_bytes;
     size_t buffered_bytes;
     uint64_t offset; /* of what is appended next */
     uint64_t salt;   /* of the checks */
@@ -56,7 +61,8 @@ void section_writer_deinit(struct section_writer *writer);
 /*
  * Append a piece.
  *
- * level    of zstd; 0: as it is. What compressing makes no smaller is stored as it is.
+ * level    of zstd, up to SECTION_LEVEL_GOOD; 0: as it is. What compressing makes no smaller, and
+ *          what is larger than SECTION_PACKED_MAX, is stored as it is.
  * Returns  0; -EFBIG past PIECE_PLAIN_MAX; -EDQUOT; -ENOMEM; an error of the system
  */
 SLU_MUST_USE int section_append(struct section_writer *writer, struct slu_bytes plain, int level,

@@ -22,11 +22,11 @@ struct slu_budget;
 struct otlp_row {
     const struct otlp_label *labels; /* of the stream; as in otlp_sample */
     size_t label_count;
-    uint64_t stream;     /* changes when the labels or the resource are other ones than for the
+    uint64_t stream; /* changes when the labels or the resource are other ones than for the
                             row before */
     struct slu_bytes resource; /* the Resource message with its schema_url: see below */
     int64_t time_ns;
-    int64_t duration_ns; /* of spans: end - start; negative ones are kept */
+    int64_t duration_ns;    /* of spans: end - start; negative ones are kept */
     struct slu_bytes key;   /* the trace's id: 16 bytes, or none */
     struct slu_bytes text;  /* of log records the body: a string as it is, another value as JSON;
                                the span's name; of a profile its type (heap, goroutine, ...) */
@@ -46,7 +46,8 @@ void otlp_row_reader_destroy(struct otlp_row_reader **reader);
  * Labels of the stream are the resource's attributes with names that Prometheus allows (other
  * characters become '_'; of two that become one the first stays), values as text (numbers and
  * booleans as JSON has them; arrays, maps and bytes as JSON), empty ones left out, cut after 1,024
- * bytes at the end of a character. A stream without service.name has service_name="unknown_service".
+ * bytes at the end of a character. A stream without service.name has the service_name
+ * "unknown_service".
  *
  * `resource` and `scope` are ResourceLogs (ResourceSpans, ...) and ScopeLogs (ScopeSpans, ...)
  * without their records, as bytes: field 1 and schema_url, and what else they have. `rest` is the

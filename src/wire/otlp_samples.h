@@ -32,7 +32,7 @@ struct otlp_sample {
     size_t label_count;
     int64_t time_ns; /* since 1970 */
     enum otlp_sample_kind kind;
-    double number;           /* of NUMBER */
+    double number;            /* of NUMBER */
     struct slu_bytes message; /* of the others */
 };
 

@@ -9,7 +9,8 @@
 
 #define FILES_MAX    256
 #define OPEN_MAX     64
-#define FILE_MAX     ((size_t)1 << 15)
+#define FILE_FIRST   ((size_t)1 << 15) /* room, which doubles */
+#define FILE_MAX     ((size_t)1 << 25)
 #define NAME_MAX_LEN 63
 #define SECTOR_BYTES ((size_t)16) /* finer than any disk: more can be torn */
 
@@ -19,7 +20,8 @@ struct simulated_file {
     char name[NAME_MAX_LEN + 1];
     unsigned char *now;
     unsigned char *kept;
-    unsigned char dirty[FILE_MAX / SECTOR_BYTES];
+    unsigned char *dirty;
+    size_t size_bytes; /* of `now` and `kept` */
     size_t len;
     size_t kept_len;
     uint32_t open_count;
@@ -45,16 +47,33 @@ static void file_free(struct simulated_file *file)
 {
     free(file->now);
     free(file->kept);
+    free(file->dirty);
     free(file);
+}
+
+static unsigned char *grown(unsigned char *bytes, size_t before, size_t size_bytes)
+{
+    unsigned char *larger = realloc(bytes, size_bytes);
+    assert_non_null(larger);
+    memset(larger + before, 0, size_bytes - before);
+    return larger;
+}
+
+static void file_grow(struct simulated_file *file, size_t size_bytes)
+{
+    size_t before = file->size_bytes;
+    assert_true(size_bytes <= FILE_MAX);
+    file->now = grown(file->now, before, size_bytes);
+    file->kept = grown(file->kept, before, size_bytes);
+    file->dirty = grown(file->dirty, before / SECTOR_BYTES, size_bytes / SECTOR_BYTES);
+    file->size_bytes = size_bytes;
 }
 
 static struct simulated_file *file_make(const char *name)
 {
     struct simulated_file *file = calloc(1, sizeof(*file));
     assert_non_null(file);
-    file->now = calloc(1, FILE_MAX);
-    file->kept = calloc(1, FILE_MAX);
-    assert_true(file->now != NULL && file->kept != NULL);
+    file_grow(file, FILE_FIRST);
     assert_true(strlen(name) <= NAME_MAX_LEN);
     memcpy(file->name, name, strlen(name) + 1);
     return file;
@@ -186,7 +205,9 @@ static size_t write_room(const struct simulated_disk *disk, const struct simulat
 
 static void file_put(struct simulated_file *file, const void *bytes, size_t len, size_t offset)
 {
-    assert_true(offset + len <= FILE_MAX);
+    while (offset + len > file->size_bytes) {
+        file_grow(file, file->size_bytes * 2);
+    }
     memcpy(file->now + offset, bytes, len);
     file->len = offset + len > file->len ? offset + len : file->len;
     for (size_t at = offset / SECTOR_BYTES; len > 0 && at <= (offset + len - 1) / SECTOR_BYTES;
@@ -221,8 +242,8 @@ static int simulated_write(void *context, int fd, const struct iovec *pieces, in
 
 static void file_keep(struct simulated_file *file)
 {
-    memcpy(file->kept, file->now, FILE_MAX);
-    memset(file->dirty, 0, sizeof(file->dirty));
+    memcpy(file->kept, file->now, file->size_bytes);
+    memset(file->dirty, 0, file->size_bytes / SECTOR_BYTES);
     file->kept_len = file->len;
 }
 
@@ -235,7 +256,7 @@ static int simulated_sync(void *context, int fd)
     if (err == 0) {
         file_keep(file);
     } else {
-        memset(file->dirty, 0, sizeof(file->dirty));
+        memset(file->dirty, 0, file->size_bytes / SECTOR_BYTES);
     }
     return err;
 }
@@ -386,12 +407,12 @@ static void file_tear(struct simulated_disk *disk, struct simulated_file *file)
         len = file->kept_len +
               (size_t)test_random_below(&disk->random, file->len - file->kept_len + 1);
     }
-    for (size_t at = 0; at < FILE_MAX / SECTOR_BYTES; at++) {
+    for (size_t at = 0; at < file->size_bytes / SECTOR_BYTES; at++) {
         if (!file->dirty[at] || test_random_below(&disk->random, 2) == 0) {
             memcpy(file->now + at * SECTOR_BYTES, file->kept + at * SECTOR_BYTES, SECTOR_BYTES);
         }
     }
-    memset(file->now + len, 0, FILE_MAX - len);
+    memset(file->now + len, 0, file->size_bytes - len);
     file->len = len;
     file_keep(file);
 }
