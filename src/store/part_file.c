@@ -173,7 +173,7 @@ static int footer_decode(const unsigned char *bytes, uint64_t salt, struct part_
     piece_decode(bytes + 112, &facts->key_filter);
     piece_decode(bytes + 128, &facts->metadata);
     return facts->blocks.plain_bytes == (uint64_t)facts->block_count * PART_BLOCK_BYTES ? 0
-                                                                                         : -EBADMSG;
+                                                                                        : -EBADMSG;
 }
 
 int part_facts_read(const struct store_io *io, int fd, struct section_reader *section,

@@ -25,9 +25,9 @@ static int file_open(const struct part_list *list, const struct part_name *name,
 {
     char path[PART_PATH_MAX];
     int err = path_write(list, name, path);
-    return err != 0 ? err
-                    : list->directory.io->open(list->directory.io->context, path, STORE_OPEN_READ,
-                                               fd);
+    return err != 0
+               ? err
+               : list->directory.io->open(list->directory.io->context, path, STORE_OPEN_READ, fd);
 }
 
 static int file_unlink(const struct part_list *list, const struct part_name *name)
@@ -60,7 +60,7 @@ static int part_compare(const void *left, const void *right)
 static int room_make(struct part_list *list)
 {
     void *memory = NULL;
-    if (list->count < list->room) {
+    if (list->count + list->prepared_count < list->room) {
         return 0;
     }
     if (list->room == PARTS_MAX) {
@@ -291,52 +291,59 @@ static int part_unlink(struct part_list *list, struct part *part)
     return err;
 }
 
-int part_list_drop(struct part_list *list, uint32_t at)
+static void part_remove(struct part_list *list, uint32_t at)
 {
     struct part *part = list->parts[at];
-    int err = part_unlink(list, part);
-    if (err != 0) {
-        return err;
-    }
-    memmove(list->parts + at, list->parts + at + 1,
-            (list->count - at - 1) * sizeof(struct part *));
+    memmove(list->parts + at, list->parts + at + 1, (list->count - at - 1) * sizeof(struct part *));
     list->count--;
     list->disk_bytes -= part->size_bytes;
     mutex_lock(&list->lock);
     part->is_gone = true;
     mutex_unlock(&list->lock);
     part_give_back(list, part);
-    return 0;
 }
 
-int part_list_add(struct part_list *list, const struct part_name *name)
+int part_list_drop(struct part_list *list, uint32_t at)
 {
-    struct part *part = NULL;
+    int err = part_unlink(list, list->parts[at]);
+    if (err == 0) {
+        part_remove(list, at);
+    }
+    return err;
+}
+
+int part_list_prepare(struct part_list *list, const struct part_name *name, struct part **out)
+{
     int err = room_make(list);
     if (err == 0) {
-        err = part_create(list, name, &part);
+        err = part_create(list, name, out);
     }
-    if (err != 0) {
-        return err;
-    }
-    err = facts_recall(list, part);
-    if (err != 0) {
-        slu_budget_free(list->budget, part, sizeof(*part));
-        return err;
-    }
+    list->prepared_count += err == 0;
+    return err;
+}
+
+void part_list_forget(struct part_list *list, struct part *part)
+{
+    list->prepared_count--;
+    slu_budget_free(list->budget, part, sizeof(*part));
+}
+
+void part_list_put(struct part_list *list, struct part *part)
+{
     for (uint32_t i = list->count; i > 0; i--) {
-        if (part_name_covers(name, &list->parts[i - 1]->name)) {
-            (void)part_list_drop(list, i - 1); /* what stays goes at the next start */
+        if (part_name_covers(&part->name, &list->parts[i - 1]->name)) {
+            list->unlink_failed_count += part_unlink(list, list->parts[i - 1]) != 0;
+            part_remove(list, i - 1); /* a file that stays goes at the next start */
         }
     }
     uint32_t at = list->count;
-    for (; at > 0 && name_order(&list->parts[at - 1]->name, name) > 0; at--) {
+    for (; at > 0 && name_order(&list->parts[at - 1]->name, &part->name) > 0; at--) {
         list->parts[at] = list->parts[at - 1];
     }
     list->parts[at] = part;
     list->count++;
+    list->prepared_count--;
     list->disk_bytes += part->size_bytes;
-    return 0;
 }
 
 int part_open(struct part_list *list, struct part *part)
@@ -361,4 +368,3 @@ void part_close(struct part_list *list, struct part *part)
     }
     mutex_unlock(&list->lock);
 }
-

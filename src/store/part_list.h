@@ -22,6 +22,7 @@ struct slu_diag;
 #define PARTS_MAX 65536
 
 struct part {
+    struct part *next; /* its writer's */
     struct part_name name;
     struct part_facts facts;
     struct section_reader section; /* its fd is right between part_open and part_close */
@@ -36,9 +37,11 @@ struct part_list {
     struct segment_directory directory;
     struct part **parts; /* in the order of days, then of sequences */
     uint32_t count;
+    uint32_t prepared_count;
     uint32_t room;
     uint64_t disk_bytes;
     uint32_t damaged_count;
+    uint32_t unlink_failed_count;
     struct mutex lock; /* of open_count and fds */
 };
 
@@ -59,11 +62,22 @@ void part_list_deinit(struct part_list *list);
 uint64_t part_list_sequence(const struct part_list *list);
 
 /*
- * Add a part that was written. In place of those that it covers, which are unlinked.
+ * Make a place for a part that is to be written: nothing that follows can fail for want of memory.
  *
- * Returns  0; -EFBIG; -EDQUOT; -ENOMEM, and nothing has changed
+ * Returns  0; -EFBIG; -EDQUOT; -ENOMEM
+ * Owner    the caller, until part_list_put or part_list_forget
  */
-SLU_MUST_USE int part_list_add(struct part_list *list, const struct part_name *name);
+SLU_MUST_USE int part_list_prepare(struct part_list *list, const struct part_name *name,
+                                   struct part **out);
+
+/*
+ * Add a part that was prepared and written, its facts filled in. In place of those that it covers,
+ * which are unlinked.
+ */
+void part_list_put(struct part_list *list, struct part *part);
+
+/* The part was not written. */
+void part_list_forget(struct part_list *list, struct part *part);
 
 /* Unlink a part, by its place. Returns 0; an error of the system, and then it stays. */
 SLU_MUST_USE int part_list_drop(struct part_list *list, uint32_t at);

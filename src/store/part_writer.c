@@ -7,6 +7,7 @@
 
 #include "store/label_index.h"
 #include "store/little_endian.h"
+#include "store/part_list.h"
 #include "store/store_io.h"
 #include "store/token_filter.h"
 
@@ -41,6 +42,10 @@ static int file_begin(struct part_writer *writer, uint64_t salt)
     const struct store_io *io = writer->directory.io;
     int err = path_write(writer, path);
     if (err == 0) {
+        err = io->unlink(io->context, path);
+        err = err == -ENOENT ? 0 : err;
+    }
+    if (err == 0) {
         err = io->open(io->context, path, STORE_OPEN_EXCLUSIVE, &writer->fd);
     }
     if (err == 0) {
@@ -54,15 +59,14 @@ int part_writer_begin(struct part_writer *writer, const struct segment_directory
                       const struct part_name *name, uint32_t signal, uint64_t salt,
                       struct slu_budget *budget)
 {
-    *writer = (struct part_writer){.directory = *directory,
-                                   .budget = budget,
-                                   .facts = {.signal = signal,
-                                             .min_ns = INT64_MAX,
-                                             .max_ns = INT64_MIN},
-                                   .name = *name,
-                                   .fd = -1};
-    int err = section_writer_init(&writer->section, directory->io, -1, PART_HEADER_BYTES, salt,
-                                  budget);
+    *writer =
+        (struct part_writer){.directory = *directory,
+                             .budget = budget,
+                             .facts = {.signal = signal, .min_ns = INT64_MAX, .max_ns = INT64_MIN},
+                             .name = *name,
+                             .fd = -1};
+    int err =
+        section_writer_init(&writer->section, directory->io, -1, PART_HEADER_BYTES, salt, budget);
     if (err != 0) {
         return err;
     }
@@ -133,8 +137,8 @@ int part_writer_block(struct part_writer *writer, struct slu_bytes data, struct 
 int part_writer_key(struct part_writer *writer, uint64_t hash, uint32_t block)
 {
     struct part_key key = {.hash = hash, .block = block};
-    const struct part_key *last = (const void *)((const char *)writer->keys.data +
-                                                 writer->keys.len - sizeof(key));
+    const struct part_key *last =
+        (const void *)((const char *)writer->keys.data + writer->keys.len - sizeof(key));
     if (writer->keys.len > 0 && last->hash == hash && last->block == block) {
         return 0;
     }
@@ -258,7 +262,7 @@ static int footer_write(struct part_writer *writer)
     return err;
 }
 
-int part_writer_end(struct part_writer *writer, struct slu_bytes metadata)
+int part_writer_end(struct part_writer *writer, struct slu_bytes metadata, struct part *part)
 {
     int err = label_index_end(writer->index, &writer->facts.index);
     if (err == 0) {
@@ -270,8 +274,8 @@ int part_writer_end(struct part_writer *writer, struct slu_bytes metadata)
                              &writer->facts.blocks);
     }
     if (err == 0 && metadata.len > 0) {
-        err = section_append(&writer->section, metadata, SECTION_LEVEL_GOOD,
-                             &writer->facts.metadata);
+        err =
+            section_append(&writer->section, metadata, SECTION_LEVEL_GOOD, &writer->facts.metadata);
     }
     if (err == 0) {
         err = footer_write(writer);
@@ -282,6 +286,12 @@ int part_writer_end(struct part_writer *writer, struct slu_bytes metadata)
     }
     writer->directory.io->close(writer->directory.io->context, writer->fd);
     writer->fd = -1;
+    part->facts = writer->facts;
+    part->section = (struct section_reader){.io = writer->directory.io,
+                                            .size_bytes = writer->section.offset,
+                                            .salt = writer->section.salt,
+                                            .fd = -1};
+    part->size_bytes = writer->section.offset + PART_FOOTER_BYTES;
     memory_free(writer);
     return 0;
 }

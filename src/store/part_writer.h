@@ -15,6 +15,7 @@
 #include "store/part_file.h"
 
 struct label_index_writer;
+struct part;
 
 /* Lives in its owner; members are private but for `facts`. */
 struct part_writer {
@@ -30,7 +31,7 @@ struct part_writer {
 };
 
 /*
- * Begin a part.
+ * Begin a part. A file of its name, from a try that failed, goes.
  *
  * Returns  0; -EDQUOT; -ENOMEM; an error of the system, and no file is left
  * Owner    the caller, until part_writer_end or part_writer_abort
@@ -56,9 +57,11 @@ SLU_MUST_USE int part_writer_stream(struct part_writer *writer, struct slu_bytes
  * Write the rest, and wait until the file and its name are on disk. After an error it is aborted.
  *
  * metadata  kept with it; may be empty
+ * part      what was prepared for it: its facts are filled in
  * Returns   0; as above
  */
-SLU_MUST_USE int part_writer_end(struct part_writer *writer, struct slu_bytes metadata);
+SLU_MUST_USE int part_writer_end(struct part_writer *writer, struct slu_bytes metadata,
+                                 struct part *part);
 
 /* Give up: the file goes. */
 void part_writer_abort(struct part_writer *writer);

@@ -108,20 +108,34 @@ struct slu_bytes stream_table_key(const struct stream_table *table, uint32_t str
     return byte_log_get(&table->keys, stream);
 }
 
+struct ordering {
+    const struct stream_table *table;
+    size_t suffix_len;
+};
+
 static int key_compare(const void *left, const void *right, void *arg)
 {
-    const struct stream_table *table = arg;
-    return labels_compare(byte_log_get(&table->keys, *(const uint32_t *)left),
-                          byte_log_get(&table->keys, *(const uint32_t *)right));
+    const struct ordering *ordering = arg;
+    struct slu_bytes first = byte_log_get(&ordering->table->keys, *(const uint32_t *)left);
+    struct slu_bytes second = byte_log_get(&ordering->table->keys, *(const uint32_t *)right);
+    first.len -= ordering->suffix_len;
+    second.len -= ordering->suffix_len;
+    int order = labels_compare(first, second);
+    if (order == 0 && ordering->suffix_len > 0) {
+        order = memcmp((const char *)first.data + first.len, (const char *)second.data + second.len,
+                       ordering->suffix_len);
+    }
+    return order;
 }
 
-void stream_table_sort(const struct stream_table *table, uint32_t *streams)
+void stream_table_sort(const struct stream_table *table, size_t suffix_len, uint32_t *streams)
 {
+    struct ordering ordering = {.table = table, .suffix_len = suffix_len};
     uint32_t count = 0;
     for (uint32_t i = 0; i < table->slot_count; i++) {
         if (table->hashes[i] != 0) {
             streams[count++] = i;
         }
     }
-    qsort_r(streams, count, sizeof(streams[0]), key_compare, (void *)(uintptr_t)table);
+    qsort_r(streams, count, sizeof(streams[0]), key_compare, &ordering);
 }

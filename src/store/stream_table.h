@@ -84,7 +84,10 @@ static inline void *stream_table_record(const struct stream_table *table, uint32
     return table->records + stream * table->record_bytes;
 }
 
-/* The order of all open streams by their keys, in `streams`, which has room for `count`. */
-void stream_table_sort(const struct stream_table *table, uint32_t *streams);
+/*
+ * The order of all open streams by their keys without the last `suffix_len` bytes, then by those,
+ * in `streams`, which has room for `count`.
+ */
+void stream_table_sort(const struct stream_table *table, size_t suffix_len, uint32_t *streams);
 
 #endif
