@@ -70,8 +70,9 @@ static void directory_end(struct subject *subject)
     must(rmdir(subject->directory), "rmdir");
 }
 
-static void record_told(void *arg, int err)
+static void record_told(void *arg, int err, uint64_t sequence)
 {
+    (void)sequence;
     _Atomic uint32_t *told = arg;
     must(err, "commit");
     atomic_store(told, 1);

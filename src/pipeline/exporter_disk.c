@@ -22,9 +22,10 @@
 #define ROOM_RETRY_NS (1 * SECOND_NS)
 #define SEGMENTS_MIN  4 /* that a queue has room for */
 
-static void appended(void *arg, int err)
+static void appended(void *arg, int err, uint64_t sequence)
 {
     struct payload *payload = arg;
+    (void)sequence;
     if (err == 0) {
         payload_end_taken(payload);
     } else {

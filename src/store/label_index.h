@@ -17,6 +17,7 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
+#include "base/block.h"
 #include "store/section.h"
 
 struct label_index_writer;
@@ -85,6 +86,32 @@ typedef int label_index_visit_fn(void *arg, uint32_t stream, struct slu_bytes la
 SLU_MUST_USE int label_index_select(const struct label_index *index, const struct matcher *matchers,
                                     size_t count, struct slu_budget *budget,
                                     label_index_visit_fn *visit, void *arg);
+
+/*
+ * Walks the streams that all matchers take, in their order, one at a time; as label_index_select.
+ * Lives in its owner; members are private.
+ */
+struct label_cursor {
+    const struct label_index *index;
+    struct slu_budget *budget;
+    struct block wanted;    /* a bit for each stream */
+    struct block directory; /* of the streams' pages */
+    struct block page;
+    struct slu_bytes rest; /* of the page */
+    uint32_t next;         /* stream that is looked at next */
+    uint32_t at;           /* stream that `rest` begins with */
+    uint32_t page_end;     /* the first stream behind the page */
+};
+
+/* Returns 0; -EBADMSG; -EDQUOT; -ENOMEM; an error of the system. `index` outlives the cursor. */
+SLU_MUST_USE int label_cursor_open(struct label_cursor *cursor, const struct label_index *index,
+                                   const struct matcher *matchers, size_t count,
+                                   struct slu_budget *budget);
+void label_cursor_close(struct label_cursor *cursor);
+
+/* Returns 0, and the views are valid until the next call; -ENODATA at the end; as above */
+SLU_MUST_USE int label_cursor_next(struct label_cursor *cursor, uint32_t *stream,
+                                   struct slu_bytes *labels, struct slu_bytes *value);
 
 /* Told of a name, or of a value and how many streams have it; as label_index_visit_fn. */
 typedef int label_index_text_fn(void *arg, struct slu_bytes text, uint32_t stream_count);

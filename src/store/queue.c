@@ -236,6 +236,7 @@ static void queue_init(struct queue *queue, const struct plan *plan)
     queue->size_bytes_max = options->size_bytes_max;
     queue->segment_bytes = options->segment_bytes;
     queue->policy = options->policy;
+    queue->sequence_min = options->sequence_min;
     queue->ring_bytes = options->staging_bytes_max;
     queue->pending_max = plan->pending_max;
     queue->segment_max = plan->segment_max;
@@ -246,6 +247,7 @@ static void queue_init(struct queue *queue, const struct plan *plan)
     queue->position.fd = -1;
     queue->sync_due_ns = UINT64_MAX;
     queue->position_due_ns = UINT64_MAX;
+    mutex_init(&queue->position_lock);
     mutex_init(&queue->lock);
     mutex_init(&queue->read_lock);
     condition_init(&queue->commit_wanted);
@@ -269,6 +271,7 @@ static void queue_free(struct queue *queue)
     condition_deinit(&queue->commit_wanted);
     mutex_deinit(&queue->read_lock);
     mutex_deinit(&queue->lock);
+    mutex_deinit(&queue->position_lock);
     slu_budget_free(queue->budget, queue->ring, queue->ring_bytes);
     slu_budget_free(queue->budget, queue, queue->block_bytes);
 }

@@ -9,6 +9,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,7 @@ struct queue_options {
                                      out; beyond, queue_next waits for an ack */
     enum queue_policy policy;
     const struct store_io *io; /* NULL: the machine's */
+    uint64_t sequence_min;     /* no new record has a lower one */
 };
 
 /*
@@ -58,7 +60,7 @@ struct queue_options {
  * not be given out (after a crash it may be after all). Called by the commit task, on a stack of
  * 128 KiB, without a lock, in the order of the appends; must not wait for the queue.
  */
-typedef void queue_done_fn(void *arg, int err);
+typedef void queue_done_fn(void *arg, int err, uint64_t sequence);
 
 struct queue_record {
     const struct slu_bytes *parts; /* one behind the other; borrowed for the call */
@@ -176,6 +178,40 @@ void queue_return(struct queue *queue, const struct queue_entry *entry);
  * Threads  one at a time
  */
 void queue_commit(struct queue *queue, uint64_t now_ns);
+
+/*
+ * A queue as a log: what was appended is read again after a start, and let go when it is kept
+ * elsewhere. A queue is used so, or with queue_next, never both.
+ */
+
+/* Told of a record that was committed and not released; `entry` is borrowed. 0, or what ends it */
+typedef int queue_replay_fn(void *arg, const struct queue_entry *entry);
+
+/*
+ * Visit them in their order, one in memory at a time. Damage is passed over, and counted. Before
+ * the first append, by one thread.
+ *
+ * Returns  0; what `visit` returned; -EDQUOT; -ENOMEM; an error of the disk
+ */
+SLU_MUST_USE int queue_replay(struct queue *queue, struct slu_budget *budget,
+                              queue_replay_fn *visit, void *arg);
+
+/*
+ * Let all records go up to this sequence, and with it: they are not replayed once this has returned
+ * 0. Their segments are unlinked by the next commit.
+ *
+ * Returns  0; an error of the disk, and they may be replayed
+ * Cost     a read for each record of the segment that is released in part; a write and a sync
+ * Threads  any, one at a time
+ */
+SLU_MUST_USE int queue_release(struct queue *queue, uint64_t sequence);
+
+/* The first sequence that is not released, and the one that the next record gets. */
+uint64_t queue_position(struct queue *queue);
+uint64_t queue_sequence_next(struct queue *queue);
+
+/* False if the queue was new when it was opened, or its position was damaged. */
+bool queue_has_position(const struct queue *queue);
 
 /* Copy the counters. Cost: a read of one header for oldest_time_ns, where it is not known. */
 void queue_stats(struct queue *queue, struct queue_stats *stats);

@@ -200,7 +200,7 @@ static void group_end(struct queue *queue, const struct group *group, int err)
         /* Without the lock: only this thread lets the slots go. */
         const struct pending *pending = queue_pending(queue, at);
         if (pending->done != NULL) {
-            pending->done(pending->arg, err);
+            pending->done(pending->arg, err, pending->sequence);
         }
     }
     mutex_lock(&queue->lock);
@@ -271,16 +271,18 @@ static void drop_segments(struct queue *queue, uint64_t now_ns)
     }
 }
 
-static void keep_position(struct queue *queue, uint64_t now_ns)
+int queue_position_keep(struct queue *queue, uint64_t now_ns)
 {
+    mutex_lock(&queue->position_lock);
     mutex_lock(&queue->lock);
     uint64_t sequence = queue_oldest(queue).sequence;
     uint64_t acked_bytes = queue->acked_bytes;
     queue->is_position_old = false;
-    mutex_unlock(&queue->lock);
     queue->position_due_ns = UINT64_MAX;
+    mutex_unlock(&queue->lock);
     if (sequence <= queue->position.sequence) {
-        return;
+        mutex_unlock(&queue->position_lock);
+        return 0;
     }
     int err = position_file_write(&queue->directory, &queue->position, sequence);
     mutex_lock(&queue->lock);
@@ -292,6 +294,15 @@ static void keep_position(struct queue *queue, uint64_t now_ns)
         queue->position_due_ns = now_ns + POSITION_PERIOD_NS;
     }
     mutex_unlock(&queue->lock);
+    mutex_unlock(&queue->position_lock);
+    return err;
+}
+
+/* An error is counted; without the position, records are given out again. */
+static void position_try(struct queue *queue, uint64_t now_ns)
+{
+    int err = queue_position_keep(queue, now_ns);
+    (void)err;
 }
 
 /* With `lock` held: when there is something to do beside commits; 0: now. */
@@ -315,7 +326,7 @@ static void keep_house(struct queue *queue, uint64_t now_ns)
                                                       queue->acked_bytes >= POSITION_BYTES);
     mutex_unlock(&queue->lock);
     if (is_position_due) {
-        keep_position(queue, now_ns);
+        position_try(queue, now_ns);
     }
     if (is_due && queue->drop_due_ns <= now_ns) {
         drop_segments(queue, now_ns);
@@ -339,7 +350,7 @@ void queue_commit_last(struct queue *queue)
     if (queue->is_active_unsynced) {
         (void)active_sync(queue);
     }
-    keep_position(queue, 0);
+    position_try(queue, 0);
     drop_segments(queue, 0);
     active_seal(queue);
 }

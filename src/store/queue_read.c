@@ -75,9 +75,8 @@ static struct held *held_find(const struct queue *queue, uint64_t sequence)
     return held;
 }
 
-/* Read and compare the payload of `frame`, which lies at `place` of the open segment. */
-static int payload_read(struct queue *queue, const struct place *place, const struct frame *frame,
-                        struct slu_budget *budget, struct queue_entry *entry)
+int queue_payload_read(struct queue *queue, const struct place *place, const struct frame *frame,
+                       struct slu_budget *budget, struct queue_entry *entry)
 {
     struct block bytes;
     int err = block_begin(budget, frame->payload_bytes > 0 ? frame->payload_bytes : 1, &bytes);
@@ -143,7 +142,7 @@ static int take_fresh(struct queue *queue, struct slu_budget *budget, struct que
         if (err != 0) {
             return err;
         }
-        err = payload_read(queue, &queue->cursor, &frame, budget, entry);
+        err = queue_payload_read(queue, &queue->cursor, &frame, budget, entry);
         if (err == 0) {
             hand_out(queue, &frame);
             return 0;
@@ -188,7 +187,7 @@ static int returned_read(struct queue *queue, const struct held *held, struct sl
         frame_bytes(&frame) != held->frame_bytes) {
         return -EBADMSG;
     }
-    return payload_read(queue, &held->place, &frame, budget, entry);
+    return queue_payload_read(queue, &held->place, &frame, budget, entry);
 }
 
 /* Returns -EAGAIN if none is to be given out again. */

@@ -241,6 +241,9 @@ int queue_recover(struct queue *queue, struct slu_diag *diag)
     if (err != 0) {
         return err;
     }
+    if (queue->next_sequence < queue->sequence_min) {
+        queue->next_sequence = queue->sequence_min;
+    }
     err = salt_recall(queue);
     if (err != 0) {
         return diag_fail(diag, err, "no random number for the queue: %s", strerror(-err));

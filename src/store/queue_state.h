@@ -90,6 +90,7 @@ struct queue {
     uint64_t pending_end;
     uint64_t pending_bytes;
     uint64_t next_sequence;
+    uint64_t sequence_min;
     uint64_t committed_sequence; /* all below are committed, failed or were never given */
 
     struct segment *segments; /* in order; the last one is written to if active_fd is there */
@@ -103,8 +104,9 @@ struct queue {
     bool is_active_unsynced; /* relaxed: written since the last sync */
     uint64_t sync_due_ns;    /* relaxed */
     struct position_file position;
-    uint64_t position_due_ns; /* UINT64_MAX: nothing to keep */
-    uint64_t drop_due_ns;     /* segments are not unlinked before: the last one failed */
+    struct mutex position_lock; /* of it: taken before `lock`, after read_lock */
+    uint64_t position_due_ns;   /* UINT64_MAX: nothing to keep */
+    uint64_t drop_due_ns;       /* segments are not unlinked before: the last one failed */
 
     /* Consumers. */
     struct mutex read_lock;
@@ -133,6 +135,19 @@ SLU_MUST_USE int queue_recover(struct queue *queue, struct slu_diag *diag);
 /* queue_commit.c */
 void queue_commit_run(struct slu_scope *scope, void *arg);
 void queue_commit_last(struct queue *queue);
+
+/* Keep the position of the oldest record on disk, if it is another one. */
+SLU_MUST_USE int queue_position_keep(struct queue *queue, uint64_t now_ns);
+
+/*
+ * queue_read.c; with `read_lock` held: read and compare the payload of `frame`, which lies at
+ * `place` of the open segment.
+ *
+ * Returns  0; -EBADMSG; -EDQUOT; -ENOMEM; an error of the disk
+ */
+SLU_MUST_USE int queue_payload_read(struct queue *queue, const struct place *place,
+                                    const struct frame *frame, struct slu_budget *budget,
+                                    struct queue_entry *entry);
 
 /* queue_read.c; with `lock` held. */
 void queue_wake_consumers(struct queue *queue);

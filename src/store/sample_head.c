@@ -284,6 +284,11 @@ int sample_head_add(struct sample_head *head, struct slu_bytes key, uint64_t has
     return 0;
 }
 
+uint32_t sample_head_sealed_count(const struct sample_head *head, uint32_t series)
+{
+    return series_at(head, series)->sealed.count;
+}
+
 bool sample_head_is_full(const struct sample_head *head)
 {
     return head->pool.used_count > head->pool.block_max / 2;

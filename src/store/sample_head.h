@@ -70,6 +70,9 @@ SLU_MUST_USE int sample_head_add(struct sample_head *head, struct slu_bytes key,
                                  int64_t now_ms, int64_t time_ms, double value,
                                  struct slu_bytes message);
 
+/* How many sealed samples a series has. */
+uint32_t sample_head_sealed_count(const struct sample_head *head, uint32_t series);
+
 /* Whether it should be written to parts: it is over half full. */
 bool sample_head_is_full(const struct sample_head *head);
 

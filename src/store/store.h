@@ -116,7 +116,7 @@ typedef void store_done_fn(void *arg, const struct store_outcome *outcome);
 /*
  * Take a message; `done` hears of it when it is on disk and can be read back.
  *
- * message  copied
+ * message  borrowed until `done` is called
  * now_ns   since 1970
  * Returns  0; -EMSGSIZE: larger than store_message_max; -EDQUOT: come again in a moment; -ENOSPC:
  *          the log is full or the disk is; -ECANCELED. On error `done` is not called.
@@ -125,7 +125,7 @@ typedef void store_done_fn(void *arg, const struct store_outcome *outcome);
 SLU_MUST_USE int store_put(struct store *store, enum store_signal signal, struct slu_bytes message,
                            int64_t now_ns, store_done_fn *done, void *arg);
 
-size_t store_message_max(const struct store *store);
+size_t store_message_max(const struct store *store, enum store_signal signal);
 
 /* Sample of a series, by an apply function. */
 enum store_sample_kind {

@@ -146,8 +146,9 @@ struct store_told {
     int last_error;
 };
 
-static inline void store_tell(void *arg, int err)
+static inline void store_tell(void *arg, int err, uint64_t sequence)
 {
+    (void)sequence;
     struct store_told *told = arg;
     told->good_count += err == 0;
     told->failed_count += err != 0;

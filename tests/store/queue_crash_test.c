@@ -39,8 +39,9 @@ struct told_record {
 
 static struct told_record told_records[TAG_MAX];
 
-static void tell(void *arg, int err)
+static void tell(void *arg, int err, uint64_t sequence)
 {
+    (void)sequence;
     const struct told_record *record = arg;
     assert_int_equal(record->story->fates[record->tag], FATE_UNKNOWN);
     record->story->fates[record->tag] = err == 0 ? FATE_COMMITTED : FATE_FAILED;

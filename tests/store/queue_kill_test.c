@@ -15,8 +15,9 @@
 extern char **environ;
 
 /* One write for each number: a pipe takes it whole or not at all. */
-static void child_told(void *arg, int err)
+static void child_told(void *arg, int err, uint64_t sequence)
 {
+    (void)sequence;
     char line[32];
     if (err == 0) {
         int len = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)(uintptr_t)arg);

@@ -50,8 +50,9 @@ static void stage_end(struct stage *stage)
     store_directory_remove(&stage->directory);
 }
 
-static void told(void *arg, int err)
+static void told(void *arg, int err, uint64_t sequence)
 {
+    (void)sequence;
     struct stage *stage = arg;
     assert_int_equal(err, 0);
     atomic_fetch_add(&stage->told_count, 1);

@@ -1,0 +1,37 @@
+/* The few days that the records of a head fall on: each becomes a part. */
+#ifndef STORE_DAY_SET_H
+#define STORE_DAY_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DAYS_MAX 64
+
+struct day_set {
+    int64_t days[DAYS_MAX];
+    size_t count;
+    size_t last; /* that was asked for */
+};
+
+/* False if it is not there, and there is no room for it. */
+static inline bool day_set_add(struct day_set *set, int64_t day)
+{
+    if (set->count > 0 && set->days[set->last] == day) {
+        return true;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->days[i] == day) {
+            set->last = i;
+            return true;
+        }
+    }
+    if (set->count == DAYS_MAX) {
+        return false;
+    }
+    set->last = set->count;
+    set->days[set->count++] = day;
+    return true;
+}
+
+#endif

@@ -1,0 +1,117 @@
+#include "store/shelf_view.h"
+
+#include <errno.h>
+
+#include <sluice/budget.h>
+#include <sluice/scope.h>
+
+int store_query_check(const struct store_query *query)
+{
+    return query->scope == NULL ? 0 : slu_scope_error(query->scope);
+}
+
+static bool is_within(const struct part *part, const struct store_query *query)
+{
+    return part->facts.max_ns >= query->from_ns && part->facts.min_ns <= query->to_ns;
+}
+
+/* With the shelf's lock held. */
+static int parts_keep(struct shelf_view *view, const struct store_query *query)
+{
+    const struct part_list *list = &view->shelf->parts;
+    int err = block_begin(view->budget, list->count * sizeof(struct part *) + 1, &view->parts);
+    if (err != 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (is_within(list->parts[i], query)) {
+            ((struct part **)view->parts.data)[view->part_count++] = part_keep(list->parts[i]);
+        }
+    }
+    return 0;
+}
+
+static void head_keep(struct shelf_view *view)
+{
+    struct shelf *shelf = view->shelf;
+    if (shelf_has_samples(shelf)) {
+        view->is_copying = true;
+        shelf->copying_count++;
+        return;
+    }
+    struct row_generation *generations[2] = {shelf->head.rows.live, shelf->head.rows.sealed};
+    for (size_t i = 0; i < 2; i++) {
+        if (generations[i] != NULL) {
+            view->generations[i] = row_generation_keep(generations[i]);
+            view->marks[i] = row_generation_mark(generations[i]);
+        }
+    }
+}
+
+static int parts_open(struct shelf_view *view)
+{
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        int err = part_open(&view->shelf->parts, shelf_view_part(view, i));
+        if (err != 0) {
+            for (uint32_t opened = 0; opened < i; opened++) {
+                part_close(&view->shelf->parts, shelf_view_part(view, opened));
+            }
+            return err;
+        }
+    }
+    return 0;
+}
+
+static void all_give_back(struct shelf_view *view)
+{
+    struct shelf *shelf = view->shelf;
+    mutex_lock(&shelf->lock);
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        part_give_back(&shelf->parts, shelf_view_part(view, i));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        row_generation_drop(&view->generations[i]);
+    }
+    mutex_unlock(&shelf->lock);
+    shelf_view_copied(view);
+    block_free(view->budget, &view->parts);
+}
+
+int shelf_view_open(struct shelf_view *view, struct shelf *shelf, const struct store_query *query)
+{
+    *view = (struct shelf_view){.shelf = shelf, .budget = query->budget};
+    mutex_lock(&shelf->lock);
+    int err = parts_keep(view, query);
+    if (err == 0) {
+        head_keep(view);
+    }
+    mutex_unlock(&shelf->lock);
+    if (err != 0) {
+        return err;
+    }
+    err = parts_open(view);
+    if (err != 0) {
+        all_give_back(view);
+    }
+    return err;
+}
+
+void shelf_view_copied(struct shelf_view *view)
+{
+    struct shelf *shelf = view->shelf;
+    if (view->is_copying) {
+        view->is_copying = false;
+        mutex_lock(&shelf->lock);
+        shelf->copying_count--;
+        condition_broadcast(&shelf->changed);
+        mutex_unlock(&shelf->lock);
+    }
+}
+
+void shelf_view_close(struct shelf_view *view)
+{
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        part_close(&view->shelf->parts, shelf_view_part(view, i));
+    }
+    all_give_back(view);
+}
