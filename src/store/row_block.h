@@ -86,8 +86,8 @@ struct row_block {
     uint32_t columns; /* that were asked for, a bit of 1 << enum row_column each */
     const int64_t *times;
     const int64_t *durations;
-    const unsigned char *bytes[ROW_COLUMN_COUNT];  /* all values of a column, end to end */
-    const uint32_t *ends[ROW_COLUMN_COUNT];        /* row_count of them: where each value ends */
+    const unsigned char *bytes[ROW_COLUMN_COUNT]; /* all values of a column, end to end */
+    const uint32_t *ends[ROW_COLUMN_COUNT];       /* row_count of them: where each value ends */
 };
 
 /*

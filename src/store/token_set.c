@@ -1,0 +1,236 @@
+/*
+ * Open addressing with linear probing, at most half full, grown by doubling. The home of a hash is
+ * its highest bits: filters are written from the lowest line to the highest, and doubling moves
+ * neighbours to neighbours.
+ *
+ * Words are found 64 bytes at a time: a bit for each byte that is part of a word, so that the
+ * edges of words are found by counting zeros and not by a branch for each byte.
+ */
+#include "store/token_filter.h"
+
+#include <string.h>
+
+#include <sluice/budget.h>
+
+#include "base/assert.h"
+#include "base/block.h"
+#include "store/token_bits.h"
+#include "store/token_hash.h"
+
+#define FIRST_SLOT_BITS 10
+#define MOST_SLOT_BITS  28
+#define PROBE_MAX       256 /* further than chance ever needs: who gets there has chosen the words */
+#define WINDOW_BYTES    ((size_t)64)
+#define FILTER_BITS     10 /* of each word */
+
+struct token_set {
+    struct slu_budget *budget;
+    uint64_t *slots; /* 0: free */
+    unsigned slot_bits;
+    bool is_spent; /* words were left out */
+    size_t count;
+    struct block filter; /* what was handed out */
+};
+
+static size_t slots_bytes(unsigned slot_bits)
+{
+    return sizeof(uint64_t) << slot_bits;
+}
+
+static int slots_begin(struct token_set *set, unsigned slot_bits)
+{
+    void *slots = NULL;
+    int err = slu_budget_alloc(set->budget, slots_bytes(slot_bits), &slots);
+    if (err == 0) {
+        set->slots = slots;
+        set->slot_bits = slot_bits;
+    }
+    return err;
+}
+
+int token_set_create(struct slu_budget *budget, struct token_set **out)
+{
+    void *memory = NULL;
+    int err = slu_budget_alloc(budget, sizeof(struct token_set), &memory);
+    if (err != 0) {
+        return err;
+    }
+    struct token_set *set = memory;
+    set->budget = budget;
+    err = slots_begin(set, FIRST_SLOT_BITS);
+    if (err != 0) {
+        slu_budget_free(budget, set, sizeof(*set));
+        return err;
+    }
+    *out = set;
+    return 0;
+}
+
+void token_set_destroy(struct token_set **set)
+{
+    struct token_set *old = *set;
+    *set = NULL;
+    if (old != NULL) {
+        struct slu_budget *budget = old->budget;
+        slu_budget_free(budget, old->slots, slots_bytes(old->slot_bits));
+        block_free(budget, &old->filter);
+        slu_budget_free(budget, old, sizeof(*old));
+    }
+}
+
+/* The slot that has the hash, or the free one where it belongs; NULL past PROBE_MAX. */
+static inline uint64_t *slot_of(const struct token_set *set, uint64_t hash)
+{
+    size_t mask = ((size_t)1 << set->slot_bits) - 1;
+    size_t home = (size_t)(hash >> (64 - set->slot_bits));
+    for (size_t probe = 0; probe < PROBE_MAX; probe++) {
+        uint64_t *slot = &set->slots[(home + probe) & mask];
+        if (*slot == hash || *slot == 0) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static bool slots_grow(struct token_set *set)
+{
+    struct token_set old = *set;
+    if (old.slot_bits == MOST_SLOT_BITS || slots_begin(set, old.slot_bits + 1) != 0) {
+        return false;
+    }
+    bool fits = true;
+    for (size_t i = 0; i < (size_t)1 << old.slot_bits && fits; i++) {
+        uint64_t *slot = old.slots[i] == 0 ? NULL : slot_of(set, old.slots[i]);
+        fits = old.slots[i] == 0 || slot != NULL;
+        if (slot != NULL) {
+            *slot = old.slots[i];
+        }
+    }
+    slu_budget_free(set->budget, old.slots, slots_bytes(old.slot_bits));
+    return fits;
+}
+
+static inline void set_add(struct token_set *set, uint64_t hash)
+{
+    uint64_t *slot = slot_of(set, hash);
+    if (slot != NULL && *slot == hash) {
+        return;
+    }
+    if (slot == NULL) {
+        set->is_spent = true;
+        return;
+    }
+    *slot = hash;
+    set->count++;
+    if (set->count > (size_t)1 << (set->slot_bits - 1) && !slots_grow(set)) {
+        set->is_spent = true;
+    }
+}
+
+/* The highest bit of each byte of `bytes` that is at least `least`; all are below 0x80. */
+static inline uint64_t bytes_from(uint64_t bytes, unsigned char least)
+{
+    return bytes + (0x80u - least) * UINT64_C(0x0101010101010101);
+}
+
+/* A bit for each of eight bytes, the lowest for the first: whether it is part of a word. */
+static inline uint64_t word_bits_8(uint64_t bytes)
+{
+    uint64_t highest = UINT64_C(0x8080808080808080);
+    uint64_t plain = bytes & ~highest;
+    uint64_t lower = plain | UINT64_C(0x2020202020202020);
+    uint64_t is_letter = bytes_from(lower, 'a') & ~bytes_from(lower, 'z' + 1);
+    uint64_t is_digit = bytes_from(plain, '0') & ~bytes_from(plain, '9' + 1);
+    uint64_t is_line = bytes_from(plain, '_') & ~bytes_from(plain, '_' + 1);
+    uint64_t is_word = (is_letter | is_digit | is_line | bytes) & highest;
+    return ((is_word >> 7) * UINT64_C(0x0102040810204080)) >> 56;
+}
+
+static uint64_t word_bits(const unsigned char *at, size_t len)
+{
+    unsigned char padded[WINDOW_BYTES];
+    if (len < WINDOW_BYTES) {
+        memset(padded, 0, sizeof(padded));
+        memcpy(padded, at, len);
+        at = padded;
+    }
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < WINDOW_BYTES; i += 8) {
+        bits |= word_bits_8(get_64(at + i)) << i;
+    }
+    return bits;
+}
+
+/* Add the words that end in the window; returns where the last word that begins there begins. */
+static size_t window_add(struct token_set *set, struct slu_bytes text, size_t offset, size_t begin,
+                         uint64_t bits, bool *is_inside)
+{
+    const unsigned char *at = text.data;
+    uint64_t edges = bits ^ (bits << 1 | *is_inside);
+    if (!*is_inside && edges != 0) {
+        begin = offset + (size_t)__builtin_ctzll(edges);
+        edges &= edges - 1;
+    }
+    while (edges != 0) {
+        size_t end = offset + (size_t)__builtin_ctzll(edges);
+        edges &= edges - 1;
+        set_add(set, token_hash_at(at + begin, end - begin, text.len - begin));
+        if (edges != 0) {
+            begin = offset + (size_t)__builtin_ctzll(edges);
+            edges &= edges - 1;
+        }
+    }
+    *is_inside = bits >> (WINDOW_BYTES - 1) != 0;
+    return begin;
+}
+
+void token_set_add_words(struct token_set *set, struct slu_bytes text)
+{
+    const unsigned char *at = text.data;
+    size_t begin = 0;
+    bool is_inside = false;
+    for (size_t offset = 0; offset < text.len && !set->is_spent; offset += WINDOW_BYTES) {
+        uint64_t bits = word_bits(at + offset, text.len - offset);
+        begin = window_add(set, text, offset, begin, bits, &is_inside);
+    }
+    if (is_inside && !set->is_spent) {
+        set_add(set, token_hash_at(at + begin, text.len - begin, text.len - begin));
+    }
+}
+
+size_t token_set_count(const struct token_set *set)
+{
+    return set->count;
+}
+
+static void filter_fill(const struct token_set *set, unsigned char *lines, size_t size_bytes)
+{
+    for (size_t i = 0; i < (size_t)1 << set->slot_bits; i++) {
+        uint64_t hash = set->slots[i];
+        if (hash == 0) {
+            continue;
+        }
+        unsigned char *line = lines + token_filter_line(size_bytes, hash);
+        uint64_t bits = token_bits(hash);
+        for (int k = 0; k < TOKEN_WORD_BITS; k++) {
+            unsigned bit = token_bits_next(&bits);
+            line[bit / 8] |= (unsigned char)(1u << (bit % 8));
+        }
+    }
+}
+
+struct slu_bytes token_set_filter(struct token_set *set)
+{
+    size_t line_bits = 8 * TOKEN_FILTER_LINE_BYTES;
+    size_t lines = (set->count * FILTER_BITS + line_bits - 1) / line_bits;
+    size_t size_bytes = (lines == 0 ? 1 : lines) * TOKEN_FILTER_LINE_BYTES;
+    block_free(set->budget, &set->filter);
+    if (!set->is_spent && block_begin(set->budget, size_bytes, &set->filter) == 0) {
+        set->filter.len = size_bytes;
+        filter_fill(set, set->filter.data, size_bytes);
+    }
+    memset(set->slots, 0, slots_bytes(set->slot_bits));
+    set->count = 0;
+    set->is_spent = false;
+    return (struct slu_bytes){set->filter.data, set->filter.len};
+}
