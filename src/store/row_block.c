@@ -49,6 +49,7 @@
 #include "base/layout.h"
 #include "store/little_endian.h"
 #include "store/row_block_column.h"
+#include "store/row_block_pattern.h"
 
 struct directory {
     uint32_t row_count;
@@ -98,7 +99,7 @@ static int plan_values(const struct directory *directory, size_t column, size_t 
     *sum += len;
     plan->lens[column] = len;
     plan->ends_at[column] = layout_add(&plan->layout, directory->row_count, sizeof(uint32_t), 64);
-    plan->bytes_at[column] = layout_add(&plan->layout, len, 1, 64);
+    plan->bytes_at[column] = layout_add(&plan->layout, len + PATTERN_SLACK, 1, 64);
     return 0;
 }
 
@@ -157,14 +158,38 @@ static int ends_sum(uint32_t *ends, size_t count, size_t len)
     return sum == len ? 0 : -EBADMSG;
 }
 
+static int unpack_plainly(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
+                          unsigned char *bytes, size_t len)
+{
+    int err = unpack_numbers_32(unpacker, ends, count);
+    err = err == 0 ? ends_sum(ends, count, len) : err;
+    return err == 0 ? unpack_piece(unpacker, bytes, len) : err;
+}
+
 static int unpack_values(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
                          unsigned char *bytes, size_t len)
 {
     unsigned char size[4];
     int err = unpack_bytes(unpacker, size, sizeof(size)); /* the caller has read it */
-    err = err == 0 ? unpack_numbers_32(unpacker, ends, count) : err;
-    err = err == 0 ? ends_sum(ends, count, len) : err;
-    return err == 0 ? unpack_piece(unpacker, bytes, len) : err;
+    return err == 0 ? unpack_plainly(unpacker, ends, count, bytes, len) : err;
+}
+
+static int unpack_texts(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
+                        unsigned char *bytes, size_t len)
+{
+    unsigned char header[5];
+    int err = unpack_bytes(unpacker, header, sizeof(header));
+    if (err != 0) {
+        return err;
+    }
+    switch (header[4]) {
+    case TEXTS_PLAINLY:
+        return unpack_plainly(unpacker, ends, count, bytes, len);
+    case TEXTS_IN_PATTERNS:
+        return unpack_patterns(unpacker, ends, count, bytes, len);
+    default:
+        return -EBADMSG;
+    }
 }
 
 /* Where a row's scopes are copied from. */
@@ -233,6 +258,9 @@ static int unpack_scopes(struct column_unpacker *unpacker, uint32_t *ends, size_
     return err;
 }
 
+typedef int unpack_fn(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
+                      unsigned char *bytes, size_t len);
+
 static int unpack_column(struct column_unpacker *unpacker, const struct directory *directory,
                          const struct plan *plan, unsigned i, struct row_block *block)
 {
@@ -240,7 +268,7 @@ static int unpack_column(struct column_unpacker *unpacker, const struct director
     size_t count = directory->row_count;
     unpacker->at = directory->columns[i].data;
     unpacker->end = unpacker->at + directory->columns[i].len;
-    int err = 0;
+    int err;
     if (i == ROW_TIME || i == ROW_DURATION) {
         int64_t *values = (int64_t *)(void *)(memory + plan->numbers_at[i]);
         err = unpack_signed(unpacker, values, count, i == ROW_TIME);
@@ -249,8 +277,10 @@ static int unpack_column(struct column_unpacker *unpacker, const struct director
     } else {
         uint32_t *ends = (uint32_t *)(void *)(memory + plan->ends_at[i]);
         unsigned char *bytes = memory + plan->bytes_at[i];
-        err = i == ROW_SCOPE ? unpack_scopes(unpacker, ends, count, bytes, plan->lens[i])
-                             : unpack_values(unpacker, ends, count, bytes, plan->lens[i]);
+        unpack_fn *unpack = i == ROW_SCOPE  ? unpack_scopes
+                            : i == ROW_TEXT ? unpack_texts
+                                            : unpack_values;
+        err = unpack(unpacker, ends, count, bytes, plan->lens[i]);
         block->ends[i] = ends;
         block->bytes[i] = bytes;
     }

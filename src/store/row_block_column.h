@@ -27,6 +27,11 @@ enum piece_method {
     PIECE_ZSTD,
 };
 
+enum texts_method {
+    TEXTS_PLAINLY,
+    TEXTS_IN_PATTERNS,
+};
+
 #define PIECE_HEADER_BYTES ((size_t)4)
 #define PIECE_METHOD_SHIFT 30
 

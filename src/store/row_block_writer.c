@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "store/little_endian.h"
 #include "store/row_block_column.h"
+#include "store/row_block_pattern.h"
 #include "store/token_filter.h"
 
 #define FIRST_BYTES ((size_t)1024)
@@ -280,7 +281,13 @@ static int pack_size(struct column_packer *packer, size_t size)
     return pack_bytes(packer, bytes, sizeof(bytes));
 }
 
-static int pack_values(struct column_packer *packer, const struct waiting *waiting)
+static struct slu_bytes waiting_all(const struct waiting *waiting)
+{
+    return (struct slu_bytes){waiting->bytes.data, waiting->bytes.len};
+}
+
+/* Lengths, and values end to end. */
+static int pack_plainly(struct column_packer *packer, const struct waiting *waiting)
 {
     const uint32_t *ends = waiting->ends.data;
     size_t count = waiting_count(waiting);
@@ -289,11 +296,30 @@ static int pack_values(struct column_packer *packer, const struct waiting *waiti
         packer->numbers[i] = ends[i] - begin;
         begin = ends[i];
     }
+    int err = pack_numbers(packer, count);
+    return err == 0 ? pack_piece(packer, waiting_all(waiting)) : err;
+}
+
+static int pack_values(struct column_packer *packer, const struct waiting *waiting)
+{
     int err = pack_size(packer, waiting->bytes.len);
-    err = err == 0 ? pack_numbers(packer, count) : err;
-    return err == 0
-               ? pack_piece(packer, (struct slu_bytes){waiting->bytes.data, waiting->bytes.len})
-               : err;
+    return err == 0 ? pack_plainly(packer, waiting) : err;
+}
+
+/* A zero byte is what patterns know no text to have. */
+static int pack_texts(struct column_packer *packer, const struct waiting *waiting)
+{
+    size_t len = waiting->bytes.len;
+    bool has_patterns = len > 0 && memchr(waiting->bytes.data, 0, len) == NULL;
+    unsigned char method = has_patterns ? TEXTS_IN_PATTERNS : TEXTS_PLAINLY;
+    int err = pack_size(packer, len);
+    err = err == 0 ? pack_bytes(packer, &method, 1) : err;
+    if (err != 0) {
+        return err;
+    }
+    return has_patterns ? pack_patterns(packer, waiting->bytes.data, waiting->ends.data,
+                                        waiting_count(waiting))
+                        : pack_plainly(packer, waiting);
 }
 
 static int pack_scopes(struct column_packer *packer, const struct row_block_writer *writer)
@@ -319,6 +345,8 @@ static int pack_column(struct column_packer *packer, const struct row_block_writ
         return pack_signed(packer, &writer->times, true);
     case ROW_DURATION:
         return pack_signed(packer, &writer->durations, false);
+    case ROW_TEXT:
+        return pack_texts(packer, &writer->columns[ROW_TEXT]);
     case ROW_SCOPE:
         return pack_scopes(packer, writer);
     default:
@@ -351,6 +379,7 @@ static int block_pack(const struct row_block_writer *writer, struct block *outpu
         size_t len = writer->columns[i].bytes.len;
         longest = len > longest ? len : longest;
     }
+    longest += writer->facts.row_count; /* variables have zeros behind them */
     int err = column_packer_init(&packer, writer->budget, writer->level, writer->facts.row_count,
                                  longest);
     if (err != 0) {

@@ -2,9 +2,6 @@
  * Open addressing with linear probing, at most half full, grown by doubling. The home of a hash is
  * its highest bits: filters are written from the lowest line to the highest, and doubling moves
  * neighbours to neighbours.
- *
- * Words are found 64 bytes at a time: a bit for each byte that is part of a word, so that the
- * edges of words are found by counting zeros and not by a branch for each byte.
  */
 #include "store/token_filter.h"
 
@@ -16,12 +13,12 @@
 #include "base/block.h"
 #include "store/token_bits.h"
 #include "store/token_hash.h"
+#include "store/token_words.h"
 
 #define FIRST_SLOT_BITS 10
 #define MOST_SLOT_BITS  28
 #define PROBE_MAX       256 /* further than chance ever needs: who gets there has chosen the words */
-#define WINDOW_BYTES    ((size_t)64)
-#define FILTER_BITS     10 /* of each word */
+#define FILTER_BITS     10  /* of each word */
 
 struct token_set {
     struct slu_budget *budget;
@@ -127,40 +124,6 @@ static inline void set_add(struct token_set *set, uint64_t hash)
     }
 }
 
-/* The highest bit of each byte of `bytes` that is at least `least`; all are below 0x80. */
-static inline uint64_t bytes_from(uint64_t bytes, unsigned char least)
-{
-    return bytes + (0x80u - least) * UINT64_C(0x0101010101010101);
-}
-
-/* A bit for each of eight bytes, the lowest for the first: whether it is part of a word. */
-static inline uint64_t word_bits_8(uint64_t bytes)
-{
-    uint64_t highest = UINT64_C(0x8080808080808080);
-    uint64_t plain = bytes & ~highest;
-    uint64_t lower = plain | UINT64_C(0x2020202020202020);
-    uint64_t is_letter = bytes_from(lower, 'a') & ~bytes_from(lower, 'z' + 1);
-    uint64_t is_digit = bytes_from(plain, '0') & ~bytes_from(plain, '9' + 1);
-    uint64_t is_line = bytes_from(plain, '_') & ~bytes_from(plain, '_' + 1);
-    uint64_t is_word = (is_letter | is_digit | is_line | bytes) & highest;
-    return ((is_word >> 7) * UINT64_C(0x0102040810204080)) >> 56;
-}
-
-static uint64_t word_bits(const unsigned char *at, size_t len)
-{
-    unsigned char padded[WINDOW_BYTES];
-    if (len < WINDOW_BYTES) {
-        memset(padded, 0, sizeof(padded));
-        memcpy(padded, at, len);
-        at = padded;
-    }
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < WINDOW_BYTES; i += 8) {
-        bits |= word_bits_8(get_64(at + i)) << i;
-    }
-    return bits;
-}
-
 /* Add the words that end in the window; returns where the last word that begins there begins. */
 static size_t window_add(struct token_set *set, struct slu_bytes text, size_t offset, size_t begin,
                          uint64_t bits, bool *is_inside)
@@ -180,7 +143,7 @@ static size_t window_add(struct token_set *set, struct slu_bytes text, size_t of
             edges &= edges - 1;
         }
     }
-    *is_inside = bits >> (WINDOW_BYTES - 1) != 0;
+    *is_inside = bits >> (WORD_WINDOW_BYTES - 1) != 0;
     return begin;
 }
 
@@ -189,8 +152,8 @@ void token_set_add_words(struct token_set *set, struct slu_bytes text)
     const unsigned char *at = text.data;
     size_t begin = 0;
     bool is_inside = false;
-    for (size_t offset = 0; offset < text.len && !set->is_spent; offset += WINDOW_BYTES) {
-        uint64_t bits = word_bits(at + offset, text.len - offset);
+    for (size_t offset = 0; offset < text.len && !set->is_spent; offset += WORD_WINDOW_BYTES) {
+        uint64_t bits = word_window_at(at + offset, text.len - offset).words;
         begin = window_add(set, text, offset, begin, bits, &is_inside);
     }
     if (is_inside && !set->is_spent) {
