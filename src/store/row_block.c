@@ -14,11 +14,25 @@
  *         16      -  numbers: zigzag of (time - time before) / unit, where the base is before the
  *                    first; of durations, zigzag of duration / unit
  *
- * Keys, texts, rests:
+ * Keys, rests:
  *
  *          0      4  bytes of all values
  *          4      -  numbers: the length of each
  *          -      -  a piece: the values, end to end
+ *
+ * Texts:
+ *
+ *          0      4  bytes of all texts
+ *          4      1  method: 0, as keys from here on; 1, patterns
+ *
+ *          5      4  count of patterns; the one of number 0 is not among them
+ *          9      4  bytes of the patterns
+ *         13      4  bytes of the variables
+ *         17      -  numbers: the length of each pattern
+ *          -      -  a piece: the patterns, end to end, a zero where a variable stands
+ *          -      -  numbers: the bytes of each place's variables
+ *          -      -  numbers: the pattern of each row; 0: the text is one variable
+ *          -      -  a piece: the variables, by place and row, each with a zero behind it
  *
  * Scopes:
  *
