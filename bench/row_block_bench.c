@@ -23,7 +23,7 @@
 #define LINE_BYTES   110
 #define BUDGET_BYTES ((uint64_t)256 << 20)
 #define BLOCK_BYTES  ((size_t)1536 * 1024)
-#define LEVEL        3
+#define LEVEL        1
 #define WORD         "connection"
 
 struct line {
@@ -193,6 +193,23 @@ static double open_round(void *context)
     return 20 * texts_len(load) / (double)(bench_cpu_ns() - start_ns);
 }
 
+/* The same by one reader for all. */
+static double read_round(void *context)
+{
+    struct load *load = context;
+    struct row_block_reader *reader = NULL;
+    must(row_block_reader_create(load->budget, &reader), "row_block_reader_create");
+    uint64_t start_ns = 0;
+    for (int i = 0; i <= 20; i++) {
+        struct row_block block;
+        start_ns = i == 1 ? bench_cpu_ns() : start_ns;
+        must(row_block_read(reader, load->block, 1u << ROW_TEXT, &block), "row_block_read");
+    }
+    double took_ns = (double)(bench_cpu_ns() - start_ns);
+    row_block_reader_destroy(&reader);
+    return 20 * texts_len(load) / took_ns;
+}
+
 static double unpack_round(void *context)
 {
     struct load *load = context;
@@ -333,6 +350,15 @@ static void measure_writing(struct bench *bench, struct load *load)
                                             .unit = "MB"});
 }
 
+static void measure_memory(struct bench *bench, const struct load *load)
+{
+    struct slu_budget_stats stats;
+    slu_budget_stats(load->budget, &stats);
+    bench_report(bench, (struct bench_line){.name = "memory of a writer, at most",
+                                            .value = (double)stats.high_water_bytes / 1e6,
+                                            .unit = "MB"});
+}
+
 static void measure_reading(struct bench *bench, struct load *load)
 {
     static const struct {
@@ -344,6 +370,7 @@ static void measure_reading(struct bench *bench, struct load *load)
         double goal;
     } lines[] = {
         {"texts unpacked", "GB/s", "zstd", open_round, unpack_round, 1.0},
+        {"texts unpacked by one reader", "GB/s", "zstd", read_round, unpack_round, 1.0},
         {"a word counted in texts", "GB/s", "memmem row by row", find_round, find_peer_round, 3},
         {"words into a filter", "MB/s", "byte by byte, no filter", words_round, words_peer_round,
          400},
@@ -369,6 +396,7 @@ static void body(struct bench *bench)
     must(slu_budget_create(NULL, "bench", BUDGET_BYTES, &budget), "slu_budget_create");
     load_init(&load, budget, bench_scaled(bench, LINES) / STREAMS, 0);
     measure_writing(bench, &load);
+    measure_memory(bench, &load);
     read_begin(&load);
     measure_reading(bench, &load);
     read_end(&load);
@@ -381,9 +409,9 @@ static int sweep(char **argv)
     struct slu_budget *budget = NULL;
     struct load load;
     must(slu_budget_create(NULL, "bench", BUDGET_BYTES, &budget), "slu_budget_create");
-    load_init(&load, budget, LINES / STREAMS, atoi(argv[2]) == 1);
-    load.block_bytes = (size_t)atoi(argv[0]) * 1024;
-    load.level = atoi(argv[1]);
+    load_init(&load, budget, LINES / STREAMS, strcmp(argv[2], "1") == 0);
+    load.block_bytes = strtoul(argv[0], NULL, 10) * 1024;
+    load.level = (int)strtol(argv[1], NULL, 10);
     double plain_ns = zstd_round(&load);
     double plain_mb = (double)load.stored_bytes / 1e6;
     double ours_ns = write_round(&load);

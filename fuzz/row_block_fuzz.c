@@ -122,7 +122,8 @@ static bool row_take(const uint8_t **data, size_t *size, struct row *row)
     row->scope = (head[0] & 2) != 0 ? value_take(data, size, head[2]) : row->scope;
     row->rest = (head[0] & 4) != 0 ? value_take(data, size, head[3] % 32) : row->rest;
     row->key = (head[0] & 8) != 0 ? value_take(data, size, 16) : (struct slu_bytes){0};
-    row->time_ns += (int64_t)((uint64_t)head[3] << (head[0] >> 4) * 4 % 56);
+    uint64_t step = (uint64_t)head[3] << (head[0] >> 4) * 4 % 56;
+    row->time_ns = (int64_t)((uint64_t)row->time_ns + step);
     row->duration_ns = (int64_t)head[2] - 100;
     return true;
 }

@@ -167,7 +167,7 @@ static const struct {
     {request_done, 9, 30}, {request_begun, 5, 12},  {message_consumed, 9, 15},
     {cache_missed, 5, 10}, {call_retried, 13, 4},   {session_opened, 9, 10},
     {query_done, 5, 25},   {charge_failed, 17, 2},  {job_finished, 9, 5},
-    {health_asked, 9, 3},  {stock_reserved, 9, 12}, {call_was_slow, 13, 5},
+    {health_asked, 9, 12}, {stock_reserved, 9, 12}, {call_was_slow, 13, 5},
 };
 
 void log_stream_init(struct log_stream *stream, uint64_t number, unsigned is_each_traced_anew)

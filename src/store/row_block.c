@@ -65,6 +65,13 @@
 #include "store/row_block_column.h"
 #include "store/row_block_pattern.h"
 
+#define ALL_COLUMNS ((1u << ROW_COLUMN_COUNT) - 1)
+
+struct row_block_reader {
+    struct column_unpacker unpacker;
+    struct block rows;
+};
+
 struct directory {
     uint32_t row_count;
     struct slu_bytes columns[ROW_COLUMN_COUNT];
@@ -208,7 +215,7 @@ static int unpack_texts(struct column_unpacker *unpacker, uint32_t *ends, size_t
 
 /* Where a row's scopes are copied from. */
 struct scopes {
-    struct block bytes;
+    const unsigned char *bytes;
     const uint32_t *ids;
     uint32_t *ends;
     size_t count; /* of different ones */
@@ -234,16 +241,17 @@ static int scopes_unpack(struct column_unpacker *unpacker, size_t row_count, str
     if (scopes->count > row_count || scopes->len > ROW_BLOCK_BYTES_MAX) {
         return -EBADMSG;
     }
-    err = block_begin(unpacker->budget, scopes->len + 1, &scopes->bytes);
-    return err == 0 ? unpack_values(unpacker, scopes->ends, scopes->count, scopes->bytes.data,
-                                    scopes->len)
-                    : err;
+    err = memory_room(unpacker->budget, scopes->len + 1, &unpacker->column);
+    if (err != 0) {
+        return err;
+    }
+    scopes->bytes = unpacker->column.data;
+    return unpack_values(unpacker, scopes->ends, scopes->count, unpacker->column.data, scopes->len);
 }
 
 static int scopes_copy(const struct scopes *scopes, size_t row_count, uint32_t *ends,
                        unsigned char *bytes, size_t len)
 {
-    const unsigned char *from = scopes->bytes.data;
     size_t sum = 0;
     for (size_t i = 0; i < row_count; i++) {
         size_t id = scopes->ids[i];
@@ -255,7 +263,7 @@ static int scopes_copy(const struct scopes *scopes, size_t row_count, uint32_t *
         if (scope_len > len - sum) {
             return -EBADMSG;
         }
-        memcpy(bytes + sum, from + begin, scope_len);
+        memcpy(bytes + sum, scopes->bytes + begin, scope_len);
         sum += scope_len;
         ends[i] = (uint32_t)sum;
     }
@@ -265,20 +273,18 @@ static int scopes_copy(const struct scopes *scopes, size_t row_count, uint32_t *
 static int unpack_scopes(struct column_unpacker *unpacker, uint32_t *ends, size_t row_count,
                          unsigned char *bytes, size_t len)
 {
-    struct scopes scopes = {0};
+    struct scopes scopes;
     int err = scopes_unpack(unpacker, row_count, &scopes);
-    err = err == 0 ? scopes_copy(&scopes, row_count, ends, bytes, len) : err;
-    block_free(unpacker->budget, &scopes.bytes);
-    return err;
+    return err == 0 ? scopes_copy(&scopes, row_count, ends, bytes, len) : err;
 }
 
 typedef int unpack_fn(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
                       unsigned char *bytes, size_t len);
 
 static int unpack_column(struct column_unpacker *unpacker, const struct directory *directory,
-                         const struct plan *plan, unsigned i, struct row_block *block)
+                         const struct plan *plan, unsigned i, unsigned char *memory,
+                         struct row_block *block)
 {
-    unsigned char *memory = block->memory;
     size_t count = directory->row_count;
     unpacker->at = directory->columns[i].data;
     unpacker->end = unpacker->at + directory->columns[i].len;
@@ -301,46 +307,76 @@ static int unpack_column(struct column_unpacker *unpacker, const struct director
     return err == 0 && unpacker->at != unpacker->end ? -EBADMSG : err;
 }
 
-static int unpack_all(const struct directory *directory, const struct plan *plan,
-                      struct row_block *block)
+int row_block_reader_create(struct slu_budget *budget, struct row_block_reader **out)
 {
-    struct column_unpacker unpacker;
-    int err = column_unpacker_init(&unpacker, block->budget, directory->row_count);
+    void *memory = NULL;
+    int err = slu_budget_alloc(budget, sizeof(struct row_block_reader), &memory);
+    if (err == 0) {
+        *out = memory;
+        (*out)->unpacker.budget = budget;
+    }
+    return err;
+}
+
+static void reader_deinit(struct row_block_reader *reader)
+{
+    block_free(reader->unpacker.budget, &reader->rows);
+    column_unpacker_deinit(&reader->unpacker);
+}
+
+void row_block_reader_destroy(struct row_block_reader **reader)
+{
+    struct row_block_reader *old = *reader;
+    *reader = NULL;
+    if (old != NULL) {
+        reader_deinit(old);
+        slu_budget_free(old->unpacker.budget, old, sizeof(*old));
+    }
+}
+
+int row_block_read(struct row_block_reader *reader, struct slu_bytes bytes, uint32_t columns,
+                   struct row_block *out)
+{
+    struct column_unpacker *unpacker = &reader->unpacker;
+    struct directory directory;
+    struct plan plan;
+    size_t size_bytes = 0;
+    int err = directory_read(bytes, &directory);
+    err = err == 0 ? plan_make(&directory, columns, &plan) : err;
+    err = err == 0 ? layout_size(&plan.layout, &size_bytes) : err;
+    err = err == 0 ? memory_room(unpacker->budget, size_bytes, &reader->rows) : err;
+    err = err == 0 ? column_unpacker_begin(unpacker, directory.row_count) : err;
     if (err != 0) {
         return err;
     }
+    struct row_block block = {.budget = unpacker->budget,
+                              .row_count = directory.row_count,
+                              .columns = columns & ALL_COLUMNS};
     for (unsigned i = 0; i < ROW_COLUMN_COUNT && err == 0; i++) {
-        if ((block->columns & 1u << i) != 0) {
-            err = unpack_column(&unpacker, directory, plan, i, block);
+        if ((columns & 1u << i) != 0) {
+            err = unpack_column(unpacker, &directory, &plan, i, reader->rows.data, &block);
         }
     }
-    column_unpacker_deinit(&unpacker);
+    if (err == 0) {
+        *out = block;
+    }
     return err;
 }
 
 int row_block_open(struct slu_bytes bytes, struct slu_budget *budget, uint32_t columns,
                    struct row_block *out)
 {
-    struct directory directory;
-    struct plan plan;
-    int err = directory_read(bytes, &directory);
-    err = err == 0 ? plan_make(&directory, columns, &plan) : err;
-    if (err != 0) {
-        return err;
+    struct row_block_reader reader = {.unpacker.budget = budget};
+    struct row_block block;
+    int err = row_block_read(&reader, bytes, columns, &block);
+    if (err == 0) {
+        block.memory = reader.rows.data;
+        block.memory_bytes = reader.rows.size_bytes;
+        reader.rows = (struct block){0};
+        *out = block;
     }
-    struct row_block block = {
-        .budget = budget, .row_count = directory.row_count, .columns = columns};
-    err = layout_alloc(&plan.layout, budget, &block.memory_bytes, &block.memory);
-    if (err != 0) {
-        return err;
-    }
-    err = unpack_all(&directory, &plan, &block);
-    if (err != 0) {
-        row_block_close(&block);
-        return err;
-    }
-    *out = block;
-    return 0;
+    reader_deinit(&reader);
+    return err;
 }
 
 void row_block_close(struct row_block *block)

@@ -62,20 +62,28 @@ SLU_MUST_USE int pack_bytes(struct column_packer *packer, const void *bytes, siz
 SLU_MUST_USE int pack_piece(struct column_packer *packer, struct slu_bytes plain);
 SLU_MUST_USE int pack_numbers(struct column_packer *packer, size_t count);
 
+/* Memory is kept from one block to the next, and taken anew where it is too small. */
 struct column_unpacker {
     const unsigned char *at;
     const unsigned char *end;
     struct slu_budget *budget;
     struct block memory;
+    struct block column;  /* what a column needs until it is unpacked */
     void *context;        /* ZSTD_DCtx */
     unsigned char *plane; /* a byte for each row */
     uint32_t *numbers;    /* two for each row, for the caller */
 };
 
-/* Returns  0; -EDQUOT; -ENOMEM */
-SLU_MUST_USE int column_unpacker_init(struct column_unpacker *unpacker, struct slu_budget *budget,
-                                      size_t row_count);
+/*
+ * Begin a block of `row_count` rows; the first time all is zero but for the budget.
+ *
+ * Returns  0; -EDQUOT; -ENOMEM
+ */
+SLU_MUST_USE int column_unpacker_begin(struct column_unpacker *unpacker, size_t row_count);
 void column_unpacker_deinit(struct column_unpacker *unpacker);
+
+/* Make `memory` at least as large; what is in it is lost. Returns 0; -EDQUOT; -ENOMEM */
+SLU_MUST_USE int memory_room(struct slu_budget *budget, size_t size_bytes, struct block *memory);
 
 /* Each of them takes what it reads off the front of what is left. Returns 0; -EBADMSG */
 SLU_MUST_USE int unpack_bytes(struct column_unpacker *unpacker, void *bytes, size_t len);

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <sluice/budget.h>
-
 #include "base/layout.h"
 #include "store/little_endian.h"
 #include "store/row_block_column.h"
@@ -32,8 +30,6 @@ struct slot {
 };
 
 struct patterns {
-    void *memory;
-    size_t memory_bytes;
     size_t count; /* the one of rare texts too */
     size_t pattern_len;
     size_t variables_len;
@@ -46,7 +42,8 @@ struct patterns {
     struct slot *slots;
 };
 
-static int patterns_alloc(struct patterns *patterns, struct slu_budget *budget, size_t row_count)
+static int patterns_begin(struct patterns *patterns, struct column_unpacker *unpacker,
+                          size_t row_count)
 {
     struct layout layout = {0};
     size_t fixed_count = patterns->pattern_len + patterns->count + 1;
@@ -56,9 +53,11 @@ static int patterns_alloc(struct patterns *patterns, struct slu_budget *budget, 
     size_t fixed_at = layout_add(&layout, fixed_count, sizeof(struct fixed), 64);
     size_t shapes_at = layout_add(&layout, patterns->count, sizeof(struct shape), 64);
     size_t slots_at = layout_add(&layout, row_count, sizeof(struct slot), 64);
-    int err = layout_alloc(&layout, budget, &patterns->memory_bytes, &patterns->memory);
+    size_t size_bytes = 0;
+    int err = layout_size(&layout, &size_bytes);
+    err = err == 0 ? memory_room(unpacker->budget, size_bytes, &unpacker->column) : err;
     if (err == 0) {
-        unsigned char *at = patterns->memory;
+        unsigned char *at = unpacker->column.data;
         patterns->lens = (uint32_t *)(void *)(at + lens_at);
         patterns->pattern_bytes = at + bytes_at;
         patterns->variables = at + variables_at;
@@ -112,6 +111,7 @@ static int shapes_make(struct patterns *patterns, size_t row_count)
     size_t begin = 0;
     size_t fixed_count = 2;
     patterns->shapes[0] = (struct shape){.variable_count = 1};
+    memset(patterns->fixed, 0, fixed_count * sizeof(*patterns->fixed));
     patterns->slot_count = 1;
     for (size_t i = 1; i < patterns->count; i++) {
         size_t len = patterns->lens[i - 1];
@@ -146,7 +146,7 @@ static int patterns_read(struct column_unpacker *unpacker, size_t row_count, siz
                          struct patterns *patterns)
 {
     int err = sizes_read(unpacker, row_count, text_len, patterns);
-    err = err == 0 ? patterns_alloc(patterns, unpacker->budget, row_count) : err;
+    err = err == 0 ? patterns_begin(patterns, unpacker, row_count) : err;
     err = err == 0 ? unpack_numbers_32(unpacker, patterns->lens, patterns->count - 1) : err;
     err = err == 0 ? unpack_piece(unpacker, patterns->pattern_bytes, patterns->pattern_len) : err;
     err = err == 0 ? shapes_make(patterns, row_count) : err;
@@ -232,9 +232,7 @@ static int texts_join(const struct patterns *patterns, const uint32_t *numbers, 
 int unpack_patterns(struct column_unpacker *unpacker, uint32_t *ends, size_t count,
                     unsigned char *texts, size_t len)
 {
-    struct patterns patterns = {0};
+    struct patterns patterns;
     int err = patterns_read(unpacker, count, len, &patterns);
-    err = err == 0 ? texts_join(&patterns, unpacker->numbers, count, ends, texts, len) : err;
-    slu_budget_free(unpacker->budget, patterns.memory, patterns.memory_bytes);
-    return err;
+    return err == 0 ? texts_join(&patterns, unpacker->numbers, count, ends, texts, len) : err;
 }

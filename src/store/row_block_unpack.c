@@ -12,33 +12,40 @@
 #include "base/layout.h"
 #include "store/little_endian.h"
 
-int column_unpacker_init(struct column_unpacker *unpacker, struct slu_budget *budget,
-                         size_t row_count)
+int memory_room(struct slu_budget *budget, size_t size_bytes, struct block *memory)
+{
+    if (memory->size_bytes >= size_bytes) {
+        return 0;
+    }
+    block_free(budget, memory);
+    return block_begin(budget, size_bytes, memory);
+}
+
+int column_unpacker_begin(struct column_unpacker *unpacker, size_t row_count)
 {
     struct layout layout = {0};
     size_t context_bytes = ZSTD_estimateDCtxSize();
     size_t context_at = layout_add(&layout, context_bytes, 1, 64);
     size_t numbers_at = layout_add(&layout, row_count, 2 * sizeof(uint32_t), 64);
     size_t plane_at = layout_add(&layout, row_count, 1, 64);
-    struct block memory = {0};
-    int err = layout_alloc(&layout, budget, &memory.size_bytes, &memory.data);
+    size_t size_bytes = 0;
+    int err = layout_size(&layout, &size_bytes);
+    err = err == 0 ? memory_room(unpacker->budget, size_bytes, &unpacker->memory) : err;
     if (err != 0) {
         return err;
     }
-    unsigned char *data = memory.data;
-    ZSTD_DCtx *context = ZSTD_initStaticDCtx(data + context_at, context_bytes);
-    SLU_ASSERT(context != NULL); /* the size is what it has asked for */
-    *unpacker = (struct column_unpacker){.budget = budget,
-                                         .memory = memory,
-                                         .context = context,
-                                         .numbers = (uint32_t *)(void *)(data + numbers_at),
-                                         .plane = data + plane_at};
+    unsigned char *at = unpacker->memory.data;
+    unpacker->context = ZSTD_initStaticDCtx(at + context_at, context_bytes);
+    SLU_ASSERT(unpacker->context != NULL); /* the size is what it has asked for */
+    unpacker->numbers = (uint32_t *)(void *)(at + numbers_at);
+    unpacker->plane = at + plane_at;
     return 0;
 }
 
 void column_unpacker_deinit(struct column_unpacker *unpacker)
 {
     block_free(unpacker->budget, &unpacker->memory);
+    block_free(unpacker->budget, &unpacker->column);
 }
 
 /* What is read next; NULL if there is not so much. */

@@ -17,7 +17,7 @@
 
 #define FIRST_SLOT_BITS 10
 #define MOST_SLOT_BITS  28
-#define PROBE_MAX       256 /* further than chance ever needs: who gets there has chosen the words */
+#define PROBE_MAX       256 /* chance needs less: who gets there has chosen the words */
 #define FILTER_BITS     10  /* of each word */
 
 struct token_set {

@@ -1,6 +1,8 @@
 #include "store/row_block.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@
 #define LEVEL        3
 #define ALL_COLUMNS  ((1u << ROW_COLUMN_COUNT) - 1)
 #define ROWS_MAX     3000
-#define POOL_BYTES   ((size_t)1 << 20)
+#define POOL_BYTES   ((size_t)4 << 20)
 
 /* The rows that were written, with their bytes. */
 struct model {
@@ -33,6 +35,7 @@ struct shape {
     int64_t unit;       /* that times are multiples of */
     bool is_wild;       /* times are any numbers */
     bool has_keys;
+    uint64_t patterns; /* different ones of texts; 0: texts are random bytes */
 };
 
 static struct slu_bytes pool_value(struct test_random *random, size_t len, uint64_t alphabet)
@@ -45,6 +48,44 @@ static struct slu_bytes pool_value(struct test_random *random, size_t len, uint6
     }
     model.pool_len += len;
     return (struct slu_bytes){at, len};
+}
+
+/* A text as logs have them: what stays is told by the pattern's number, what varies is random. */
+static struct slu_bytes pattern_text(struct test_random *random, uint64_t pattern)
+{
+    struct test_random fixed = {.state = pattern};
+    struct slu_bytes text = {model.pool + model.pool_len, 0};
+    uint64_t part_count = test_random_below(&fixed, pattern % 16 == 0 ? 160 : 12);
+    for (uint64_t i = 0; i < part_count; i++) {
+        char part[160];
+        int len = 0;
+        switch (test_random_below(&fixed, 6)) {
+        case 0:
+            len = snprintf(part, sizeof(part), "%llu", (unsigned long long)i);
+            break;
+        case 1:
+            len = snprintf(part, sizeof(part), "%llx",
+                           (unsigned long long)test_random_next(random) >>
+                               test_random_below(random, 64));
+            break;
+        case 2:
+            len = snprintf(part, sizeof(part), "%0*d", 1 + (int)test_random_below(random, 130), 7);
+            break;
+        case 3:
+            len =
+                snprintf(part, sizeof(part), "%0*d=\"", 1 + (int)test_random_below(&fixed, 70), 7);
+            memset(part, 'x', (size_t)len - 2);
+            break;
+        default:
+            len = snprintf(part, sizeof(part), "%s", i % 2 == 0 ? " " : " caller=http.go: ");
+            break;
+        }
+        assert_true(len > 0 && (size_t)len <= POOL_BYTES - model.pool_len);
+        memcpy(model.pool + model.pool_len, part, (size_t)len);
+        model.pool_len += (size_t)len;
+        text.len += (size_t)len;
+    }
+    return text;
 }
 
 static int64_t time_next(struct test_random *random, const struct shape *shape, int64_t last)
@@ -73,7 +114,9 @@ static void model_make(struct test_random *random, const struct shape *shape, ui
             .time_ns = time_ns,
             .duration_ns = time_next(random, shape, 0),
             .key = pool_value(random, shape->has_keys && i % 8 != 0 ? 16 : 0, 256),
-            .text = pool_value(random, lens[0], shape->alphabet),
+            .text = shape->patterns == 0
+                        ? pool_value(random, lens[0], shape->alphabet)
+                        : pattern_text(random, 1 + test_random_below(random, shape->patterns)),
             .scope = scopes[test_random_below(random, shape->scopes)],
             .rest = pool_value(random, lens[1], shape->alphabet),
         };
@@ -86,6 +129,8 @@ static const struct shape shapes[] = {
     {.alphabet = 40, .len_below = 100, .scopes = 64, .unit = 1000000, .has_keys = true},
     {.alphabet = 1, .len_below = 3, .scopes = 2, .unit = 1000000000},
     {.alphabet = 2, .len_below = 1, .scopes = 1, .is_wild = true},
+    {.alphabet = 2, .len_below = 9, .scopes = 2, .unit = 1, .patterns = 12},
+    {.alphabet = 2, .len_below = 2, .scopes = 1, .unit = 1, .patterns = 5000},
 };
 
 #define SHAPE_COUNT (sizeof(shapes) / sizeof(shapes[0]))
@@ -120,15 +165,13 @@ static void value_check(struct slu_bytes read, struct slu_bytes written, bool is
     assert_true(bytes_equal(read, is_asked ? written : (struct slu_bytes){0}));
 }
 
-static void rows_check(struct slu_bytes bytes, struct slu_budget *budget, uint32_t columns,
-                       uint32_t from, uint32_t count)
+static void block_check(const struct row_block *block, uint32_t columns, uint32_t from,
+                        uint32_t count)
 {
-    struct row_block block;
-    assert_int_equal(row_block_open(bytes, budget, columns, &block), 0);
-    assert_int_equal(block.row_count, count);
+    assert_int_equal(block->row_count, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct row *row = &model.rows[from + i];
-        struct row read = row_block_row(&block, i);
+        struct row read = row_block_row(block, i);
         assert_int_equal(read.time_ns, columns & 1u << ROW_TIME ? row->time_ns : 0);
         assert_int_equal(read.duration_ns, columns & 1u << ROW_DURATION ? row->duration_ns : 0);
         value_check(read.key, row->key, columns & 1u << ROW_KEY);
@@ -136,6 +179,14 @@ static void rows_check(struct slu_bytes bytes, struct slu_budget *budget, uint32
         value_check(read.scope, row->scope, columns & 1u << ROW_SCOPE);
         value_check(read.rest, row->rest, columns & 1u << ROW_REST);
     }
+}
+
+static void rows_check(struct slu_bytes bytes, struct slu_budget *budget, uint32_t columns,
+                       uint32_t from, uint32_t count)
+{
+    struct row_block block;
+    assert_int_equal(row_block_open(bytes, budget, columns, &block), 0);
+    block_check(&block, columns, from, count);
     row_block_close(&block);
 }
 
@@ -308,6 +359,63 @@ static void finding_is_what_a_search_row_by_row_finds(void **state)
         }
         row_block_close(&block);
     }
+    row_block_writer_destroy(&writer);
+    slu_budget_destroy(&budget);
+}
+
+static void one_reader_reads_block_after_block(void **state)
+{
+    struct test_random random = test_random_start(10);
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct row_block_writer *writer = writer_of(budget);
+    struct row_block_reader *reader = NULL;
+    (void)state;
+    assert_int_equal(row_block_reader_create(budget, &reader), 0);
+    for (uint64_t round = 0; round < test_rounds(10 * SHAPE_COUNT); round++) {
+        uint32_t count = (uint32_t)test_random_below(&random, 300);
+        uint32_t columns = (uint32_t)test_random_below(&random, ALL_COLUMNS + 1);
+        struct slu_bytes bytes;
+        struct slu_bytes filter;
+        struct row_block_facts facts;
+        struct row_block block;
+        model_make(&random, &shapes[round % SHAPE_COUNT], count);
+        rows_add(writer, 0, count);
+        assert_int_equal(row_block_end(writer, &bytes, &filter, &facts), 0);
+        assert_int_equal(row_block_read(reader, bytes, columns, &block), 0);
+        block_check(&block, columns, 0, count);
+        struct slu_bytes cut = {bytes.data, bytes.len - 1};
+        assert_int_equal(row_block_read(reader, cut, columns, &block), -EBADMSG);
+        assert_int_equal(row_block_read(reader, bytes, columns, &block), 0);
+        uint64_t calls = alloc_count();
+        assert_int_equal(row_block_read(reader, bytes, columns, &block), 0);
+        assert_int_equal(alloc_count(), calls);
+        block_check(&block, columns, 0, count);
+        row_block_close(&block); /* does nothing */
+    }
+    row_block_reader_destroy(&reader);
+    row_block_writer_destroy(&writer);
+    slu_budget_destroy(&budget);
+}
+
+static void log_lines_take_less_than_what_varies_in_them(void **state)
+{
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct row_block_writer *writer = writer_of(budget);
+    struct test_random random = test_random_start(11);
+    struct slu_bytes bytes;
+    struct slu_bytes filter;
+    struct row_block_facts facts;
+    (void)state;
+    for (uint32_t i = 0; i < ROWS_MAX; i++) {
+        char line[128];
+        int len = snprintf(
+            line, sizeof(line), "level=info msg=\"request done\" item=%05u trace=%08x",
+            (unsigned)test_random_below(&random, 100000), (unsigned)test_random_next(&random));
+        const struct row row = {.text = {line, (size_t)len}};
+        assert_int_equal(row_block_add(writer, &row), 0);
+    }
+    assert_int_equal(row_block_end(writer, &bytes, &filter, &facts), 0);
+    assert_true(bytes.len < ROWS_MAX * (5 + 8));
     row_block_writer_destroy(&writer);
     slu_budget_destroy(&budget);
 }
@@ -535,30 +643,37 @@ static void a_block_that_is_cut_short_is_refused(void **state)
     slu_budget_destroy(&budget);
 }
 
-static void damage_is_an_error_or_reads_as_something_else(void **state)
+static void damage_check(struct test_random *random, const struct shape *shape)
 {
-    struct test_random random = test_random_start(9);
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
     struct row_block_writer *writer = writer_of(budget);
     struct slu_bytes bytes;
     struct slu_bytes filter;
     struct row_block_facts facts;
-    (void)state;
-    model_make(&random, &shapes[2], 120);
+    model_make(random, shape, 120);
     rows_add(writer, 0, 120);
     assert_int_equal(row_block_end(writer, &bytes, &filter, &facts), 0);
     unsigned char *damaged = malloc(bytes.len);
-    for (uint64_t round = 0; round < test_rounds(3000); round++) {
+    for (uint64_t round = 0; round < test_rounds(1000); round++) {
         memcpy(damaged, bytes.data, bytes.len);
-        for (uint64_t k = 1 + test_random_below(&random, 3); k > 0; k--) {
-            size_t at = (size_t)test_random_below(&random, round % 2 ? bytes.len : 120);
-            damaged[at] ^= (unsigned char)(1u << test_random_below(&random, 8));
+        for (uint64_t k = 1 + test_random_below(random, 3); k > 0; k--) {
+            size_t at = (size_t)test_random_below(random, round % 2 ? bytes.len : 120);
+            damaged[at] ^= (unsigned char)(1u << test_random_below(random, 8));
         }
         damaged_read((struct slu_bytes){damaged, bytes.len}, budget);
     }
     free(damaged);
     row_block_writer_destroy(&writer);
     slu_budget_destroy(&budget);
+}
+
+static void damage_is_an_error_or_reads_as_something_else(void **state)
+{
+    struct test_random random = test_random_start(9);
+    (void)state;
+    for (size_t i = 0; i < SHAPE_COUNT; i++) {
+        damage_check(&random, &shapes[i]);
+    }
 }
 
 int main(void)
@@ -568,6 +683,8 @@ int main(void)
         cmocka_unit_test(any_set_of_columns_is_read_alone),
         cmocka_unit_test(every_level_reads_back),
         cmocka_unit_test(finding_is_what_a_search_row_by_row_finds),
+        cmocka_unit_test(one_reader_reads_block_after_block),
+        cmocka_unit_test(log_lines_take_less_than_what_varies_in_them),
         cmocka_unit_test(without_texts_nothing_is_found),
         cmocka_unit_test(a_full_block_takes_no_row_and_the_next_one_does),
         cmocka_unit_test(a_block_holds_as_many_rows_as_it_says),
