@@ -12,8 +12,9 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "store/token_bits.h"
 #include "store/token_hash.h"
+
+#define WORD_BITS 6 /* the best for ten bits a word is near 6.9; lines fill unevenly */
 
 bool token_next(struct slu_bytes *rest, struct slu_bytes *token)
 {
@@ -46,15 +47,37 @@ size_t token_filter_line(size_t filter_bytes, uint64_t hash)
     return (size_t)(((hash >> 32) * line_count) >> 32) * TOKEN_FILTER_LINE_BYTES;
 }
 
+static inline uint64_t bits_of(uint64_t hash)
+{
+    return hash * UINT64_C(0xd6e8feb86659fd93);
+}
+
+/* The next of the bits, below 512. */
+static inline unsigned bits_next(uint64_t *bits)
+{
+    unsigned bit = (unsigned)(*bits >> 55);
+    *bits <<= 9;
+    return bit;
+}
+
 bool token_line_has(const unsigned char *line, uint64_t hash)
 {
     unsigned has = 1;
-    uint64_t bits = token_bits(hash);
-    for (int i = 0; i < TOKEN_WORD_BITS; i++) {
-        unsigned bit = token_bits_next(&bits);
+    uint64_t bits = bits_of(hash);
+    for (int i = 0; i < WORD_BITS; i++) {
+        unsigned bit = bits_next(&bits);
         has &= (unsigned)line[bit / 8] >> (bit % 8);
     }
     return has != 0;
+}
+
+void token_line_add(unsigned char *line, uint64_t hash)
+{
+    uint64_t bits = bits_of(hash);
+    for (int i = 0; i < WORD_BITS; i++) {
+        unsigned bit = bits_next(&bits);
+        line[bit / 8] |= (unsigned char)(1u << (bit % 8));
+    }
 }
 
 size_t token_needle_hashes(struct slu_bytes needle, uint64_t *hashes, size_t count_max)

@@ -32,6 +32,9 @@ size_t token_filter_line(size_t filter_bytes, uint64_t hash);
 /* Whether the line may have it. An empty filter (0 bytes) has everything: ask no line of it. */
 bool token_line_has(const unsigned char *line, uint64_t hash);
 
+/* Put it there; for filters of other things than words. */
+void token_line_add(unsigned char *line, uint64_t hash);
+
 /*
  * A set of the hashes of words, from which a filter is made. Grows within the budget; when that is
  * spent the filter becomes empty: it says "perhaps" to all.

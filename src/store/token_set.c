@@ -11,7 +11,6 @@
 
 #include "base/assert.h"
 #include "base/block.h"
-#include "store/token_bits.h"
 #include "store/token_hash.h"
 #include "store/token_words.h"
 
@@ -170,14 +169,8 @@ static void filter_fill(const struct token_set *set, unsigned char *lines, size_
 {
     for (size_t i = 0; i < (size_t)1 << set->slot_bits; i++) {
         uint64_t hash = set->slots[i];
-        if (hash == 0) {
-            continue;
-        }
-        unsigned char *line = lines + token_filter_line(size_bytes, hash);
-        uint64_t bits = token_bits(hash);
-        for (int k = 0; k < TOKEN_WORD_BITS; k++) {
-            unsigned bit = token_bits_next(&bits);
-            line[bit / 8] |= (unsigned char)(1u << (bit % 8));
+        if (hash != 0) {
+            token_line_add(lines + token_filter_line(size_bytes, hash), hash);
         }
     }
 }

@@ -203,6 +203,21 @@ static void a_filter_of_ten_bits_a_word_is_seldom_wrong(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void a_line_has_what_was_put_into_it(void **state)
+{
+    struct test_random random = test_random_start(4);
+    unsigned char line[TOKEN_FILTER_LINE_BYTES] = {0};
+    uint64_t hashes[50];
+    (void)state;
+    for (size_t i = 0; i < 50; i++) {
+        hashes[i] = test_random_next(&random);
+        token_line_add(line, hashes[i]);
+        for (size_t k = 0; k <= i; k++) {
+            assert_true(token_line_has(line, hashes[k]));
+        }
+    }
+}
+
 static void a_filter_of_no_words_has_none(void **state)
 {
     struct slu_budget *budget = budget_of(BUDGET_BYTES);
@@ -315,6 +330,7 @@ int main(void)
         cmocka_unit_test(the_hash_of_a_word_stays_what_it_is_on_disk),
         cmocka_unit_test(a_set_counts_each_word_once_and_its_filter_has_all),
         cmocka_unit_test(a_filter_of_ten_bits_a_word_is_seldom_wrong),
+        cmocka_unit_test(a_line_has_what_was_put_into_it),
         cmocka_unit_test(a_filter_of_no_words_has_none),
         cmocka_unit_test(a_set_whose_budget_is_spent_says_perhaps_to_all_and_begins_anew),
         cmocka_unit_test(any_allocation_may_fail),
