@@ -49,7 +49,12 @@ struct row_block_facts {
 
 struct row_block_writer;
 
-/* level  of zstd. Returns 0; -EDQUOT; -ENOMEM */
+/*
+ * Make a writer, which keeps the memory of its largest block's columns.
+ *
+ * level    of zstd; since texts are stored in patterns, 6 saves 3 % of what 1 takes
+ * Returns  0; -EDQUOT; -ENOMEM
+ */
 SLU_MUST_USE int row_block_writer_create(struct slu_budget *budget, int level,
                                          struct row_block_writer **out);
 void row_block_writer_destroy(struct row_block_writer **writer);
@@ -72,7 +77,9 @@ size_t row_block_pending_bytes(const struct row_block_writer *writer);
  * End the block: its bytes and its token filter (token_filter.h, of the texts) are valid until the
  * next call on the writer, which then begins another.
  *
- * Returns  0; -EDQUOT; -ENOMEM
+ * Returns  0; -EDQUOT; -ENOMEM, and the rows wait as before
+ * Cost     meanwhile five times the texts' bytes at the most, and zstd's memory: 0.6 MB for the
+ *          level 1, 1.3 MB for 3, 3.7 MB for 6
  */
 SLU_MUST_USE int row_block_end(struct row_block_writer *writer, struct slu_bytes *bytes,
                                struct slu_bytes *filter, struct row_block_facts *facts);
@@ -80,7 +87,7 @@ SLU_MUST_USE int row_block_end(struct row_block_writer *writer, struct slu_bytes
 /* Rows that were unpacked: views into memory of their own. */
 struct row_block {
     struct slu_budget *budget;
-    void *memory; /* private */
+    void *memory; /* private; NULL of what a reader has */
     size_t memory_bytes;
     uint32_t row_count;
     uint32_t columns; /* that were asked for, a bit of 1 << enum row_column each */
@@ -102,11 +109,30 @@ SLU_MUST_USE int row_block_open(struct slu_bytes bytes, struct slu_budget *budge
                                 struct row_block *out);
 void row_block_close(struct row_block *block);
 
+/*
+ * The same for one block after another in the same memory, which takes half the time: fresh pages
+ * cost as much as unpacking does.
+ */
+struct row_block_reader;
+
+/* Returns 0; -EDQUOT; -ENOMEM */
+SLU_MUST_USE int row_block_reader_create(struct slu_budget *budget, struct row_block_reader **out);
+void row_block_reader_destroy(struct row_block_reader **reader);
+
+/*
+ * As row_block_open.
+ *
+ * Owner  the reader: what `out` shows is valid until the next call on it; not to be closed
+ */
+SLU_MUST_USE int row_block_read(struct row_block_reader *reader, struct slu_bytes bytes,
+                                uint32_t columns, struct row_block *out);
+
 /* The index-th row, below row_count. */
 struct row row_block_row(const struct row_block *block, uint32_t index);
 
 /*
- * Rows whose text has `needle`, found by one search of the whole column.
+ * The next row whose text has `needle`, found by one search of the whole column. Without the texts,
+ * they read as empty.
  *
  * from     of the first row that is looked at
  * Returns  its index; row_count: there is none
