@@ -22,7 +22,7 @@
 #define LINES        ((uint64_t)1000000)
 #define LINE_BYTES   110
 #define BUDGET_BYTES ((uint64_t)256 << 20)
-#define BLOCK_BYTES  ((size_t)1536 * 1024)
+#define BLOCK_BYTES  ((size_t)2 << 20)
 #define LEVEL        1
 #define WORD         "connection"
 
