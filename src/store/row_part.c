@@ -48,9 +48,9 @@ int row_part_begin(struct row_part_writer *writer, const struct segment_director
 
 static int block_put(struct row_part_writer *writer)
 {
-    struct slu_bytes bytes;
-    struct slu_bytes filter;
-    struct row_block_facts facts;
+    struct slu_bytes bytes = {NULL, 0};
+    struct slu_bytes filter = {NULL, 0};
+    struct row_block_facts facts = {0};
     uint32_t number = 0;
     if (row_block_pending_rows(writer->block) == 0) {
         return 0;
@@ -83,6 +83,25 @@ int row_part_add(struct row_part_writer *writer, const struct row *row)
             part_writer_key(&writer->part, row_key_hash(row->key), writer->part.facts.block_count);
     }
     writer->row_count += err == 0;
+    return err;
+}
+
+int row_part_copy(struct row_part_writer *writer, struct slu_bytes stored, struct slu_bytes filter,
+                  const struct part_block *place, const struct row_block *block)
+{
+    uint32_t number = 0;
+    int err = block_put(writer);
+    if (err == 0) {
+        err =
+            part_writer_block(&writer->part, stored, filter, place->min_ns, place->max_ns, &number);
+    }
+    for (uint32_t i = 0; err == 0 && i < block->row_count; i++) {
+        struct slu_bytes key = row_block_row(block, i).key;
+        if (key.len > 0) {
+            err = part_writer_key(&writer->part, row_key_hash(key), number);
+        }
+    }
+    writer->row_count += err == 0 ? block->row_count : 0;
     return err;
 }
 

@@ -48,6 +48,16 @@ SLU_MUST_USE int row_part_begin(struct row_part_writer *writer,
 /* Add a row of the current stream. Returns 0; -E2BIG; -EDQUOT; -ENOMEM; an error of the system */
 SLU_MUST_USE int row_part_add(struct row_part_writer *writer, const struct row *row);
 
+/*
+ * Add a block of another part as it is, to the current stream.
+ *
+ * block    its keys, unpacked
+ * Returns  as row_part_add
+ */
+SLU_MUST_USE int row_part_copy(struct row_part_writer *writer, struct slu_bytes stored,
+                               struct slu_bytes filter, const struct part_block *place,
+                               const struct row_block *block);
+
 /* The current stream is complete; one without rows is left out. */
 SLU_MUST_USE int row_part_stream(struct row_part_writer *writer, struct slu_bytes labels);
 

@@ -59,7 +59,7 @@ void sample_block_writer_destroy(struct sample_block_writer **writer);
  * Returns  0; -ENOBUFS if the block has no room for it: end the block, and add it to the next
  *          (an empty block has room for every chunk of SAMPLE_CHUNK_MAX numbers, and for every
  *          chunk of one message of up to 64 KiB); -EINVAL if count is 0 or too large, or times do
- *          not ascend
+ *          not ascend; -EDQUOT, -ENOMEM: the writer can only be destroyed
  */
 SLU_MUST_USE int sample_block_add(struct sample_block_writer *writer, const struct sample *samples,
                                   size_t count, uint32_t *chunk);
@@ -77,9 +77,10 @@ size_t sample_block_pending_bytes(const struct sample_block_writer *writer);
  */
 SLU_MUST_USE int sample_block_end(struct sample_block_writer *writer, struct slu_bytes *bytes);
 
-/* A block that was decoded; `plain` is the caller's, in whose budget it lies. */
+/* A block that was decoded: views into the memory that it was decoded to. */
 struct sample_block {
-    struct slu_bytes plain; /* of the block that was decoded into */
+    struct slu_bytes plain;
+    const void *chunks; /* private */
     uint32_t chunk_count;
 };
 
@@ -91,12 +92,23 @@ struct sample_block {
 SLU_MUST_USE int sample_block_decode(struct slu_bytes bytes, struct slu_budget *budget,
                                      struct block *memory, struct sample_block *out);
 
+/* Whole numbers that are walked: private. */
+struct sample_numbers {
+    const unsigned char *planes[8]; /* bytes of what is left of each, the lowest first; or NULL */
+    uint64_t value;
+    uint64_t step;
+    uint64_t base;
+    uint8_t order; /* of differences: 1 or 2 */
+};
+
 /* Walks one chunk. Members are private but for `count` and `kind`. */
 struct sample_cursor {
-    struct slu_bytes times;
-    struct slu_bytes values;
-    uint64_t state[6];
-    uint32_t count; /* samples that are left */
+    struct sample_numbers times;
+    struct sample_numbers values; /* of numbers */
+    struct slu_bytes messages;
+    double scale; /* values are whole numbers of its reciprocal; 0: they are bit patterns, XORed */
+    uint32_t at;
+    uint32_t count; /* samples of the chunk */
     enum sample_kind kind;
 };
 

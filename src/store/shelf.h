@@ -70,6 +70,7 @@ struct shelf {
     bool is_sealed;         /* there is a sealed head, which is to be written */
     bool is_disk_failing;   /* which was told */
     int64_t retry_ns;       /* not to be written before, since 1970; 0: at any time */
+    int64_t merge_retry_ns; /* of the task that merges */
     struct store_signal_stats counted;
 };
 

@@ -1,0 +1,372 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sluice/scope.h>
+
+#include "budget.h"
+#include "harness.h"
+
+#define BUDGET_BYTES ((uint64_t)256 << 20)
+#define SECOND_NS    INT64_C(1000000000)
+#define NOW_NS       (INT64_C(1700000000) * SECOND_NS)
+
+/* What messages have in these tests: one record. */
+struct record {
+    uint32_t stream;
+    uint32_t text_len;
+    int64_t time_ns;
+    double value;
+    char text[64];
+};
+
+static int record_apply(void *arg, enum store_signal signal, struct slu_bytes message,
+                        int64_t now_ns, struct store_batch *batch)
+{
+    struct record record;
+    char number[16];
+    (void)arg;
+    (void)now_ns;
+    assert_int_equal(message.len, sizeof(record));
+    memcpy(&record, message.data, sizeof(record));
+    int len = snprintf(number, sizeof(number), "%u", record.stream);
+    struct label labels[] = {{{"job", 3}, {"test", 4}}, {{"stream", 6}, {number, (size_t)len}}};
+    if (signal == STORE_METRICS) {
+        struct store_sample sample = {.labels = labels,
+                                      .label_count = 2,
+                                      .time_ms = record.time_ns / 1000000,
+                                      .number = record.value};
+        return store_add_sample(batch, &sample);
+    }
+    struct row row = {.time_ns = record.time_ns,
+                      .key = {"0123456789abcdef", record.stream % 2 == 0 ? 16 : 0},
+                      .text = {record.text, record.text_len},
+                      .scope = {"scope", 5},
+                      .rest = {"rest", 4}};
+    return store_add_row(batch, labels, 2, &row);
+}
+
+struct bench {
+    struct slu_budget *budget;
+    struct store *store;
+    struct store_options options;
+    char directory[64];
+    uint64_t done_count;
+    uint64_t refused_count;
+    char reason[SLU_DIAG_MESSAGE_MAX];
+};
+
+static void bench_reopen(struct bench *bench)
+{
+    struct slu_diag diag = {0};
+    int err = store_open(&bench->options, &diag, &bench->store);
+    if (err != 0) {
+        fail_msg("%s", diag.message);
+    }
+}
+
+static void bench_open(struct bench *bench)
+{
+    *bench = (struct bench){.directory = "/tmp/sluice-store-XXXXXX"};
+    assert_non_null(mkdtemp(bench->directory));
+    bench->budget = budget_of(BUDGET_BYTES);
+    bench->options = (struct store_options){.budget = bench->budget,
+                                            .directory = bench->directory,
+                                            .apply = record_apply,
+                                            .memory_bytes = (uint64_t)24 << 20,
+                                            .log_bytes_max = (uint64_t)8 << 20,
+                                            .series_max = 1000,
+                                            .stream_max = 1000};
+    bench_reopen(bench);
+}
+
+static void bench_close(struct bench *bench)
+{
+    char command[128];
+    store_close(&bench->store);
+    slu_budget_destroy(&bench->budget);
+    assert_true(snprintf(command, sizeof(command), "rm -r %s", bench->directory) > 0);
+    assert_int_equal(system(command), 0);
+}
+
+static void told(void *arg, const struct store_outcome *outcome)
+{
+    struct bench *bench = arg;
+    assert_int_equal(outcome->err, 0);
+    bench->done_count++;
+    bench->refused_count += outcome->refused_count;
+    if (outcome->refused_count > 0) {
+        memcpy(bench->reason, outcome->reason, sizeof(bench->reason));
+    }
+}
+
+/* Put one, and have it committed. */
+static void put(struct bench *bench, enum store_signal signal, const struct record *record)
+{
+    uint64_t before = bench->done_count;
+    struct slu_bytes message = {record, sizeof(*record)};
+    assert_int_equal(store_put(bench->store, signal, message, NOW_NS, told, bench), 0);
+    store_commit(bench->store, 0);
+    assert_int_equal(bench->done_count, before + 1);
+}
+
+static struct record record_of(uint32_t stream, int64_t seconds, double value, const char *text)
+{
+    struct record record = {.stream = stream,
+                            .text_len = (uint32_t)strlen(text),
+                            .time_ns = NOW_NS + seconds * SECOND_NS,
+                            .value = value};
+    memcpy(record.text, text, record.text_len);
+    return record;
+}
+
+struct found {
+    size_t series_count;
+    size_t sample_count;
+    double sum;
+    int64_t last_ms;
+};
+
+static int series_count(void *arg, const struct store_series *series)
+{
+    struct found *found = arg;
+    found->series_count++;
+    for (size_t i = 0; i < series->count; i++) {
+        assert_true(i == 0 || series->samples[i].time_ms > series->samples[i - 1].time_ms);
+        found->sum += series->samples[i].value;
+        found->last_ms = series->samples[i].time_ms;
+    }
+    found->sample_count += series->count;
+    return 0;
+}
+
+static struct found samples_of(struct bench *bench, const struct matcher *matchers, size_t count)
+{
+    struct found found = {.series_count = 0};
+    struct store_query query = {.budget = bench->budget,
+                                .matchers = matchers,
+                                .matcher_count = count,
+                                .from_ns = INT64_MIN,
+                                .to_ns = INT64_MAX};
+    uint64_t before = budget_used(bench->budget);
+    assert_int_equal(store_samples(bench->store, &query, STORE_NUMBER, series_count, &found), 0);
+    assert_int_equal(budget_used(bench->budget), before);
+    return found;
+}
+
+static int row_count(void *arg, struct slu_bytes labels, const struct row *row)
+{
+    struct found *found = arg;
+    struct slu_bytes job;
+    assert_true(labels_find(labels, (struct slu_bytes){"job", 3}, &job));
+    assert_int_equal(row->scope.len, 5);
+    assert_int_equal(row->rest.len, 4);
+    found->sample_count++;
+    return 0;
+}
+
+static size_t rows_of(struct bench *bench, struct store_row_query query)
+{
+    struct found found = {.series_count = 0};
+    query.query.budget = bench->budget;
+    query.query.from_ns = query.query.from_ns == 0 ? INT64_MIN : query.query.from_ns;
+    query.query.to_ns = INT64_MAX;
+    query.columns = (1U << ROW_COLUMN_COUNT) - 1;
+    uint64_t before = budget_used(bench->budget);
+    assert_int_equal(store_rows(bench->store, STORE_LOGS, &query, row_count, &found), 0);
+    assert_int_equal(budget_used(bench->budget), before);
+    return found.sample_count;
+}
+
+/* What is there is the same in the head, in parts, after merges and after a start. */
+static void at_each_stage(struct bench *bench, void (*check)(struct bench *bench))
+{
+    check(bench);
+    assert_int_equal(store_flush(bench->store), 0);
+    check(bench);
+    store_tend(bench->store, NOW_NS + 3 * 86400 * SECOND_NS);
+    check(bench);
+    store_close(&bench->store);
+    bench_reopen(bench);
+    check(bench);
+}
+
+static void samples_check(struct bench *bench)
+{
+    struct matcher seven = {.kind = MATCH_EQUAL, .name = {"stream", 6}, .value = {"7", 1}};
+    struct found all = samples_of(bench, NULL, 0);
+    struct found one = samples_of(bench, &seven, 1);
+    assert_int_equal(all.series_count, 10);
+    assert_int_equal(all.sample_count, 1000);
+    assert_int_equal(one.series_count, 1);
+    assert_int_equal(one.sample_count, 100);
+    assert_true(one.sum == 7 * 100 + 99 * 50);
+}
+
+static void samples_are_read_back_wherever_they_are(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct record record = record_of(i % 10, (int64_t)(i / 10) - 100, i % 10 + (double)(i / 10), "");
+        put(&bench, STORE_METRICS, &record);
+        if (i % 90 == 89) {
+            assert_int_equal(store_flush(bench.store), 0);
+        }
+    }
+    assert_int_equal(bench.refused_count, 0);
+    at_each_stage(&bench, samples_check);
+    bench_close(&bench);
+}
+
+static void rows_check(struct bench *bench)
+{
+    struct matcher seven = {.kind = MATCH_EQUAL, .name = {"stream", 6}, .value = {"7", 1}};
+    assert_int_equal(rows_of(bench, (struct store_row_query){.is_backward = true}), 1000);
+    assert_int_equal(
+        rows_of(bench, (struct store_row_query){.query = {.matchers = &seven, .matcher_count = 1}}),
+        100);
+    assert_int_equal(rows_of(bench, (struct store_row_query){.needle = {"line 12 ", 8}}), 1);
+    assert_int_equal(rows_of(bench, (struct store_row_query){.word = {"12", 2}}), 1);
+    assert_int_equal(rows_of(bench, (struct store_row_query){.word = {"absent", 6}}), 0);
+    assert_int_equal(rows_of(bench, (struct store_row_query){.key = {"0123456789abcdef", 16}}),
+                     500);
+    assert_int_equal(rows_of(bench, (struct store_row_query){.key = {"0123456789abcdee", 16}}), 0);
+    assert_int_equal(
+        rows_of(bench, (struct store_row_query){.query = {.from_ns = NOW_NS - 10 * SECOND_NS}}),
+        100);
+}
+
+static void rows_are_read_back_wherever_they_are(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (uint32_t i = 0; i < 1000; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "line %u of all", i);
+        struct record record = record_of(i % 10, (int64_t)(i / 10) - 100, 0, text);
+        put(&bench, STORE_LOGS, &record);
+        if (i % 90 == 89) {
+            assert_int_equal(store_flush(bench.store), 0);
+        }
+    }
+    assert_int_equal(bench.refused_count, 0);
+    at_each_stage(&bench, rows_check);
+    bench_close(&bench);
+}
+
+static void what_is_too_old_or_too_new_is_refused_and_counted(void **state)
+{
+    struct bench bench;
+    struct store_signal_stats stats;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "now");
+    put(&bench, STORE_LOGS, &record);
+    record = record_of(1, -601, 1, "late");
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(bench.refused_count, 1);
+    assert_non_null(strstr(bench.reason, "too old"));
+    record = record_of(1, 601, 1, "early");
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(bench.refused_count, 2);
+    assert_non_null(strstr(bench.reason, "clock"));
+    record = record_of(1, -600, 1, "just");
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(bench.refused_count, 2);
+    store_stats(bench.store, STORE_LOGS, &stats);
+    assert_int_equal(stats.late_count, 1);
+    assert_int_equal(stats.future_count, 1);
+    assert_int_equal(stats.record_count, 2);
+    bench_close(&bench);
+}
+
+static void one_series_too_many_is_refused_and_the_label_is_named(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (uint32_t i = 0; i < 1001; i++) {
+        struct record record = record_of(i, 0, 1, "");
+        put(&bench, STORE_METRICS, &record);
+    }
+    assert_int_equal(bench.refused_count, 1);
+    assert_non_null(strstr(bench.reason, "\"stream\""));
+    bench_close(&bench);
+}
+
+static void what_was_acknowledged_is_there_after_a_start_without_a_flush(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (uint32_t i = 0; i < 50; i++) {
+        struct record record = record_of(i, 0, 1, "x");
+        put(&bench, STORE_LOGS, &record);
+        put(&bench, STORE_METRICS, &record);
+    }
+    store_close(&bench.store);
+    bench_reopen(&bench);
+    assert_int_equal(rows_of(&bench, (struct store_row_query){.is_backward = true}), 50);
+    assert_int_equal(samples_of(&bench, NULL, 0).series_count, 50);
+    bench_close(&bench);
+}
+
+static int text_count(void *arg, struct slu_bytes text)
+{
+    size_t *count = arg;
+    assert_true(text.len > 0);
+    ++*count;
+    return 0;
+}
+
+static void labels_check(struct bench *bench)
+{
+    struct store_query query = {.budget = bench->budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    size_t names = 0;
+    size_t values = 0;
+    size_t streams = 0;
+    assert_int_equal(store_label_names(bench->store, STORE_LOGS, &query, text_count, &names), 0);
+    assert_int_equal(store_label_values(bench->store, STORE_LOGS, &query,
+                                        (struct slu_bytes){"stream", 6}, text_count, &values),
+                     0);
+    assert_int_equal(store_streams(bench->store, STORE_LOGS, &query, text_count, &streams), 0);
+    assert_int_equal(names, 2);
+    assert_int_equal(values, 40);
+    assert_int_equal(streams, 40);
+}
+
+static void names_values_and_streams_are_told_once(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (uint32_t i = 0; i < 80; i++) {
+        struct record record = record_of(i % 40, 0, 1, "x");
+        put(&bench, STORE_LOGS, &record);
+        if (i % 30 == 0) {
+            assert_int_equal(store_flush(bench.store), 0);
+        }
+    }
+    at_each_stage(&bench, labels_check);
+    bench_close(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(samples_are_read_back_wherever_they_are),
+        cmocka_unit_test(rows_are_read_back_wherever_they_are),
+        cmocka_unit_test(what_is_too_old_or_too_new_is_refused_and_counted),
+        cmocka_unit_test(one_series_too_many_is_refused_and_the_label_is_named),
+        cmocka_unit_test(what_was_acknowledged_is_there_after_a_start_without_a_flush),
+        cmocka_unit_test(names_values_and_streams_are_told_once),
+    };
+    return TEST_RUN("store", tests);
+}
