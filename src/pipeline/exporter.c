@@ -55,6 +55,14 @@ static void instant_consume(struct stage *stage, struct payload *payload, uint64
     payload_end(payload, &outcome);
 }
 
+static void take_consume(struct stage *stage, struct payload *payload, uint64_t now_ns)
+{
+    struct exporter *exporter = (struct exporter *)stage;
+    (void)now_ns;
+    stage_count(&stage->in_count, payload->record_count);
+    exporter->type->take(exporter->self, exporter, payload);
+}
+
 static int scope_make(struct exporter *exporter)
 {
     uint64_t tasks = exporter->remote != NULL ? exporter->remote->queue.consumer_count : 1;
@@ -97,6 +105,10 @@ static int storage_find(struct exporter *exporter)
 
 static int exporter_start(struct exporter *exporter)
 {
+    if (exporter->type->take != NULL) {
+        exporter->stage.consume = take_consume;
+        return 0;
+    }
     if (exporter->type->is_instant || exporter->context.is_check) {
         exporter->stage.consume = instant_consume;
         return 0;

@@ -23,6 +23,7 @@ struct config_object;
 struct curl_library;
 struct slu_budget;
 struct slu_scope;
+struct store;
 
 /* What an exporter is made with. */
 struct exporter_context {
@@ -34,6 +35,7 @@ struct exporter_context {
     const char *data_path; /* where queues lie, unless their storage is named */
     const struct config_components *extensions; /* that they may be named by */
     struct curl_library *curl;                  /* loaded on first use */
+    struct store *store;                        /* of `store`; NULL: there is none */
     int output_fd;                              /* of `debug` */
     bool is_check;                              /* only to find mistakes: neither queue nor task */
 
@@ -76,6 +78,8 @@ struct export_message {
     struct slu_bytes bytes;
 };
 
+struct exporter;
+
 struct exporter_type {
     const char *name;
     const struct config_object *options;
@@ -93,6 +97,12 @@ struct exporter_type {
     void (*send)(void *exporter, struct slu_scope *scope, const struct export_message *message,
                  struct outcome *outcome);
     bool is_instant; /* send is short and never blocks: no task stands before it */
+
+    /*
+     * In place of send: take a payload over, on any thread and without blocking, and end it when it
+     * is kept. NULL: it has send.
+     */
+    void (*take)(void *self, struct exporter *exporter, struct payload *payload);
 };
 
 /* NULL: there is none of that name. */
@@ -115,8 +125,6 @@ struct exporter_span {
     uint64_t record_count;
     enum outcome_kind kind;
 };
-
-struct exporter;
 
 /*
  * Make one with its queue and its tasks.

@@ -6,10 +6,11 @@
 #include "pipeline/exporter.h"
 
 static const struct exporter_type *const types[] = {
-    &debug_exporter, &file_exporter, &nop_exporter, &otlp_exporter, &otlphttp_exporter,
+    &debug_exporter, &file_exporter,     &nop_exporter,
+    &otlp_exporter,  &otlphttp_exporter, &store_exporter,
 };
 
-static const char *const names[] = {"debug", "file", "nop", "otlp", "otlphttp", NULL};
+static const char *const names[] = {"debug", "file", "nop", "otlp", "otlphttp", "store", NULL};
 
 const struct exporter_type *exporter_find(const char *name)
 {

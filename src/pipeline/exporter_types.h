@@ -9,5 +9,6 @@ extern const struct exporter_type file_exporter;
 extern const struct exporter_type nop_exporter;
 extern const struct exporter_type otlp_exporter;
 extern const struct exporter_type otlphttp_exporter;
+extern const struct exporter_type store_exporter;
 
 #endif

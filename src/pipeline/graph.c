@@ -127,6 +127,7 @@ static int exporter_make(struct graph *graph, const struct config_component *com
         .data_path = graph->options.data_path,
         .extensions = &graph->pipelines.extensions,
         .curl = graph->options.curl,
+        .store = graph->options.store,
         .output_fd = graph->options.output_fd,
         .say = graph_say,
         .say_arg = graph,

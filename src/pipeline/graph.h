@@ -20,6 +20,7 @@ struct graph;
 struct slu_budget;
 struct slu_diag;
 struct slu_scope;
+struct store;
 
 struct graph_options {
     struct slu_budget *budget;   /* of the parts */
@@ -29,6 +30,7 @@ struct graph_options {
     const struct config_pipelines *pipelines; /* of it */
     const char *data_path;                    /* where queues lie */
     struct curl_library *curl;
+    struct store *store;                      /* NULL: there is none */
     int output_fd;                            /* of `debug` */
     void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
     void *say_arg;

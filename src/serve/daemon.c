@@ -24,6 +24,7 @@
 #include "pipeline/memory_limits.h"
 #include "serve/admin.h"
 #include "serve/config_file.h"
+#include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
 
 #define GRACE_NS         UINT64_C(8000000000)
@@ -48,6 +49,7 @@ struct daemon {
     struct memory_watch *watch;
     struct curl_library curl;
     struct config_file file;
+    struct daemon_store store;
     struct graph *graph;
     struct admin *admin; /* NULL: none is configured */
 };
@@ -106,6 +108,7 @@ static int budgets_open(struct daemon *daemon)
 static void daemon_close(struct daemon *daemon)
 {
     graph_destroy(&daemon->graph);
+    daemon_store_close(&daemon->store);
     int err = slu_scope_close(&daemon->scope);
     SLU_ASSERT(err == 0); /* this is no task of its */
     memory_watch_destroy(&daemon->watch);
@@ -192,6 +195,7 @@ static struct graph_options graph_options_of(struct daemon *daemon, struct confi
         .pipelines = &file->pipelines,
         .data_path = daemon->data_path,
         .curl = &daemon->curl,
+        .store = daemon->store.store,
         .output_fd = STDOUT_FILENO,
         .say = say_line,
         .metrics = memory_metrics,
@@ -249,6 +253,17 @@ static void ignored_say(const struct config_file *file)
     }
 }
 
+static int store_make(struct daemon *daemon, struct config_file *file,
+                      const struct memory_limits *limits, struct slu_diag *diag)
+{
+    struct daemon_store_options options = {.root = daemon->root,
+                                           .scope = daemon->scope,
+                                           .data_path = daemon->data_path,
+                                           .limit_bytes = limits->limit_bytes,
+                                           .say = say_line};
+    return daemon_store_open(&daemon->store, file->config, &file->pipelines, &options, diag);
+}
+
 /*
  * Run the pipelines of a configuration that has no mistakes.
  *
@@ -262,6 +277,9 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
     int err = limits_read(file, &limits);
     if (err == 0) {
         err = limits_set(daemon, &limits);
+    }
+    if (err == 0) {
+        err = store_make(daemon, file, &limits, &diag);
     }
     if (err == 0) {
         struct graph_options options = graph_options_of(daemon, file);
@@ -294,6 +312,17 @@ static void pipelines_stop(struct daemon *daemon)
     admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {
         graph_stop(daemon->graph, GRACE_NS);
+        graph_destroy(&daemon->graph);
+    }
+}
+
+/* What has not been acknowledged when the store ends is acknowledged then, or told so. */
+static void daemon_stop(struct daemon *daemon)
+{
+    admin_stop(&daemon->admin);
+    if (daemon->graph != NULL) {
+        graph_stop(daemon->graph, GRACE_NS);
+        daemon_store_end(&daemon->store);
         graph_destroy(&daemon->graph);
     }
 }
@@ -389,7 +418,7 @@ enum serve_status daemon_run(const struct serve_options *options)
         say("", "ready");
         err = signals_wait(&daemon);
         say("", "stopping");
-        pipelines_stop(&daemon);
+        daemon_stop(&daemon);
     }
     daemon_close(&daemon);
     return status_of(err);

@@ -366,6 +366,16 @@ struct put {
     void *arg;
 };
 
+static void put_count_add(struct shelf *shelf, int change)
+{
+    mutex_lock(&shelf->lock);
+    shelf->put_count += (uint64_t)(int64_t)change;
+    if (shelf->put_count == 0) {
+        condition_broadcast(&shelf->changed);
+    }
+    mutex_unlock(&shelf->lock);
+}
+
 static void put_done(void *arg, int err, uint64_t sequence)
 {
     struct put put = *(struct put *)arg;
@@ -377,6 +387,16 @@ static void put_done(void *arg, int err, uint64_t sequence)
     if (put.done != NULL) {
         put.done(put.arg, &outcome);
     }
+    put_count_add(put.shelf, -1);
+}
+
+void shelf_drain(struct shelf *shelf)
+{
+    mutex_lock(&shelf->lock);
+    while (shelf->put_count > 0) {
+        (void)condition_wait_until(&shelf->changed, &shelf->lock, SLU_SCOPE_NEVER);
+    }
+    mutex_unlock(&shelf->lock);
 }
 
 int shelf_put(struct shelf *shelf, struct slu_bytes message, int64_t now_ns, store_done_fn *done,
@@ -395,8 +415,10 @@ int shelf_put(struct shelf *shelf, struct slu_bytes message, int64_t now_ns, sto
         .shelf = shelf, .message = message, .now_ns = now_ns, .done = done, .arg = arg};
     struct queue_record record = {
         .parts = &message, .part_count = 1, .time_ns = now_ns, .kind = shelf->options.signal};
+    put_count_add(shelf, 1);
     err = queue_append(shelf->log, &record, put_done, put);
     if (err != 0) {
+        put_count_add(shelf, -1);
         slu_budget_free(shelf->options.budget, put, sizeof(*put));
     }
     if (err == -ENOSPC) {

@@ -67,6 +67,7 @@ struct shelf {
     uint64_t sealed_last_sequence;
     int64_t live_since_ns;  /* since 1970: when the first record came to the live head; 0: none */
     uint32_t copying_count; /* readers that copy from the head */
+    uint64_t put_count;     /* messages that were not told yet */
     bool is_sealed;         /* there is a sealed head, which is to be written */
     bool is_disk_failing;   /* which was told */
     int64_t retry_ns;       /* not to be written before, since 1970; 0: at any time */
@@ -97,6 +98,9 @@ void shelf_close(struct shelf *shelf);
 
 /* The largest message that it takes. */
 size_t shelf_message_max(const struct shelf *shelf);
+
+/* Wait until all that was put has been told. */
+void shelf_drain(struct shelf *shelf);
 
 /* As store_put. */
 SLU_MUST_USE int shelf_put(struct shelf *shelf, struct slu_bytes message, int64_t now_ns,

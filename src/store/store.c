@@ -80,6 +80,18 @@ static void tasks_end(struct store *store)
     }
 }
 
+void store_end(struct store *store)
+{
+    tasks_end(store);
+}
+
+void store_drain(struct store *store)
+{
+    for (size_t i = 0; i < STORE_SIGNAL_COUNT; i++) {
+        shelf_drain(&store->shelves[i]);
+    }
+}
+
 static void scope_cancelled(struct slu_scope *scope, void *arg)
 {
     (void)scope;

@@ -103,6 +103,15 @@ SLU_MUST_USE int store_open(const struct store_options *options, struct slu_diag
  */
 void store_close(struct store **store);
 
+/*
+ * Let nobody wait for the store any more: what lies on disk is acknowledged, and can be read back
+ * after the next start. Before store_close, from any thread; nothing is taken after it.
+ */
+void store_end(struct store *store);
+
+/* Wait until all that was put has been told what became of it. */
+void store_drain(struct store *store);
+
 /* What became of a message. */
 struct store_outcome {
     int err;                /* 0: it is kept, but for what was refused; -ENOSPC, -EIO, ...: not */

@@ -1,0 +1,37 @@
+/*
+ * Names as Prometheus allows them, of names as OpenTelemetry has them.
+ *
+ * Source  opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics
+ */
+#ifndef WIRE_PROMETHEUS_NAME_H
+#define WIRE_PROMETHEUS_NAME_H
+
+#include <stddef.h>
+
+#include <sluice/bytes.h>
+
+#define PROMETHEUS_NAME_MAX ((size_t)512) /* of a metric's name, with unit and suffix */
+
+/*
+ * The name of a label: other characters than letters, digits and '_' become '_'; before a digit in
+ * front stands "key_".
+ *
+ * Returns  its length; 0 if it has no room, or the key is empty
+ */
+size_t prometheus_label_name(struct slu_bytes key, char *name, size_t size_bytes);
+
+enum prometheus_kind {
+    PROMETHEUS_GAUGE,
+    PROMETHEUS_COUNTER, /* a monotonic, cumulative sum */
+    PROMETHEUS_OTHER,
+};
+
+/*
+ * The name of a metric, with the words of its unit and, of counters, "_total" behind it, each once.
+ *
+ * Returns  its length; 0 if it has no room, or the name is empty
+ */
+size_t prometheus_metric_name(struct slu_bytes metric, struct slu_bytes unit,
+                              enum prometheus_kind kind, char *name, size_t size_bytes);
+
+#endif
