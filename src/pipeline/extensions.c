@@ -60,7 +60,22 @@ static const struct config_object health_check_object = {
     .size_bytes = sizeof(struct health_check_options),
 };
 
-static const char *const names[] = {"file_storage", "health_check", "pprof", "zpages", NULL};
+struct web_options {
+    const char *endpoint;
+};
+
+static const struct config_field web_fields[] = {
+    {.key = "endpoint", .kind = CONFIG_STRING, .offset = offsetof(struct web_options, endpoint)},
+};
+
+static const struct config_object web_object = {
+    .what = "the web extension",
+    .fields = web_fields,
+    .field_count = sizeof(web_fields) / sizeof(web_fields[0]),
+    .size_bytes = sizeof(struct web_options),
+};
+
+static const char *const names[] = {"file_storage", "health_check", "pprof", "web", "zpages", NULL};
 
 static const char *const ignored[] = {"pprof", "zpages", NULL};
 
@@ -110,6 +125,24 @@ int health_check_find(struct config *config, const struct config_components *ext
     return 0;
 }
 
+int web_find(struct config *config, const struct config_components *extensions,
+             const char **endpoint)
+{
+    struct web_options options = {.endpoint = "localhost:7800"};
+    *endpoint = NULL;
+    for (size_t i = 0; i < extensions->count; i++) {
+        const struct config_component *item = &extensions->items[i];
+        if (strcmp(item->type, "web") == 0) {
+            int err = config_read(config, item->node, &web_object, &options);
+            if (err == 0) {
+                *endpoint = options.endpoint;
+            }
+            return err;
+        }
+    }
+    return 0;
+}
+
 const char *extension_ignored(const struct config_components *extensions, size_t index)
 {
     for (size_t i = 0; i < extensions->count; i++) {
@@ -124,6 +157,8 @@ int extensions_check(struct config *config, const struct config_components *exte
 {
     const char *text = NULL;
     int result = health_check_find(config, extensions, &text);
+    int web = web_find(config, extensions, &text);
+    result = result != 0 ? result : web;
     for (size_t i = 0; i < extensions->count && (result == 0 || result == -EINVAL); i++) {
         const struct config_component *item = &extensions->items[i];
         int err = 0;

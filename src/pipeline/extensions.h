@@ -1,6 +1,6 @@
 /*
  * Extensions: what stands beside the pipelines. file_storage says where queues lie; health_check
- * answers whether the daemon runs, and shows its metrics.
+ * answers whether the daemon runs, and shows its metrics; web has the pages, and reads the store.
  */
 #ifndef PIPELINE_EXTENSIONS_H
 #define PIPELINE_EXTENSIONS_H
@@ -28,6 +28,10 @@ SLU_MUST_USE int file_storage_find(struct config *config,
 SLU_MUST_USE int health_check_find(struct config *config,
                                    const struct config_components *extensions,
                                    const char **endpoint);
+
+/* Where `web` listens; NULL without one. Returns as file_storage_find */
+SLU_MUST_USE int web_find(struct config *config, const struct config_components *extensions,
+                          const char **endpoint);
 
 /*
  * The index-th extension that the configuration names and that does nothing here: pprof, zpages.
