@@ -275,9 +275,6 @@ int row_head_add(struct row_head *head, struct slu_bytes labels, uint64_t hash, 
     if (len > ROW_BLOCK_BYTES_MAX / 2) {
         return -E2BIG;
     }
-    if (head->live->bytes + len > head->generation_bytes_max && head->live->row_count > 0) {
-        return -ENOBUFS;
-    }
     int err = stream_open(head, labels, hash, now_ns, &index);
     if (err == 0) {
         err = time_check(head, stream_at(head, index), now_ns, row->time_ns);
