@@ -18,14 +18,4 @@
 /* The order of labels: by name, then by value. */
 int label_order(const struct label *left, const struct label *right);
 
-/* An entry of a page of postings. */
-struct posting {
-    struct label label;
-    uint32_t stream_count;
-    struct slu_bytes streams; /* steps from stream to stream; empty: all streams have it */
-};
-
-/* Take an entry off the front; false at the end, or where it is not right. */
-bool posting_next(struct slu_bytes *rest, struct posting *posting);
-
 #endif
