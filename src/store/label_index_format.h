@@ -13,7 +13,7 @@
 #define LABEL_PAGE_BYTES  ((size_t)32 * 1024) /* plain, after which a page is ended */
 #define STREAM_ROW_BYTES  ((size_t)20)        /* of the directory of streams' pages */
 #define STREAM_VALUE_MAX  ((size_t)1 << 20)
-#define LABEL_STREAMS_MAX ((uint32_t)1 << 26)
+#define LABEL_STREAMS_MAX ((uint32_t)1 << 23) /* steps take about a byte for each at most */
 
 /* The order of labels: by name, then by value. */
 int label_order(const struct label *left, const struct label *right);
