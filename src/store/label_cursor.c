@@ -15,6 +15,9 @@ int label_cursor_open(struct label_cursor *cursor, const struct label_index *ind
     if (err == 0) {
         err = section_read(&index->section, &index->root.streams, budget, &cursor->directory);
     }
+    if (err == 0 && cursor->directory.len % STREAM_ROW_BYTES != 0) {
+        err = -EBADMSG;
+    }
     if (err != 0) {
         label_cursor_close(cursor);
     }
@@ -111,7 +114,8 @@ int label_cursor_next(struct label_cursor *cursor, uint32_t *stream, struct slu_
         }
         cursor->at++;
     } while (cursor->at <= wanted);
-    if (!labels_are_right(found[0])) {
+    bool is_page_over = cursor->at == cursor->page_end;
+    if (!labels_are_right(found[0]) || is_page_over != (cursor->rest.len == 0)) {
         return -EBADMSG;
     }
     cursor->next = wanted + 1;
@@ -133,12 +137,15 @@ int label_index_select(const struct label_index *index, const struct matcher *ma
     if (err != 0) {
         return err;
     }
+    err = label_cursor_next(&cursor, &stream, &labels, &value);
+    bool is_end = err == -ENODATA;
     while (err == 0) {
-        err = label_cursor_next(&cursor, &stream, &labels, &value);
+        err = visit(arg, stream, labels, value);
         if (err == 0) {
-            err = visit(arg, stream, labels, value);
+            err = label_cursor_next(&cursor, &stream, &labels, &value);
+            is_end = err == -ENODATA;
         }
     }
     label_cursor_close(&cursor);
-    return err == -ENODATA ? 0 : err;
+    return is_end ? 0 : err;
 }

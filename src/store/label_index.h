@@ -78,9 +78,9 @@ typedef int label_index_visit_fn(void *arg, uint32_t stream, struct slu_bytes la
  * budget   of what is read, for the call: the sets of streams, two pages at a time
  * Returns  0; what `visit` returned; -EBADMSG for an index that is damaged; -EDQUOT; -ENOMEM; an
  *          error of the system
- * Cost     for EQUAL with a value, and REGEX that does not take the empty value: the postings of
- *          the labels that they take, then the pages of the streams that are left. For the other
- *          kinds, each stream that is left is tried.
+ * Cost     one directory whole; for EQUAL and NOT_EQUAL with a value the page that has it, for the
+ *          other matchers the pages of all values of the name; then the pages of the streams that
+ *          are left
  * Threads  any
  */
 SLU_MUST_USE int label_index_select(const struct label_index *index, const struct matcher *matchers,

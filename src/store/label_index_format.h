@@ -13,19 +13,9 @@
 #define LABEL_PAGE_BYTES  ((size_t)32 * 1024) /* plain, after which a page is ended */
 #define STREAM_ROW_BYTES  ((size_t)20)        /* of the directory of streams' pages */
 #define STREAM_VALUE_MAX  ((size_t)1 << 20)
-#define LABEL_STREAMS_MAX ((uint32_t)1 << 26)
+#define LABEL_STREAMS_MAX ((uint32_t)1 << 23) /* steps take about a byte for each at most */
 
 /* The order of labels: by name, then by value. */
 int label_order(const struct label *left, const struct label *right);
-
-/* An entry of a page of postings. */
-struct posting {
-    struct label label;
-    uint32_t stream_count;
-    struct slu_bytes streams; /* steps from stream to stream; empty: all streams have it */
-};
-
-/* Take an entry off the front; false at the end, or where it is not right. */
-bool posting_next(struct slu_bytes *rest, struct posting *posting);
 
 #endif
