@@ -38,10 +38,10 @@ static int entry_visit(struct queue *queue, struct place *place, const struct fr
         return err;
     }
     queue_cursor_pass(queue, place, end, err == -EBADMSG);
-    place->sequence = frame->sequence + 1;
     if (err == -EBADMSG) {
         return 0;
     }
+    place->sequence = frame->sequence + 1;
     mutex_unlock(&queue->read_lock);
     err = visit(arg, &entry);
     block_free(budget, &entry.bytes);
