@@ -1,7 +1,7 @@
 /*
  * Property: whatever lies in segments and in the position's file, opening the queue and draining
  * it end without a crash, sequences only grow, nothing waits afterwards, and the queue takes and
- * gives a record.
+ * gives a record. As a log, it replays the same twice, and nothing that was released.
  *
  * The input: a byte that says how the rest is divided, then a segment whose header is made right
  * or left as it is, then the position's file. Frames that the input marks are given right checks,
@@ -226,7 +226,48 @@ static void drain(struct queue *queue, struct slu_budget *budget)
     SLU_ASSERT(stats.waiting_count == 0 && stats.waiting_bytes == 0);
 }
 
-static void check(struct slu_budget *budget)
+struct seen {
+    uint64_t count;
+    uint64_t behind_count; /* of those behind the middle */
+    uint64_t middle;
+    uint64_t last;
+};
+
+static int see(void *arg, const struct queue_entry *entry)
+{
+    struct seen *seen = arg;
+    SLU_ASSERT(seen->count == 0 || entry->sequence > seen->last);
+    seen->count++;
+    seen->behind_count += entry->sequence > seen->middle;
+    seen->last = entry->sequence;
+    return 0;
+}
+
+static struct seen replay(struct queue *queue, struct slu_budget *budget, uint64_t middle)
+{
+    struct seen seen = {.middle = middle};
+    int err = queue_replay(queue, budget, see, &seen);
+    SLU_ASSERT(err == 0);
+    return seen;
+}
+
+static void drain_log(struct queue *queue, struct slu_budget *budget, uint64_t middle)
+{
+    struct seen seen = replay(queue, budget, middle);
+    SLU_ASSERT(replay(queue, budget, middle).count == seen.count);
+    uint64_t next = queue_sequence_next(queue);
+    SLU_ASSERT(queue_release(queue, middle) == 0);
+    if (middle < next) {
+        SLU_ASSERT(queue_position(queue) > middle);
+        struct seen rest = replay(queue, budget, middle);
+        SLU_ASSERT(rest.count == rest.behind_count);
+    }
+    SLU_ASSERT(queue_release(queue, UINT64_MAX) == 0);
+    SLU_ASSERT(queue_position(queue) >= next);
+    SLU_ASSERT(replay(queue, budget, 0).count == 0);
+}
+
+static void check(struct slu_budget *budget, bool is_log, uint64_t middle)
 {
     const struct queue_options options = {.budget = budget,
                                           .directory = "memory",
@@ -237,6 +278,11 @@ static void check(struct slu_budget *budget)
                                           .io = &memory_io};
     struct queue *queue = NULL;
     if (queue_open(&options, NULL, &queue) != 0) {
+        return;
+    }
+    if (is_log) {
+        drain_log(queue, budget, middle);
+        queue_close(&queue);
         return;
     }
     drain(queue, budget);
@@ -271,7 +317,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     struct slu_budget *budget = NULL;
     SLU_ASSERT(slu_budget_create(NULL, "fuzz", BUDGET, &budget) == 0);
-    check(budget);
+    check(budget, bytes[0] & 4, bytes[1]);
     slu_budget_destroy(&budget);
     return 0;
 }

@@ -4,14 +4,7 @@
 
 #include <stddef.h>
 
-struct web_asset {
-    const char *path; /* "/", "/page.js" */
-    const char *type; /* Content-Type */
-    const char *etag; /* with its quotes */
-    const unsigned char *packed;
-    size_t packed_len; /* gzip'd */
-    size_t len;        /* as it was */
-};
+#include "base/web_asset.h"
 
 /* The page of `sluice heap web`. */
 extern const struct web_asset heap_page_assets[];

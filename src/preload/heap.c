@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -338,10 +339,18 @@ static bool is_worth_a_file(void)
     return !heap.is_forked || stats.samples_recorded != heap.samples_at_fork;
 }
 
+/* A program that begins by itself, and says nothing of files, writes them by itself. */
+static bool is_written_at_exit(const struct settings *settings)
+{
+    bool is_named = strcmp(settings->out, SETTINGS_OUT_USUAL) != 0;
+    return settings->at_exit == AT_EXIT_USUAL ? settings->start != 0 || is_named
+                                              : settings->at_exit != 0;
+}
+
 __attribute__((destructor)) static void heap_unload(void)
 {
     bool own = atomic_load_explicit(&heap.process, memory_order_relaxed) == getpid();
-    if (own && heap_output() != NULL && heap.settings.at_exit != 0 && is_worth_a_file()) {
+    if (own && heap_output() != NULL && is_written_at_exit(&heap.settings) && is_worth_a_file()) {
         (void)output_write(heap_output(), NULL); /* it has said what was wrong */
     }
 }

@@ -185,10 +185,10 @@ static void settings_usual(struct settings *settings)
         .frames_max = options.pcs_max,
         .cache_bytes_max = CACHE_USUAL,
         .ranges = 1,
-        .at_exit = 1,
+        .at_exit = AT_EXIT_USUAL,
         .files_max = 20,
         .flight = 1,
-        .out = "sluice-heap",
+        .out = SETTINGS_OUT_USUAL,
     };
 }
 

@@ -11,6 +11,9 @@
 
 #define FLIGHT_THREAD 2
 
+#define AT_EXIT_USUAL      2 /* of at_exit: nothing was said */
+#define SETTINGS_OUT_USUAL "sluice-heap"
+
 /* Numbers are of one type, so that the table may point at them. */
 struct settings {
     uint64_t start;      /* 1: profile from the beginning; 0: wait for slu_heap_start */

@@ -6,17 +6,12 @@
 #include <sluice/budget.h>
 #include <sluice/diag.h>
 
-#include "base/block.h"
-#include "base/sink.h"
 #include "net/net.h"
-#include "pipeline/graph.h"
-#include "pipeline/self_metrics.h"
+#include "serve/metrics_page.h"
 
 #define LISTEN_MAX      128
-#define PAGE_BYTES      ((size_t)128 * 1024)
 #define GRACE_NS        UINT64_C(1000000000)
 #define CONNECTIONS_MAX 32
-#define EXPOSITION_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define ROUTE_COUNT     3
 
 struct admin {
@@ -27,85 +22,10 @@ struct admin {
     struct net_route routes[ROUTE_COUNT];
 };
 
-/* A page of metrics: each name is described when it comes first. */
-struct page {
-    struct sink sink;
-    const char *name;
-};
-
-static void metric_write(void *arg, const struct self_metric *metric)
-{
-    struct page *page = arg;
-    const char *suffix = metric->is_counter ? "_total" : "";
-    if (page->name == NULL || strcmp(page->name, metric->name) != 0) {
-        sink_format(&page->sink, "# HELP %s%s %s\n# TYPE %s%s %s\n", metric->name, suffix,
-                    metric->help, metric->name, suffix, metric->is_counter ? "counter" : "gauge");
-        page->name = metric->name;
-    }
-    if (metric->label_name != NULL) {
-        sink_format(&page->sink, "%s%s{%s=\"%s\"} %llu\n", metric->name, suffix, metric->label_name,
-                    metric->label, (unsigned long long)metric->value);
-    } else {
-        sink_format(&page->sink, "%s%s %llu\n", metric->name, suffix,
-                    (unsigned long long)metric->value);
-    }
-}
-
-/* Names of one metric must stand together: the page is written once for each. */
-struct names {
-    const char *items[64];
-    size_t count;
-};
-
-static void name_note(void *arg, const struct self_metric *metric)
-{
-    struct names *names = arg;
-    for (size_t i = 0; i < names->count; i++) {
-        if (strcmp(names->items[i], metric->name) == 0) {
-            return;
-        }
-    }
-    if (names->count < sizeof(names->items) / sizeof(names->items[0])) {
-        names->items[names->count++] = metric->name;
-    }
-}
-
-struct one_name {
-    struct page *page;
-    const char *name;
-};
-
-static void one_write(void *arg, const struct self_metric *metric)
-{
-    const struct one_name *one = arg;
-    if (strcmp(one->name, metric->name) == 0) {
-        metric_write(one->page, metric);
-    }
-}
-
 static void metrics_answer(struct net_request *request, void *arg)
 {
     struct admin *admin = arg;
-    struct block room = {0};
-    struct names names = {.count = 0};
-    struct page page = {.name = NULL};
-    if (block_begin(admin->budget, PAGE_BYTES, &room) != 0) {
-        net_respond_status(request, 503);
-        return;
-    }
-    sink_init_fixed(&page.sink, room.data, room.size_bytes);
-    graph_metrics(admin->graph, name_note, &names);
-    for (size_t i = 0; i < names.count; i++) {
-        struct one_name one = {.page = &page, .name = names.items[i]};
-        graph_metrics(admin->graph, one_write, &one);
-    }
-    size_t len = page.sink.len;
-    if (sink_end(&page.sink) == 0) {
-        net_respond(request, 200, EXPOSITION_TYPE, (struct slu_bytes){room.data, len});
-    } else {
-        net_respond_status(request, 500);
-    }
-    block_free(admin->budget, &room);
+    metrics_page_answer(request, admin->budget, admin->graph);
 }
 
 static void health_answer(struct net_request *request, void *arg)

@@ -24,8 +24,11 @@
 #include "pipeline/memory_limits.h"
 #include "serve/admin.h"
 #include "serve/config_file.h"
+#include "serve/daemon_status.h"
 #include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
+#include "serve/web.h"
+#include "sys/wall_clock.h"
 
 #define GRACE_NS         UINT64_C(8000000000)
 #define LIMIT_DEFAULT    (UINT64_C(512) << 20)
@@ -52,6 +55,8 @@ struct daemon {
     struct daemon_store store;
     struct graph *graph;
     struct admin *admin; /* NULL: none is configured */
+    struct web *web;     /* NULL: none is configured */
+    int64_t started_ns;  /* since 1970 */
 };
 
 static void say(const char *what, const char *text)
@@ -178,6 +183,18 @@ static void memory_metrics(void *arg, self_metric_fn *visit, void *visit_arg)
     }
 }
 
+static void status_write(void *arg, struct json_writer *json)
+{
+    const struct daemon *daemon = arg;
+    struct daemon_status status = {.payloads = daemon->payloads,
+                                   .configs = daemon->configs,
+                                   .store = &daemon->store,
+                                   .watch = daemon->watch,
+                                   .graph = daemon->graph,
+                                   .started_ns = daemon->started_ns};
+    daemon_status_write(&status, json);
+}
+
 /* Write the daemon's own heap profile, which is kept from the first call on. */
 static int own_heap_write(const char *path)
 {
@@ -245,6 +262,34 @@ static int admin_open(struct daemon *daemon, struct config_file *file, struct gr
     return err;
 }
 
+static int web_open(struct daemon *daemon, struct config_file *file, struct graph *graph,
+                    struct slu_diag *diag)
+{
+    const char *endpoint = NULL;
+    int err = web_find(file->config, &file->pipelines.extensions, &endpoint);
+    if (err != 0 || endpoint == NULL) {
+        return err;
+    }
+    struct web_options options = {
+        .budget = daemon->root,
+        .scope = daemon->scope,
+        .endpoint = endpoint,
+        .store = daemon->store.store,
+        .graph = graph,
+        .version = SLUICE_VERSION,
+        .data_path = daemon->data_path,
+        .status = status_write,
+        .status_arg = daemon,
+        .heap_write = slu_heap_start != NULL ? own_heap_write : NULL,
+    };
+    err = web_start(&options, diag, &daemon->web);
+    if (err == 0) {
+        (void)fprintf(stderr, "sluice-serve: pages on http://127.0.0.1:%u/\n",
+                      web_port(daemon->web));
+    }
+    return err;
+}
+
 static void ignored_say(const struct config_file *file)
 {
     const char *name = NULL;
@@ -291,6 +336,10 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
     if (err == 0) {
         err = admin_open(daemon, file, graph, &diag);
     }
+    if (err == 0) {
+        daemon->graph = graph; /* which the status shows */
+        err = web_open(daemon, file, graph, &diag);
+    }
     if (err != 0) {
         if (config_file_report(file) == 0) {
             say("cannot start: ", diag.message[0] != '\0' ? diag.message : strerror(-err));
@@ -298,10 +347,11 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
         if (graph != NULL) {
             graph_stop(graph, 0);
         }
+        admin_stop(&daemon->admin);
         graph_destroy(&graph);
+        daemon->graph = NULL;
         return err;
     }
-    daemon->graph = graph;
     places_say(graph);
     ignored_say(file);
     return 0;
@@ -309,6 +359,7 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
 
 static void pipelines_stop(struct daemon *daemon)
 {
+    web_stop(&daemon->web);
     admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {
         graph_stop(daemon->graph, GRACE_NS);
@@ -319,6 +370,7 @@ static void pipelines_stop(struct daemon *daemon)
 /* What has not been acknowledged when the store ends is acknowledged then, or told so. */
 static void daemon_stop(struct daemon *daemon)
 {
+    web_stop(&daemon->web);
     admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {
         graph_stop(daemon->graph, GRACE_NS);
@@ -400,7 +452,7 @@ static int daemon_open(struct daemon *daemon, const struct serve_options *option
 
 enum serve_status daemon_run(const struct serve_options *options)
 {
-    struct daemon daemon = {0};
+    struct daemon daemon = {.started_ns = wall_clock_ns()};
     (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS); /* otherwise there are more, and nothing is lost */
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
     int err = daemon_open(&daemon, options);

@@ -1,7 +1,6 @@
 #include "store/labels.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -50,13 +49,6 @@ static int text_compare(struct slu_bytes left, struct slu_bytes right)
     return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
 }
 
-static int name_compare(const void *left, const void *right)
-{
-    const struct label *first = left;
-    const struct label *second = right;
-    return text_compare(first->name, second->name);
-}
-
 static size_t text_put(unsigned char *at, struct slu_bytes text)
 {
     size_t used = length_put(at, text.len);
@@ -66,19 +58,26 @@ static size_t text_put(unsigned char *at, struct slu_bytes text)
     return used + text.len;
 }
 
-/* Labels mostly come in order: then nothing is to be sorted. */
+/* They are few, and mostly nearly in order. */
 static int labels_sort(struct label *labels, size_t count)
 {
-    for (size_t i = 1; i < count; i++) {
-        if (text_compare(labels[i - 1].name, labels[i].name) >= 0) {
-            qsort(labels, count, sizeof(labels[0]), name_compare);
-            break;
-        }
-    }
     for (size_t i = 0; i < count; i++) {
-        if (labels[i].name.len == 0 || (i > 0 && bytes_equal(labels[i - 1].name, labels[i].name))) {
+        struct label label = labels[i];
+        size_t at = i;
+        if (label.name.len == 0) {
             return -EINVAL;
         }
+        for (; at > 0; at--) {
+            int order = text_compare(labels[at - 1].name, label.name);
+            if (order == 0) {
+                return -EINVAL;
+            }
+            if (order < 0) {
+                break;
+            }
+            labels[at] = labels[at - 1];
+        }
+        labels[at] = label;
     }
     return 0;
 }

@@ -318,6 +318,7 @@ static int queue_begin(struct queue *queue, const struct plan *plan, struct slu_
         return diag_fail(diag, err, "the queue's directory %.120s: %s: %s", queue->directory.path,
                          POSITION_FILE_NAME, strerror(-err));
     }
+    queue->has_position = queue->position.generation != 0;
     err = queue_recover(queue, diag);
     if (err == 0 && plan->options.scope != NULL) {
         err = task_start(queue, &plan->options, diag);

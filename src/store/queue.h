@@ -131,7 +131,7 @@ SLU_MUST_USE int queue_open(const struct queue_options *options, struct slu_diag
 void queue_close(struct queue **queue);
 
 /*
- * Take a record. It is copied, and `done(arg, err)` called when its commit has ended.
+ * Take a record. It is copied, and `done` called when its commit has ended.
  *
  * done     may be NULL
  * Returns  0; -EMSGSIZE if it fits no segment or not the staging ring; -ENOSPC if size_bytes_max
@@ -184,12 +184,17 @@ void queue_commit(struct queue *queue, uint64_t now_ns);
  * elsewhere. A queue is used so, or with queue_next, never both.
  */
 
-/* Told of a record that was committed and not released; `entry` is borrowed. 0, or what ends it */
+/*
+ * Told of a record that was committed and not released; `entry` is borrowed. Called without a lock;
+ * may release, also what comes after it, which is then not visited. Returns 0, or what ends the
+ * replay.
+ */
 typedef int queue_replay_fn(void *arg, const struct queue_entry *entry);
 
 /*
- * Visit them in their order, one in memory at a time. Damage is passed over, and counted. Before
- * the first append, by one thread.
+ * Visit them in their order, one in memory at a time. The position stays. Damage is passed over,
+ * and counted once; what cannot be read is not, however often it is tried. Before the first append,
+ * by one thread.
  *
  * Returns  0; what `visit` returned; -EDQUOT; -ENOMEM; an error of the disk
  */
@@ -198,15 +203,17 @@ SLU_MUST_USE int queue_replay(struct queue *queue, struct slu_budget *budget,
 
 /*
  * Let all records go up to this sequence, and with it: they are not replayed once this has returned
- * 0. Their segments are unlinked by the next commit.
+ * 0. Of what is not committed yet, nothing goes. The segments are unlinked by the commit task, or
+ * the caller's next queue_commit.
  *
- * Returns  0; an error of the disk, and they may be replayed
- * Cost     a read for each record of the segment that is released in part; a write and a sync
+ * Returns  0; an error of the disk, and they may be replayed: the next call tries again
+ * Cost     a read for each record of the segment that is released in part; a write and a sync, for
+ *          which queue_stats waits, and queue_append does not
  * Threads  any, one at a time
  */
 SLU_MUST_USE int queue_release(struct queue *queue, uint64_t sequence);
 
-/* The first sequence that is not released, and the one that the next record gets. */
+/* The first sequence that is not released, and the one that the next record gets. Threads: any. */
 uint64_t queue_position(struct queue *queue);
 uint64_t queue_sequence_next(struct queue *queue);
 

@@ -19,14 +19,15 @@ void queue_position_moved(struct queue *queue)
     }
 }
 
-void queue_cursor_pass(struct queue *queue, uint64_t offset, bool is_damaged)
+void queue_cursor_pass(struct queue *queue, struct place *place, uint64_t offset, bool is_damaged)
 {
     mutex_lock(&queue->lock);
-    if (is_damaged) {
+    if (is_damaged && !queue_place_is_before(place, &queue->damage_counted)) {
         queue->counted.damaged_count++;
-        queue->counted.damaged_bytes += offset - queue->cursor.offset;
+        queue->counted.damaged_bytes += offset - place->offset;
+        queue->damage_counted = (struct place){.segment_id = place->segment_id, .offset = offset};
     }
-    queue->cursor.offset = offset;
+    place->offset = offset;
     mutex_unlock(&queue->lock);
     queue->read_failures = 0;
 }
@@ -61,37 +62,37 @@ bool queue_read_failed(struct queue *queue)
 }
 
 /* With `lock` held. Returns false at the end of what is committed. */
-static bool cursor_has_bytes(struct queue *queue)
+static bool place_has_bytes(struct queue *queue, struct place *place)
 {
     while (queue->segment_count > 0) {
-        struct place *cursor = &queue->cursor;
-        if (cursor->offset < queue_segment(queue, cursor->segment_id)->size_bytes) {
+        if (place->offset < queue_segment(queue, place->segment_id)->size_bytes) {
             return true;
         }
-        if (cursor->segment_id == queue_last_id(queue)) {
+        if (place->segment_id == queue_last_id(queue)) {
             return false;
         }
-        cursor->segment_id++;
-        cursor->offset = SEGMENT_HEADER_BYTES;
-        uint64_t first_sequence = queue_segment(queue, cursor->segment_id)->first_sequence;
-        cursor->sequence = first_sequence > cursor->sequence ? first_sequence : cursor->sequence;
-        if (queue->held_first == queue->held_end) {
+        place->segment_id++;
+        place->offset = SEGMENT_HEADER_BYTES;
+        uint64_t first_sequence = queue_segment(queue, place->segment_id)->first_sequence;
+        place->sequence = first_sequence > place->sequence ? first_sequence : place->sequence;
+        if (place == &queue->cursor && queue->held_first == queue->held_end) {
             queue_position_moved(queue);
         }
     }
     return false;
 }
 
-/* Find the frame at the cursor or behind it. Returns as queue_cursor_settle; -ENODATA if only
- * damage was left, which the cursor has passed. */
-static int cursor_find(struct queue *queue, const struct segment *segment, struct frame *frame)
+/* Find the frame at the place or behind it. Returns as queue_cursor_settle; -ENODATA if only
+ * damage was left, which the place has passed. */
+static int place_find(struct queue *queue, struct place *place, const struct segment *segment,
+                      struct frame *frame)
 {
     struct segment_walk walk = {.io = queue->directory.io,
                                 .salt = segment->salt,
-                                .offset = queue->cursor.offset,
+                                .offset = place->offset,
                                 .end = segment->size_bytes,
                                 .scratch = queue->scratch};
-    int err = queue_read_open(queue, queue->cursor.segment_id);
+    int err = queue_read_open(queue, place->segment_id);
     walk.fd = queue->read_fd;
     if (err == 0) {
         err = segment_walk_find(&walk, frame);
@@ -103,36 +104,47 @@ static int cursor_find(struct queue *queue, const struct segment *segment, struc
         walk.offset = walk.end;
         err = -ENODATA;
     }
-    if (walk.offset > queue->cursor.offset) {
-        queue_cursor_pass(queue, walk.offset, true);
+    if (walk.offset > place->offset) {
+        queue_cursor_pass(queue, place, walk.offset, true);
     }
     return err;
 }
 
-int queue_cursor_settle(struct queue *queue, struct frame *frame)
+int queue_cursor_settle(struct queue *queue, struct place *place, struct frame *frame)
 {
     for (;;) {
         mutex_lock(&queue->lock);
-        bool has_bytes = cursor_has_bytes(queue);
+        bool has_bytes = place_has_bytes(queue, place);
         struct segment segment = {0};
         if (has_bytes) {
-            segment = *queue_segment(queue, queue->cursor.segment_id);
+            segment = *queue_segment(queue, place->segment_id);
         }
         mutex_unlock(&queue->lock);
         if (!has_bytes) {
             return -EAGAIN;
         }
         if (segment.is_damaged) {
-            queue_cursor_pass(queue, segment.size_bytes, true);
+            queue_cursor_pass(queue, place, segment.size_bytes, true);
             continue;
         }
-        int err = cursor_find(queue, &segment, frame);
-        if (err == 0 && frame->sequence < queue->cursor.sequence) { /* done with already */
-            queue_cursor_pass(queue, queue->cursor.offset + frame_bytes(frame), false);
+        int err = place_find(queue, place, &segment, frame);
+        if (err == 0 && frame->sequence < place->sequence) { /* done with already */
+            queue_cursor_pass(queue, place, place->offset + frame_bytes(frame), false);
             continue;
         }
         if (err != -ENODATA) {
             return err;
         }
     }
+}
+
+int queue_cursor_look(struct queue *queue, struct place *place, struct frame *frame)
+{
+    uint32_t failures = queue->read_failures;
+    queue->read_failures = 0;
+    int err = queue_cursor_settle(queue, place, frame);
+    if (err != 0) {
+        queue->read_failures = failures;
+    }
+    return err;
 }

@@ -138,7 +138,7 @@ static int take_fresh(struct queue *queue, struct slu_budget *budget, struct que
     }
     for (;;) {
         struct frame frame;
-        int err = queue_cursor_settle(queue, &frame);
+        int err = queue_cursor_settle(queue, &queue->cursor, &frame);
         if (err != 0) {
             return err;
         }
@@ -150,7 +150,7 @@ static int take_fresh(struct queue *queue, struct slu_budget *budget, struct que
         if (!is_given_up(queue, err)) {
             return err;
         }
-        queue_cursor_pass(queue, queue->cursor.offset + frame_bytes(&frame), true);
+        queue_cursor_pass(queue, &queue->cursor, queue->cursor.offset + frame_bytes(&frame), true);
     }
 }
 
@@ -359,11 +359,8 @@ void queue_stats(struct queue *queue, struct queue_stats *stats)
 {
     mutex_lock(&queue->read_lock);
     struct frame next = {.time_ns = 0};
-    uint32_t failures = queue->read_failures;
-    queue->read_failures = 0; /* only consumers give records up */
-    if (queue_cursor_settle(queue, &next) != 0) {
-        queue->read_failures = failures;
-    }
+    int unseen = queue_cursor_look(queue, &queue->cursor, &next);
+    (void)unseen; /* an error is counted, and the age of what waits is not known */
     mutex_lock(&queue->lock);
     struct place oldest = queue_oldest(queue);
     uint64_t held_count = queue->held_end - queue->held_first;

@@ -110,8 +110,9 @@ struct queue {
 
     /* Consumers. */
     struct mutex read_lock;
-    struct place cursor; /* of what is given out next */
-    struct held *held;   /* [held_first, held_end), by the remainders; in the order of sequences */
+    struct place cursor;         /* of what is given out next */
+    struct place damage_counted; /* all before it: a log is read twice */
+    struct held *held; /* [held_first, held_end), by the remainders; in the order of sequences */
     uint32_t held_max;
     uint64_t held_first;
     uint64_t held_end;
@@ -125,6 +126,8 @@ struct queue {
     uint64_t read_segment_id;
     uint32_t read_failures;
     unsigned char *scratch; /* under read_lock */
+
+    bool has_position; /* of the file, as it was found */
 
     struct queue_stats counted; /* only what counts since the queue was opened */
 };
@@ -153,17 +156,21 @@ SLU_MUST_USE int queue_payload_read(struct queue *queue, const struct place *pla
 void queue_wake_consumers(struct queue *queue);
 struct place queue_oldest(const struct queue *queue);
 
-/* queue_cursor.c; with `read_lock` held, and not `lock`. */
+/* queue_cursor.c; with `read_lock` held, and not `lock`. The place is the queue's cursor, or one of
+ * the caller's that is not before it. */
 
 /*
- * Move the cursor to the next frame that is to be given out, across damage, and read its header.
+ * Move the place to the next frame that is to be given out, across damage, and read its header.
  *
  * Returns  0; -EAGAIN at the end; an error of the disk
  */
-SLU_MUST_USE int queue_cursor_settle(struct queue *queue, struct frame *frame);
+SLU_MUST_USE int queue_cursor_settle(struct queue *queue, struct place *place, struct frame *frame);
 
-/* Move the cursor within its segment; what it passes over is damaged, or is told otherwise. */
-void queue_cursor_pass(struct queue *queue, uint64_t offset, bool is_damaged);
+/* The same, but what cannot be read is never given up, however often it is tried. */
+SLU_MUST_USE int queue_cursor_look(struct queue *queue, struct place *place, struct frame *frame);
+
+/* Move the place within its segment; what it passes over is damaged, or is told otherwise. */
+void queue_cursor_pass(struct queue *queue, struct place *place, uint64_t offset, bool is_damaged);
 
 /* Let read_fd be of this segment. Returns 0; an error of the disk. */
 SLU_MUST_USE int queue_read_open(struct queue *queue, uint64_t segment_id);
@@ -182,6 +189,12 @@ static inline struct segment *queue_segment(const struct queue *queue, uint64_t 
 static inline uint64_t queue_last_id(const struct queue *queue)
 {
     return queue->segment_first_id + queue->segment_count - 1;
+}
+
+static inline bool queue_place_is_before(const struct place *left, const struct place *right)
+{
+    return left->segment_id < right->segment_id ||
+           (left->segment_id == right->segment_id && left->offset < right->offset);
 }
 
 static inline struct pending *queue_pending(const struct queue *queue, uint64_t at)

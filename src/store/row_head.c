@@ -275,9 +275,6 @@ int row_head_add(struct row_head *head, struct slu_bytes labels, uint64_t hash, 
     if (len > ROW_BLOCK_BYTES_MAX / 2) {
         return -E2BIG;
     }
-    if (head->live->bytes + len > head->generation_bytes_max && head->live->row_count > 0) {
-        return -ENOBUFS;
-    }
     int err = stream_open(head, labels, hash, now_ns, &index);
     if (err == 0) {
         err = time_check(head, stream_at(head, index), now_ns, row->time_ns);
@@ -348,13 +345,14 @@ static size_t entry_bytes(const struct row_entry *entry)
     return aligned(sizeof(*entry) + entry->key_len + entry->text_len + entry->rest_len);
 }
 
-int row_generation_walk(const struct row_generation *generation, struct row_mark mark,
-                        row_entry_fn *visit, void *arg)
+int row_generation_walk(const struct row_generation *generation, struct row_mark from,
+                        struct row_mark to, row_entry_fn *visit, void *arg)
 {
-    const struct row_slab *slab = mark.slab == NULL ? NULL : generation->first;
+    const struct row_slab *slab = from.slab != NULL ? from.slab : generation->first;
+    slab = to.slab == NULL ? NULL : slab;
     while (slab != NULL) {
-        size_t len = slab == mark.slab ? mark.len : slab->len;
-        for (size_t at = 0; at < len;) {
+        size_t len = slab == to.slab ? to.len : slab->len;
+        for (size_t at = slab == from.slab ? from.len : 0; at < len;) {
             const struct row_entry *entry = (const void *)(slab->bytes + at);
             int err = visit(arg, entry);
             if (err != 0) {
@@ -362,7 +360,7 @@ int row_generation_walk(const struct row_generation *generation, struct row_mark
             }
             at += entry_bytes(entry);
         }
-        slab = slab == mark.slab ? NULL : slab->next;
+        slab = slab == to.slab ? NULL : slab->next;
     }
     return 0;
 }
@@ -441,8 +439,8 @@ int row_generation_sort(struct row_generation *generation, struct slu_budget *bu
             at += entry_bytes(entry);
         }
     }
-    err =
-        row_generation_walk(generation, row_generation_mark(generation), entry_collect, &collected);
+    err = row_generation_walk(generation, (struct row_mark){0}, row_generation_mark(generation),
+                              entry_collect, &collected);
     SLU_ASSERT(err == 0 && collected.stream_count <= generation->stream_count);
     qsort(collected.streams, collected.stream_count, sizeof(void *), label_compare);
     for (uint32_t i = 0; i < collected.stream_count; i++) {

@@ -87,8 +87,8 @@ void row_head_deinit(struct row_head *head);
  * Add a row, whose bytes are copied.
  *
  * Returns  0; -ESTALE, -ETIME: its time is too far behind the stream's newest row, or ahead of now;
- *          -EDQUOT: one stream too many; -ENOBUFS: no room, but after a flush; -E2BIG: it is larger
- *          than a block takes
+ *          -EDQUOT: one stream too many; -ENOBUFS: the budget has no room; -E2BIG: it is larger than
+ *          a block takes. Whether a generation is full is asked before a message, not here.
  */
 SLU_MUST_USE int row_head_add(struct row_head *head, struct slu_bytes labels, uint64_t hash,
                               int64_t now_ns, const struct row *row);
@@ -114,13 +114,14 @@ struct row_mark {
 struct row_mark row_generation_mark(const struct row_generation *generation);
 
 /*
- * Visit the rows up to the mark in the order they came. Without the lock.
+ * Visit the rows from one mark (all zero: the beginning) to another, in the order they came.
+ * Without the lock.
  *
  * Returns  0, or what `visit` returned, which ends it
  */
 typedef int row_entry_fn(void *arg, const struct row_entry *entry);
-SLU_MUST_USE int row_generation_walk(const struct row_generation *generation, struct row_mark mark,
-                                     row_entry_fn *visit, void *arg);
+SLU_MUST_USE int row_generation_walk(const struct row_generation *generation, struct row_mark from,
+                                     struct row_mark to, row_entry_fn *visit, void *arg);
 
 /* The row that an entry holds: views into the generation. */
 struct row row_entry_row(const struct row_entry *entry);

@@ -270,8 +270,8 @@ static int head_read(struct row_reading *reading)
     for (size_t i = 0; err == 0 && i < 2; i++) {
         size_t at = reading->query->is_backward ? i : 1 - i;
         if (reading->view.generations[at] != NULL) {
-            err = row_generation_walk(reading->view.generations[at], reading->view.marks[at],
-                                      entry_visit, reading);
+            err = row_generation_walk(reading->view.generations[at], (struct row_mark){0},
+                                      reading->view.marks[at], entry_visit, reading);
         }
     }
     return err;

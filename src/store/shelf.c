@@ -20,6 +20,7 @@
 #define SAMPLE_MEMORY_SHARE 2 /* of a head's memory, samples have one in so many */
 #define GENERATIONS         3 /* one is filled, one is written, and there is room for the rest */
 #define BYTES_A_BLOCK       8 /* of a message, for each block of samples that it may take */
+#define ROWS_GROWTH         2 /* of a message, when it becomes rows */
 #define MESSAGES_A_HEAD     4 /* of the largest: what has no room goes in halves */
 
 static bool name_write(struct shelf *shelf)
@@ -143,7 +144,7 @@ static bool head_has_room(const struct shelf *shelf, size_t message_bytes)
     }
     const struct row_head *rows = &shelf->head.rows;
     return rows->live->row_count == 0 ||
-           rows->live->bytes + message_bytes <= rows->generation_bytes_max;
+           rows->live->bytes + ROWS_GROWTH * message_bytes <= rows->generation_bytes_max;
 }
 
 /* With the lock held: wait until the head has been written. */

@@ -39,7 +39,7 @@ static void test_an_empty_environment_gives_the_usual_values(void **state)
     assert_string_equal(said, "");
     assert_int_equal(settings.start, 0);
     assert_int_equal(settings.rate_bytes, 524288);
-    assert_int_equal(settings.at_exit, 1);
+    assert_int_equal(settings.at_exit, AT_EXIT_USUAL);
     assert_int_equal(settings.files_max, 20);
     assert_int_equal(settings.period_ns, 0);
     assert_int_equal(settings.signal, 0);

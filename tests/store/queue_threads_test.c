@@ -10,6 +10,7 @@
 #define CONSUMERS       3
 #define APPENDED_EACH   300
 #define RETURN_ONE_IN   7
+#define KEPT_COUNT      5 /* by a log */
 #define APPENDED_ALL    (APPENDERS * APPENDED_EACH)
 #define TAG_OF(who, at) ((uint64_t)(who)*APPENDED_EACH + (at) + 1)
 
@@ -24,6 +25,8 @@ struct stage {
     _Atomic uint64_t acked_count;
     _Atomic uint32_t given[APPENDED_ALL + 1];
     _Atomic int consumer_error;
+    _Atomic uint64_t told_sequence;
+    _Atomic bool is_released;
 };
 
 static void stage_begin(struct stage *stage, struct queue_options options)
@@ -212,6 +215,96 @@ static void what_is_acked_is_unlinked_without_being_asked(void **state)
     stage_end(&stage);
 }
 
+/* A log: the appenders are told sequences, one task releases up to the last one it has heard of. */
+static void told_sequence(void *arg, int err, uint64_t sequence)
+{
+    struct stage *stage = arg;
+    assert_int_equal(err, 0);
+    atomic_store(&stage->told_sequence, sequence);
+    atomic_fetch_add(&stage->told_count, 1);
+}
+
+static void log_appender_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    (void)scope;
+    for (uint64_t tag = 1; tag <= APPENDED_ALL; tag++) {
+        int err = store_append(stage->queue, tag, told_sequence, stage);
+        while (err == -EDQUOT || err == -ENOSPC) {
+            sched_yield();
+            err = store_append(stage->queue, tag, told_sequence, stage);
+        }
+        assert_int_equal(err, 0);
+    }
+}
+
+static void releaser_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    (void)scope;
+    uint64_t released = 0;
+    while (released + KEPT_COUNT < APPENDED_ALL) {
+        uint64_t sequence = atomic_load(&stage->told_sequence);
+        if (sequence <= released + KEPT_COUNT) {
+            sched_yield();
+            continue;
+        }
+        released = sequence - KEPT_COUNT;
+        assert_int_equal(queue_release(stage->queue, released), 0);
+        assert_true(queue_position(stage->queue) > released);
+    }
+    atomic_store(&stage->is_released, true);
+}
+
+static void onlooker_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    (void)scope;
+    while (!atomic_load(&stage->is_released)) {
+        struct queue_stats stats = store_stats(stage->queue);
+        assert_true(stats.disk_bytes <= 1 << 17);
+        assert_true(queue_position(stage->queue) <= queue_sequence_next(stage->queue));
+    }
+}
+
+static int count_visit(void *arg, const struct queue_entry *entry)
+{
+    uint64_t *next_tag = arg;
+    store_entry_check(entry);
+    assert_int_equal(entry->tag, *next_tag);
+    *next_tag += 1;
+    return 0;
+}
+
+static void a_log_is_appended_to_while_it_is_released(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    struct queue_options options = store_options(NULL, NULL);
+    options.size_bytes_max = 1 << 17; /* it cannot end without what is unlinked */
+    options.held_max = 1;
+    atomic_store(&stage.is_released, false);
+    atomic_store(&stage.told_count, 0);
+    stage_begin(&stage, options);
+    tasks_start(&stage, onlooker_run, 1);
+    tasks_start(&stage, releaser_run, 1);
+    tasks_start(&stage, log_appender_run, 1);
+    await_at_least(&stage.told_count, APPENDED_ALL);
+    while (!atomic_load(&stage.is_released)) {
+        sched_yield();
+    }
+    assert_int_equal(store_stats(stage.queue).waiting_count, KEPT_COUNT);
+    assert_int_equal(slu_scope_close(&stage.tasks), 0);
+    queue_close(&stage.queue);
+    options.budget = stage.budget;
+    options.directory = stage.directory.path;
+    stage.queue = store_queue(options);
+    uint64_t next_tag = APPENDED_ALL - KEPT_COUNT + 1;
+    assert_int_equal(queue_replay(stage.queue, stage.budget, count_visit, &next_tag), 0);
+    assert_int_equal(next_tag, APPENDED_ALL + 1);
+    stage_end(&stage);
+}
+
 static void creation_that_fails_with_its_task_leaves_nothing(void **state)
 {
     (void)state;
@@ -247,6 +340,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_before_its_scope_was_cancelled_is_committed),
         cmocka_unit_test(creation_that_fails_with_its_task_leaves_nothing),
         cmocka_unit_test(what_is_acked_is_unlinked_without_being_asked),
+        cmocka_unit_test(a_log_is_appended_to_while_it_is_released),
     };
     return TEST_RUN("queue_threads", tests);
 }

@@ -213,7 +213,8 @@ static void samples_are_read_back_wherever_they_are(void **state)
     (void)state;
     bench_open(&bench);
     for (uint32_t i = 0; i < 1000; i++) {
-        struct record record = record_of(i % 10, (int64_t)(i / 10) - 100, i % 10 + (double)(i / 10), "");
+        struct record record =
+            record_of(i % 10, (int64_t)(i / 10) - 100, i % 10 + (double)(i / 10), "");
         put(&bench, STORE_METRICS, &record);
         if (i % 90 == 89) {
             assert_int_equal(store_flush(bench.store), 0);
@@ -318,6 +319,33 @@ static void what_was_acknowledged_is_there_after_a_start_without_a_flush(void **
     bench_close(&bench);
 }
 
+/* The log is written out piece by piece while it is replayed. */
+static void a_log_longer_than_the_memory_is_there_after_a_start(void **state)
+{
+    struct bench bench;
+    struct store_signal_stats stats;
+    const uint32_t count = 20000;
+    (void)state;
+    bench_open(&bench);
+    store_close(&bench.store);
+    bench.options.memory_bytes = (uint64_t)96 << 20;
+    bench.options.is_relaxed = true;
+    bench_reopen(&bench);
+    for (uint32_t i = 0; i < count; i++) {
+        struct record record = record_of(i % 10, 0, 1, "what there is to say, in many bytes");
+        put(&bench, STORE_LOGS, &record);
+    }
+    store_stats(bench.store, STORE_LOGS, &stats);
+    assert_int_equal(stats.part_count, 0);
+    store_close(&bench.store);
+    bench.options.memory_bytes = STORE_MEMORY_MIN;
+    bench_reopen(&bench);
+    store_stats(bench.store, STORE_LOGS, &stats);
+    assert_true(stats.part_count > 0);
+    assert_int_equal(rows_of(&bench, (struct store_row_query){.is_backward = false}), count);
+    bench_close(&bench);
+}
+
 static int text_count(void *arg, struct slu_bytes text)
 {
     size_t *count = arg;
@@ -366,6 +394,7 @@ int main(void)
         cmocka_unit_test(what_is_too_old_or_too_new_is_refused_and_counted),
         cmocka_unit_test(one_series_too_many_is_refused_and_the_label_is_named),
         cmocka_unit_test(what_was_acknowledged_is_there_after_a_start_without_a_flush),
+        cmocka_unit_test(a_log_longer_than_the_memory_is_there_after_a_start),
         cmocka_unit_test(names_values_and_streams_are_told_once),
     };
     return TEST_RUN("store", tests);

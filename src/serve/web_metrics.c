@@ -1,0 +1,195 @@
+/* Metrics, as Prometheus answers. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/block.h"
+#include "base/sink_number.h"
+#include "net/net.h"
+#include "serve/web_query.h"
+
+#define SELECTOR          "match[]"
+#define RANGE_NS          UINT64_C(3600000000000)
+#define SERIES_LIMIT      1000
+#define SAMPLES_MAX       UINT64_C(2000000) /* of one answer */
+#define NUMBER_MAX        40
+#define MS_A_SECOND       1000
+#define FACTS_MAX         4096
+#define METADATA_JSON_MAX ((size_t)8 << 20)
+
+static void names_answer(struct net_request *request, void *arg)
+{
+    web_label_names_answer(arg, request, STORE_METRICS, SELECTOR);
+}
+
+static void values_answer(struct net_request *request, void *arg)
+{
+    web_label_values_answer(arg, request, STORE_METRICS, SELECTOR);
+}
+
+static void series_answer(struct net_request *request, void *arg)
+{
+    web_series_answer(arg, request, STORE_METRICS, SELECTOR);
+}
+
+struct samples_answering {
+    struct web_query *query;
+    uint64_t series_count;
+    uint64_t sample_count;
+    bool is_cut;
+};
+
+/* A number as Prometheus has it in JSON: a text. */
+static void number_write(struct json_writer *json, double number)
+{
+    char text[NUMBER_MAX];
+    struct sink sink;
+    sink_init_fixed(&sink, text, sizeof(text));
+    if (isnan(number)) {
+        sink_text(&sink, "NaN");
+    } else if (isinf(number)) {
+        sink_text(&sink, number > 0 ? "+Inf" : "-Inf");
+    } else {
+        sink_double(&sink, number);
+    }
+    json_write_string_bytes(json, text, sink.len);
+}
+
+static int series_write(void *arg, const struct store_series *series)
+{
+    struct samples_answering *answering = arg;
+    struct json_writer *json = &answering->query->json;
+    if (answering->series_count == answering->query->limit ||
+        answering->sample_count + series->count > SAMPLES_MAX) {
+        answering->is_cut = true;
+        return -ENOBUFS;
+    }
+    answering->series_count++;
+    answering->sample_count += series->count;
+    json_begin_object(json);
+    json_write_key(json, "metric");
+    web_labels_write(json, series->labels);
+    json_write_key(json, "values");
+    json_begin_array(json);
+    for (size_t i = 0; i < series->count; i++) {
+        json_begin_array(json);
+        json_write_double(json, (double)series->samples[i].time_ms / MS_A_SECOND);
+        number_write(json, series->samples[i].value);
+        json_end_array(json);
+    }
+    json_end_array(json);
+    json_end_object(json);
+    return answering->query->sink.err;
+}
+
+static void samples_answer(struct net_request *request, void *arg)
+{
+    struct web *web = arg;
+    struct web_query *query = web_query_begin(web, request, SELECTOR, RANGE_NS, SERIES_LIMIT);
+    if (query == NULL) {
+        return;
+    }
+    struct samples_answering answering = {.query = query};
+    struct json_writer *json = &query->json;
+    int err = web_success_begin(query);
+    json_begin_object(json);
+    json_write_key(json, "resultType");
+    json_write_string(json, "matrix");
+    json_write_key(json, "result");
+    json_begin_array(json);
+    if (err == 0) {
+        err = store_samples(web->store, &query->store, STORE_NUMBER, series_write, &answering);
+    }
+    json_end_array(json);
+    json_end_object(json);
+    int failed = web_success_finish(query, answering.is_cut);
+    web_query_end(query, err != 0 && err != -ENOBUFS ? err : failed);
+}
+
+/* A text of three lines: type, unit, help. */
+static int facts_write(void *arg, struct slu_bytes name, struct slu_bytes text)
+{
+    static const char *const keys[] = {"type", "unit", "help"};
+    struct web_query *query = arg;
+    struct json_writer *json = &query->json;
+    const char *at = text.data;
+    size_t left = text.len;
+    json_write_key_bytes(json, name.data, name.len);
+    json_begin_array(json);
+    json_begin_object(json);
+    for (size_t i = 0; i < 3; i++) {
+        const char *end = i < 2 && left > 0 ? memchr(at, '\n', left) : NULL;
+        size_t len = end != NULL ? (size_t)(end - at) : left;
+        json_write_key(json, keys[i]);
+        json_write_string_bytes(json, len > 0 ? at : "", len);
+        size_t used = end != NULL ? len + 1 : len;
+        at += used;
+        left -= used;
+    }
+    json_end_object(json);
+    json_end_array(json);
+    return 0;
+}
+
+/* Into memory first: the store is locked meanwhile, and a slow reader must not hold it. */
+static void metadata_answer(struct net_request *request, void *arg)
+{
+    struct web *web = arg;
+    char metric[FACTS_MAX];
+    struct web_query *query = web_query_begin(web, request, NULL, 0, SERIES_LIMIT);
+    if (query == NULL) {
+        return;
+    }
+    int err = web_parameter(query, "metric", metric, sizeof(metric));
+    struct slu_bytes name = {metric, err == 0 ? strlen(metric) : 0};
+    struct block text = {0};
+    err = err == -ENOENT ? 0 : err;
+    err = err != 0 ? err : block_begin(query->budget, METADATA_JSON_MAX, &text);
+    if (err == 0) {
+        sink_init_fixed(&query->sink, text.data, text.size_bytes);
+        json_writer_init(&query->json, &query->sink, JSON_COMPACT);
+        json_begin_object(&query->json);
+        json_write_key(&query->json, "status");
+        json_write_string(&query->json, "success");
+        json_write_key(&query->json, "data");
+        json_begin_object(&query->json);
+        err = store_metadata(web->store, name, facts_write, query);
+        json_end_object(&query->json);
+        json_end_object(&query->json);
+        json_writer_end(&query->json);
+        err = err != 0 ? err : query->sink.err;
+    }
+    if (err == 0) {
+        net_respond(request, 200, "application/json",
+                    (struct slu_bytes){text.data, query->sink.len});
+    }
+    block_free(query->budget, &text);
+    web_query_end(query, err);
+}
+
+static void build_answer(struct net_request *request, void *arg)
+{
+    const struct web *web = arg;
+    char text[256];
+    int len = snprintf(text, sizeof(text),
+                       "{\"status\":\"success\",\"data\":{\"version\":\"%s\",\"application\":"
+                       "\"sluice\"}}\n",
+                       web->options.version);
+    net_respond(request, 200, "application/json", (struct slu_bytes){text, (size_t)len});
+}
+
+size_t web_metrics_routes(struct web *web, struct net_route *routes)
+{
+    const struct net_route all[] = {
+        {.path = "/api/v1/labels", .handle = names_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/label/:name/values", .handle = values_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/series", .handle = series_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/samples", .handle = samples_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/metadata", .handle = metadata_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/status/buildinfo", .handle = build_answer},
+    };
+    (void)web;
+    memcpy(routes, all, sizeof(all));
+    return sizeof(all) / sizeof(all[0]);
+}

@@ -1,0 +1,99 @@
+/* What comes, as it comes: the live generation of a head, and the one that takes its place. */
+#include <errno.h>
+
+#include <sluice/budget.h>
+
+#include "store/row_match.h"
+#include "store/shelf.h"
+#include "store/store_state.h"
+
+struct store_tail {
+    struct shelf *shelf;
+    struct slu_budget *budget;
+    struct row_generation *generation;
+    struct row_mark mark; /* up to where it was read */
+};
+
+struct tail_reading {
+    struct row_match match;
+    const struct store_row_query *query;
+    store_row_fn *visit;
+    void *arg;
+};
+
+int store_tail_open(struct store *store, enum store_signal signal, struct slu_budget *budget,
+                    struct store_tail **out)
+{
+    void *memory = NULL;
+    int err = slu_budget_alloc(budget, sizeof(struct store_tail), &memory);
+    if (err != 0) {
+        return err;
+    }
+    struct store_tail *tail = memory;
+    *tail = (struct store_tail){.shelf = &store->shelves[signal], .budget = budget};
+    mutex_lock(&tail->shelf->lock);
+    tail->generation = row_generation_keep(tail->shelf->head.rows.live);
+    tail->mark = row_generation_mark(tail->generation);
+    mutex_unlock(&tail->shelf->lock);
+    *out = tail;
+    return 0;
+}
+
+void store_tail_close(struct store_tail **out)
+{
+    struct store_tail *tail = *out;
+    *out = NULL;
+    if (tail != NULL) {
+        mutex_lock(&tail->shelf->lock);
+        row_generation_drop(&tail->generation);
+        mutex_unlock(&tail->shelf->lock);
+        slu_budget_free(tail->budget, tail, sizeof(*tail));
+    }
+}
+
+static int entry_visit(void *arg, const struct row_entry *entry)
+{
+    const struct tail_reading *reading = arg;
+    const struct store_query *query = &reading->query->query;
+    struct row row = row_entry_row(entry);
+    if (!row_match_takes(&reading->match, &row) ||
+        !matchers_take(query->matchers, query->matcher_count, entry->stream->labels)) {
+        return 0;
+    }
+    return reading->visit(reading->arg, entry->stream->labels, &row);
+}
+
+static int generation_read(struct store_tail *tail, struct row_mark to,
+                           struct tail_reading *reading)
+{
+    int err = row_generation_walk(tail->generation, tail->mark, to, entry_visit, reading);
+    tail->mark = to;
+    return err;
+}
+
+int store_tail_read(struct store_tail *tail, struct store_row_query *query, store_row_fn *visit,
+                    void *arg)
+{
+    struct tail_reading reading = {.query = query, .visit = visit, .arg = arg};
+    struct shelf *shelf = tail->shelf;
+    struct row_generation *next = NULL;
+    row_match_init(&reading.match, query);
+    mutex_lock(&shelf->lock);
+    struct row_mark end = row_generation_mark(tail->generation);
+    struct row_mark next_end = {0};
+    if (tail->generation != shelf->head.rows.live) {
+        next = row_generation_keep(shelf->head.rows.live);
+        next_end = row_generation_mark(next);
+    }
+    mutex_unlock(&shelf->lock);
+    int err = generation_read(tail, end, &reading);
+    if (next != NULL) {
+        mutex_lock(&shelf->lock);
+        row_generation_drop(&tail->generation);
+        mutex_unlock(&shelf->lock);
+        tail->generation = next;
+        tail->mark = (struct row_mark){0};
+        err = err != 0 ? err : generation_read(tail, next_end, &reading);
+    }
+    return err;
+}
