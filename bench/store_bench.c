@@ -2,8 +2,8 @@
  * The store by itself, on one core: messages of OTLP in, to disk, synced and merged; words counted
  * in logs; bytes on disk with all indexes. Peers' figures are in serve_bench.py, which runs them.
  */
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,7 @@
 #define COMMIT_EACH   10  /* messages of a commit, as many as the load keeps apart */
 #define DAY_NS        INT64_C(86400000000000)
 #define START_MS      INT64_C(1753920000000)
+#define OPEN_MAX      16
 #define WORD          "connection"
 #define ABSENT        "zyzzyva"
 
@@ -65,14 +66,20 @@ static void subject_open(struct subject *subject)
     }
 }
 
+static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 static void subject_close(struct subject *subject)
 {
-    char command[128];
     store_close(&subject->store);
     store_intake_destroy(&subject->intake);
     slu_budget_destroy(&subject->budget);
-    (void)snprintf(command, sizeof(command), "rm -r %s", subject->directory);
-    must(system(command) == 0 ? 0 : -EIO, command);
+    must(nftw(subject->directory, entry_remove, OPEN_MAX, FTW_DEPTH | FTW_PHYS), "rm");
 }
 
 static void told(void *arg, const struct store_outcome *outcome)

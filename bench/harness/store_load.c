@@ -8,7 +8,7 @@
 #include "codec/protobuf_block.h"
 #include "log_lines.h"
 
-#define TIME_MARK    UINT64_C(0x54494d454d41524b) /* stand for times and values until they are known */
+#define TIME_MARK    UINT64_C(0x54494d454d41524b) /* for what is not known yet */
 #define VALUE_MARK   UINT64_C(0x56414c55454d4152)
 #define MESSAGES     (LOAD_SERIES / LOAD_SERIES_EACH)
 #define MS_NS        INT64_C(1000000)

@@ -1,5 +1,6 @@
 /*
- * As bytes: for each name, a varint of its length, the name, a varint of the text's length, the text.
+ * As bytes: for each name a varint of its length, the name, a varint of the text's length, the
+ * text.
  */
 #include "store/metadata.h"
 

@@ -3,7 +3,7 @@
  *
  *      offset  bytes
  *           0     32  the header
- *          32      -  pieces (section.c), one behind the other: blocks, their filters, and the pages
+ *          32      -  pieces (section.c), one behind another: blocks, their filters, and the pages
  *                     and directories of the indexes
  *       end-192  192  the footer
  *

@@ -10,7 +10,7 @@
 #include "store/part_list.h"
 
 /*
- * The numbers of the blocks that have a key with this hash, ascending, as uint32_t in `out`; nothing
+ * The numbers of the blocks that have a key with this hash, ascending, as uint32_t in `out`; none
  * if none has. Another key may have the same hash.
  *
  * part     open

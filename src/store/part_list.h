@@ -86,7 +86,7 @@ SLU_MUST_USE int part_list_drop(struct part_list *list, uint32_t at);
 struct part *part_keep(struct part *part);
 void part_give_back(struct part_list *list, struct part *part);
 
-/* Open the file of a part that is kept, for reading. Returns 0; an error of the system. Any thread */
+/* Open the file of a part that is kept. Returns 0; an error of the system. Any thread */
 SLU_MUST_USE int part_open(struct part_list *list, struct part *part);
 void part_close(struct part_list *list, struct part *part);
 

@@ -87,8 +87,8 @@ void row_head_deinit(struct row_head *head);
  * Add a row, whose bytes are copied.
  *
  * Returns  0; -ESTALE, -ETIME: its time is too far behind the stream's newest row, or ahead of now;
- *          -EDQUOT: one stream too many; -ENOBUFS: the budget has no room; -E2BIG: it is larger than
- *          a block takes. Whether a generation is full is asked before a message, not here.
+ *          -EDQUOT: one stream too many; -ENOBUFS: the budget has no room; -E2BIG: it is larger
+ *          than a block takes. Whether a generation is full is asked before a message, not here.
  */
 SLU_MUST_USE int row_head_add(struct row_head *head, struct slu_bytes labels, uint64_t hash,
                               int64_t now_ns, const struct row *row);

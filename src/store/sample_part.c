@@ -1,6 +1,5 @@
 /*
- * What the index keeps of a series: its chunks, one behind the other, by kind and then by time, each
- * as varints:
+ * What the index keeps of a series: its chunks, by kind and then by time, each as varints:
  *
  *      number of the block
  *      number of the chunk in the block

@@ -46,7 +46,7 @@ SLU_MUST_USE int sample_part_begin(struct sample_part_writer *writer,
                                    struct slu_budget *budget);
 
 /*
- * Add samples of the current series, of kind 0, or messages of another kind. All of one kind come in
+ * Add samples of the current series, of kind 0, or messages of another kind. All of a kind come in
  * the order of time; kinds ascend.
  *
  * Returns  0; -EINVAL; -E2BIG; -EDQUOT; -ENOMEM; an error of the system

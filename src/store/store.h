@@ -205,7 +205,7 @@ typedef int store_series_fn(void *arg, const struct store_series *series);
  * order of time and no time twice.
  *
  * kind     of samples that are wanted
- * Returns  0; what `visit` returned; -ECANCELED; -EDQUOT; -ENOMEM; -EBADMSG where a part is damaged;
+ * Returns  0; what `visit` returned; -ECANCELED; -EDQUOT; -ENOMEM; -EBADMSG if a part is damaged;
  *          an error of the disk
  */
 SLU_MUST_USE int store_samples(struct store *store, const struct store_query *query,

@@ -35,7 +35,9 @@ export interface TraceRow {
     traceID: string; rootServiceName: string; rootTraceName: string; startTimeUnixNano: string;
     durationMs: number; spanCount: number; errorCount: number;
 }
-export interface ProfileRow { time: number; id: string; type: string; bytes: number; labels: Labels }
+export interface ProfileRow {
+    time: number; id: string; type: string; bytes: number; labels: Labels;
+}
 
 const NEXT = "Look at the daemon's terminal for what it says.";
 

@@ -78,7 +78,8 @@ export class LogsView implements View {
         this.rows.show(this.found);
         if (this.found.length === 0) {
             fill(this.histogram, emptyState("There are no lines in this time",
-                scene.search === "" ? "Send one:" : "Widen the range, search for less, or send one:",
+                scene.search === "" ? "Send one:"
+                    : "Widen the range, search for less, or send one:",
                 EXAMPLE));
             this.note.textContent = "";
         }
@@ -184,7 +185,7 @@ export class LogsView implements View {
         this.tailRows.length = Math.min(this.tailRows.length, TAIL_ROWS_MAX);
         const isPaused = !this.rows.isAtTop;
         this.note.textContent = `${exact(this.tailRows.length, "count")} lines` +
-            (this.dropped > 0 ? `, and ${exact(this.dropped, "count")} more than can be shown` : "") +
+            (this.dropped > 0 ? `, and ${exact(this.dropped, "count")} more that came` : "") +
             (isPaused ? "; paused: scroll to the top to go on" : "");
         if (!isPaused) {
             this.rows.show(this.tailRows);
