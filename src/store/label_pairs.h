@@ -1,6 +1,6 @@
 /*
- * The labels of a part that is written, each once, and which streams have it: all that the writer of
- * an index keeps in memory until the end.
+ * The labels of a part that is written, each once, and which streams have it: all that the writer
+ * of an index keeps in memory until the end.
  *
  * Lives in its owner; members are for label_pairs.c and label_posting_writer.c.
  */

@@ -1,0 +1,199 @@
+/** Logs: how many over time, the lines, and the fields of one; live, too. */
+
+import { button, element, fill } from "../shell/element";
+import { exact, moment, momentUtc, readable } from "../shell/format";
+import { fetchData, fetchLogs, quoted, urlOf } from "./api";
+import type { Histogram, LogRow } from "./api";
+import { bars, emptyState } from "./parts";
+import { RowsList } from "./rows_list";
+import type { Page, Scene, View } from "./view";
+
+const LIMIT = "1000";
+const BUCKETS = "60";
+const TAIL_ROWS_MAX = 5000;
+
+const EXAMPLE = [
+    "curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/logs -d \\",
+    "  '{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":" +
+    "{\"stringValue\":\"shop\"}}]},\"scopeLogs\":[{\"logRecords\":[{\"body\":" +
+    "{\"stringValue\":\"hello\"}}]}]}]}'",
+];
+
+function timeMs(row: LogRow): number {
+    return Number(BigInt(row.time_ns) / 1000000n);
+}
+
+export class LogsView implements View {
+    readonly root = element("section", { class: "logs-view" });
+    private readonly histogram = element("div", { class: "histogram" });
+    private readonly note = element("p", { class: "quiet note", role: "status" });
+    private readonly fields = element("aside", { class: "fields", "aria-label": "Fields",
+        hidden: true });
+    private readonly rows = new RowsList<LogRow>("Log lines", (row, at) => this.line(row, at));
+    private readonly tailButton = button("Live tail", { class: "live", "aria-pressed": "false" },
+        () => this.toggleTail());
+    private readonly filter = element("input", { type: "text", class: "selector",
+        "aria-label": "Selector", placeholder: '{service_name="shop"}', spellcheck: "false" });
+    private source: EventSource | null = null;
+    private tailRows: LogRow[] = [];
+    private dropped = 0;
+    private found: LogRow[] = [];
+    private selector = "";
+    private scene: Scene | null = null;
+
+    constructor(private readonly page: Page) {
+        this.filter.addEventListener("change",
+            () => page.address.change({ query: this.filter.value }));
+        this.build();
+    }
+
+    private build(): void {
+        fill(this.root, element("div", { class: "logs-bar" }, this.filter, this.tailButton),
+            this.histogram, this.note,
+            element("div", { class: "logs-body" }, this.rows.root, this.fields));
+    }
+
+    async show(scene: Scene): Promise<void> {
+        this.scene = scene;
+        if (this.histogram.parentElement !== this.root) {
+            this.build();
+        }
+        const own = this.page.address.get("query") ?? "";
+        this.selector = own !== "" ? own
+            : scene.service === null ? "" : `{service_name=${quoted(scene.service)}}`;
+        this.filter.value = this.selector;
+        if (this.source !== null) {
+            return;
+        }
+        const asked = { query: this.selector, contains: scene.search, start: scene.range.start,
+            end: scene.range.end };
+        const [histogram, answer] = await Promise.all([
+            fetchData<Histogram>("/api/logs/histogram", { ...asked, buckets: BUCKETS }),
+            fetchLogs({ ...asked, limit: LIMIT })]);
+        this.found = answer.rows;
+        this.drawHistogram(histogram);
+        this.note.textContent = `${readable(histogram.total, "count")} lines` +
+            (answer.truncated ? `, of which the newest ${answer.rows.length} are shown` : "") +
+            `; ${readable(answer.scanned, "bytes")} read`;
+        this.rows.show(this.found);
+        if (this.found.length === 0) {
+            fill(this.histogram, emptyState("There are no lines in this time",
+                scene.search === "" ? "Send one:" : "Widen the range, search for less, or send one:",
+                EXAMPLE));
+            this.note.textContent = "";
+        }
+        this.showFields(null);
+    }
+
+    step(by: number): void {
+        this.showFields(this.rows.step(by) ?? null);
+    }
+
+    leave(): void {
+        this.stopTail();
+    }
+
+    private drawHistogram(histogram: Histogram): void {
+        const { start, step } = histogram;
+        fill(this.histogram, bars(histogram.counts, "Lines over time", (at) =>
+            `${exact(histogram.counts[at], "count")} lines from ${moment((start + at * step) *
+                1000)}`, (at) => this.page.address.change({ range:
+            `${(start + at * step).toFixed(3)}~${(start + (at + 1) * step).toFixed(3)}` })));
+    }
+
+    private line(row: LogRow, at: number): HTMLElement {
+        const level = row.severity.toUpperCase();
+        const made = element("div", { class: "log-line" },
+            element("time", { title: momentUtc(timeMs(row)) }, moment(timeMs(row))),
+            element("span", { class: `level ${/^(ERROR|FATAL)/.test(level) ? "bad"
+                : level.startsWith("WARN") ? "warn" : ""}` }, level.slice(0, 5)),
+            element("span", { class: "line-text" }, row.line));
+        made.addEventListener("click", () => {
+            this.rows.current = at;
+            this.rows.step(0);
+            this.showFields(row);
+        });
+        return made;
+    }
+
+    private showFields(row: LogRow | null): void {
+        this.fields.hidden = row === null;
+        if (row === null) {
+            return;
+        }
+        const entries: [string, string, boolean][] = [
+            ["time", momentUtc(timeMs(row)), false], ["severity", row.severity, false],
+            ["scope", row.scope, false],
+            ...Object.entries(row.stream).map(([name, value]): [string, string, boolean] =>
+                [name, value, true]),
+            ...Object.entries(row.attributes).map(([name, value]): [string, string, boolean] =>
+                [name, value, false]),
+            ["trace", row.trace_id, false], ["span", row.span_id, false]];
+        fill(this.fields, element("h2", {}, "Fields"),
+            button("Close", { class: "close" }, () => this.showFields(null)),
+            element("pre", { tabindex: 0 }, row.line),
+            row.truncated_line ? element("p", { class: "quiet" }, "The line is longer; it is " +
+                "cut here.") : null,
+            row.trace_id === "" ? null : button("Show the trace", {}, () =>
+                this.page.address.change({ view: "traces", trace: row.trace_id })),
+            element("dl", {}, ...entries.filter(([, value]) => value !== "").flatMap(
+                ([name, value, isLabel]) => [element("dt", {}, name), element("dd", {}, value,
+                    isLabel ? this.filters(name, value) : null)])));
+    }
+
+    private filters(name: string, value: string): HTMLElement {
+        const change = (sign: string): void => {
+            const inner = this.selector.replace(/^\{|\}$/g, "");
+            const added = `${name}${sign}${quoted(value)}`;
+            this.page.address.change({ query: `{${inner === "" ? added : `${inner},${added}`}}` });
+        };
+        return element("span", { class: "filters" },
+            button("only", { "aria-label": `Only lines with ${name} ${value}` },
+                () => change("=")),
+            button("not", { "aria-label": `No lines with ${name} ${value}` },
+                () => change("!=")));
+    }
+
+    private toggleTail(): void {
+        if (this.source !== null) {
+            this.stopTail();
+            this.page.address.change({}, true);
+            return;
+        }
+        this.tailRows = [];
+        this.dropped = 0;
+        const contains = this.scene?.search ?? "";
+        this.source = new EventSource(urlOf("/api/logs/tail", { query: this.selector, contains }));
+        this.source.addEventListener("row", (event) => this.tailRow(event as MessageEvent<string>));
+        this.source.addEventListener("dropped", (event) => {
+            this.dropped += (JSON.parse((event as MessageEvent<string>).data) as
+                { rows: number }).rows;
+        });
+        this.source.addEventListener("error", () => {
+            this.note.textContent = "The tail has ended: four may run at a time.";
+            this.stopTail();
+        });
+        this.tailButton.setAttribute("aria-pressed", "true");
+        fill(this.histogram);
+        this.rows.show([]);
+        this.note.textContent = "Waiting for lines";
+    }
+
+    private tailRow(event: MessageEvent<string>): void {
+        this.tailRows.unshift(JSON.parse(event.data) as LogRow);
+        this.tailRows.length = Math.min(this.tailRows.length, TAIL_ROWS_MAX);
+        const isPaused = !this.rows.isAtTop;
+        this.note.textContent = `${exact(this.tailRows.length, "count")} lines` +
+            (this.dropped > 0 ? `, and ${exact(this.dropped, "count")} more than can be shown` : "") +
+            (isPaused ? "; paused: scroll to the top to go on" : "");
+        if (!isPaused) {
+            this.rows.show(this.tailRows);
+        }
+    }
+
+    private stopTail(): void {
+        this.source?.close();
+        this.source = null;
+        this.tailButton.setAttribute("aria-pressed", "false");
+    }
+}

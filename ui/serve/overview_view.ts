@@ -1,0 +1,118 @@
+/** What arrives, what is refused and why, and where the memory is. */
+
+import { button, element, fill } from "../shell/element";
+import { age, exact, readable, share } from "../shell/format";
+import type { Status, StoreSignal } from "./api";
+import { emptyState, SEND_LINES } from "./parts";
+import { refusedOf } from "./serve_strip";
+import type { Page, Scene, View } from "./view";
+
+const REASONS: [keyof StoreSignal, string][] = [
+    ["late", "too old: behind the out-of-order window, or the retention"],
+    ["future", "ahead of this machine's clock: look at the sender's"],
+    ["refused", "one stream too many: a label has too many values"],
+    ["invalid", "labels or sizes that are not right"],
+];
+
+/** Rates come from two looks. */
+interface Look { now: number; records: Map<string, number> }
+
+export class OverviewView implements View {
+    readonly root = element("section", { class: "overview scrolled" });
+    private before: Look | null = null;
+    private rates = new Map<string, number>();
+
+    constructor(private readonly page: Page) {}
+
+    async show(scene: Scene): Promise<void> {
+        const { status } = scene;
+        this.takeRates(status);
+        const total = status.store_signals.reduce((sum, one) => sum + one.records, 0);
+        const own = status.receivers.filter((one) => !one.name.startsWith("selfmon"))
+            .reduce((sum, one) => sum + one.accepted, 0);
+        fill(this.root, element("h2", {}, "What arrives"), this.arrivals(status),
+            own === 0 && total >= 0 ? emptyState("Nobody has sent anything yet",
+                "Start a program that has an OpenTelemetry SDK with:", SEND_LINES) : null,
+            element("h2", {}, "What is refused"), this.refusals(status),
+            element("h2", {}, "Memory"), ...this.memory(status));
+    }
+
+    private takeRates(status: Status): void {
+        const records = new Map(status.store_signals.map((one) => [one.signal, one.records]));
+        if (this.before !== null && status.now > this.before.now + 1) {
+            const { now, records: old } = this.before;
+            this.rates = new Map([...records].map(([signal, count]) =>
+                [signal, Math.max(0, count - (old.get(signal) ?? 0)) / (status.now - now)]));
+        }
+        if (this.before === null || status.now > this.before.now + 1) {
+            this.before = { now: status.now, records };
+        }
+    }
+
+    private arrivals(status: Status): HTMLElement {
+        const cards = status.store_signals.map((one) => {
+            const rate = this.rates.get(one.signal);
+            return element("li", { class: "card" },
+                button(one.signal, { class: "card-title" },
+                    () => this.page.address.change({ view: one.signal })),
+                element("strong", { title: exact(one.records, "count") },
+                    readable(one.records, "count")),
+                element("span", { class: "quiet" }, rate === undefined ? "records"
+                    : `records, ${readable(rate, "count")}/s`),
+                element("span", { class: "quiet" },
+                    `${readable(one.streams, "count")} of ${readable(one.stream_limit, "count")} ` +
+                    `${one.signal === "metrics" ? "series" : "streams"}`),
+                element("span", { class: "quiet" }, one.newest === 0 ? "nothing yet"
+                    : `newest ${age(Math.max(0, status.now - one.newest))} ago`));
+        });
+        return element("ul", { class: "cards" }, ...cards);
+    }
+
+    private refusals(status: Status): HTMLElement {
+        const rows: HTMLElement[] = [];
+        for (const signal of status.store_signals) {
+            for (const [key, why] of REASONS) {
+                const count = Number(signal[key]);
+                if (count > 0) {
+                    rows.push(element("li", {}, `${readable(count, "count")} ${signal.signal}: ${
+                        why}`));
+                }
+            }
+        }
+        for (const receiver of status.receivers) {
+            if (receiver.refused > 0) {
+                rows.push(element("li", {}, `${receiver.name}: ${readable(receiver.refused,
+                    "count")} requests were told to come later, for want of memory or disk`));
+            }
+            if (receiver.invalid > 0) {
+                rows.push(element("li", {}, `${receiver.name}: ${readable(receiver.invalid,
+                    "count")} requests could not be read`));
+            }
+        }
+        return refusedOf(status) === 0
+            ? element("p", { class: "quiet" }, "Nothing has been refused since the daemon started.")
+            : element("ul", { class: "reasons" }, ...rows);
+    }
+
+    private memory(status: Status): HTMLElement[] {
+        const { memory } = status;
+        const parts: [string, number, string][] = memory.budgets.map((one) =>
+            [one.name, one.used_bytes, "reserved in this budget; pages count when they are used"]);
+        const rows = parts.map(([name, bytes, about]) => element("tr", {},
+            element("td", { class: "text" }, name),
+            element("td", { class: "number", title: exact(bytes, "bytes") },
+                readable(bytes, "bytes")),
+            element("td", { class: "text about" }, about)));
+        const used = element("i", { title: exact(memory.resident_bytes, "bytes") });
+        used.style.width = `${100 * memory.resident_bytes / memory.limit_bytes}%`;
+        return [element("div", { class: "account-bar", role: "img", "aria-label":
+            `${readable(memory.resident_bytes, "bytes")} of ${readable(memory.limit_bytes,
+                "bytes")} are in use` }, used),
+        element("p", {}, `${readable(memory.resident_bytes, "bytes")} resident, ${share(
+            memory.resident_bytes, memory.limit_bytes)} of the limit of ${readable(
+            memory.limit_bytes, "bytes")}.`),
+        element("table", { class: "parts" },
+            element("caption", { class: "spoken" }, "Budgets"),
+            element("tbody", {}, ...rows))];
+    }
+}

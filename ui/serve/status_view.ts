@@ -1,0 +1,53 @@
+/** Receivers, exporters with their queues, and the store. */
+
+import { element, fill } from "../shell/element";
+import { age, exact, readable } from "../shell/format";
+import type { Scene, View } from "./view";
+
+type Cell = string | [value: number, unit: string];
+
+function table(caption: string, heads: string[], rows: Cell[][]): HTMLElement {
+    return element("div", { class: "table-box", tabindex: 0, role: "region",
+        "aria-label": caption }, element("table", { class: "plain" },
+        element("caption", {}, caption),
+        element("thead", {}, element("tr", {}, ...heads.map((head, at) =>
+            element("th", { scope: "col", class: at === 0 ? "text" : "number" }, head)))),
+        element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map((cell) =>
+            typeof cell === "string" ? element("td", { class: "text" }, cell)
+                : element("td", { class: "number", title: exact(cell[0], cell[1]) },
+                    readable(cell[0], cell[1]))))))));
+}
+
+function seconds(time: number, now: number): string {
+    return time === 0 ? "none" : `${age(Math.max(0, now - time))} ago`;
+}
+
+export class StatusView implements View {
+    readonly root = element("section", { class: "status-view scrolled" });
+
+    async show(scene: Scene): Promise<void> {
+        const { status } = scene;
+        const { now, store } = status;
+        fill(this.root,
+            element("p", {}, `Version ${status.version}, running for ${age(now -
+                status.started)}.`),
+            table("Receivers", ["Receiver", "Records", "Told to come later", "Not readable"],
+                status.receivers.map((one) => [one.name, [one.accepted, "count"],
+                    [one.refused, "count"], [one.invalid, "count"]])),
+            table("Exporters", ["Exporter", "Sent", "Failed tries", "Lost", "Refused", "Waiting"],
+                status.exporters.map((one) => [one.name, [one.sent, "count"],
+                    [one.failed, "count"], [one.lost, "count"], [one.refused, "count"],
+                    [one.waiting_bytes, "bytes"]])),
+            store === undefined ? element("p", {}, "This daemon keeps nothing: add the exporter " +
+                "store to a pipeline.")
+                : element("p", {}, `The store in ${store.path} keeps ${
+                    store.retention_seconds === 0 ? "everything" : age(store.retention_seconds)
+                }, up to ${readable(store.disk_limit_bytes, "bytes")}.`),
+            table("Store", ["Signal", "Parts", "On disk", "Log", "In memory", "Streams", "Oldest",
+                "Newest", "Merges", "Damaged", "Disk errors"],
+            status.store_signals.map((one) => [one.signal, [one.parts, "count"],
+                [one.disk_bytes, "bytes"], [one.log_bytes, "bytes"], [one.head_bytes, "bytes"],
+                [one.streams, "count"], seconds(one.oldest, now), seconds(one.newest, now),
+                [one.merges, "count"], [one.damaged, "count"], [one.disk_errors, "count"]])));
+    }
+}
