@@ -52,12 +52,8 @@ static int entry_visit(struct queue *queue, struct place *place, const struct fr
 /* With `read_lock` held: what was released meanwhile is not visited, and may have been unlinked. */
 static void place_catch_up(const struct queue *queue, struct place *place)
 {
-    uint64_t sequence = place->sequence;
     if (queue_place_is_before(place, &queue->cursor)) {
         *place = queue->cursor;
-    }
-    if (place->sequence < sequence) {
-        place->sequence = sequence;
     }
 }
 

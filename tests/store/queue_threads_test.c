@@ -305,6 +305,25 @@ static void a_log_is_appended_to_while_it_is_released(void **state)
     stage_end(&stage);
 }
 
+static void what_is_released_is_unlinked_without_being_asked(void **state)
+{
+    (void)state;
+    static struct stage stage;
+    atomic_store(&stage.told_count, 0);
+    stage_begin(&stage, store_options(NULL, NULL));
+    for (uint64_t tag = 1; tag <= 200; tag++) {
+        while (store_append(stage.queue, tag, told_sequence, &stage) == -EDQUOT) {
+            sched_yield();
+        }
+    }
+    await_at_least(&stage.told_count, 200);
+    assert_int_equal(queue_release(stage.queue, atomic_load(&stage.told_sequence)), 0);
+    while (store_stats(stage.queue).disk_bytes > 16 << 10) {
+        sched_yield();
+    }
+    stage_end(&stage);
+}
+
 static void creation_that_fails_with_its_task_leaves_nothing(void **state)
 {
     (void)state;
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_before_its_scope_was_cancelled_is_committed),
         cmocka_unit_test(creation_that_fails_with_its_task_leaves_nothing),
         cmocka_unit_test(what_is_acked_is_unlinked_without_being_asked),
+        cmocka_unit_test(what_is_released_is_unlinked_without_being_asked),
         cmocka_unit_test(a_log_is_appended_to_while_it_is_released),
     };
     return TEST_RUN("queue_threads", tests);
