@@ -13,7 +13,11 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
-run: build ## Run the faults, faulty and fixed (ARGS for sluice lab run)
+run: build ## Start the daemon on loopback, with pages and a store in ./data (ARGS for it)
+	@$(BUILD)/src/serve/sluice-serve $(or $(ARGS),--data data)
+
+.PHONY: run-faults
+run-faults: build ## Run the faults, faulty and fixed (ARGS for sluice lab run)
 	@$(BUILD)/src/cli/sluice lab run $(or $(ARGS),--all --both --seconds 8)
 
 .PHONY: build

@@ -24,7 +24,7 @@ static const struct option options[] = {
                       .kind = OPTION_FILE,
                       .value_name = "FILE",
                       .help = "the configuration, in the shape of the OpenTelemetry Collector's; "
-                              "without it OTLP on the loopback interface is shown on the terminal"},
+                              "without it OTLP on the loopback interface is kept, and shown on pages"},
     [SERVE_DATA] = {.name = "data",
                     .letter = 'd',
                     .kind = OPTION_FILE,
@@ -33,7 +33,7 @@ static const struct option options[] = {
 };
 
 static const struct example examples[] = {
-    {"sluice serve", "OTLP on 127.0.0.1, ports 4317 (gRPC) and 4318 (HTTP), to the terminal"},
+    {"sluice serve", "OTLP on 127.0.0.1, kept in ./data, pages on port 7800"},
     {"sluice serve --config collector.yaml --data /var/lib/sluice",
      "with pipelines of your own; `kill -HUP` reads the file again"},
 };

@@ -433,6 +433,21 @@ static int signals_wait(struct daemon *daemon)
     return err;
 }
 
+/* For who starts it with nothing but its name. */
+static void hints_say(const struct daemon *daemon)
+{
+    if (daemon->options->config_path == NULL && daemon->web != NULL) {
+        (void)fprintf(stderr,
+                      "sluice-serve: try:\n"
+                      "    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 my-program\n"
+                      "    curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/logs "
+                      "-d '{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":"
+                      "{\"stringValue\":\"hello\"}}]}]}]}'\n"
+                      "    xdg-open http://127.0.0.1:%u/\n",
+                      web_port(daemon->web));
+    }
+}
+
 static enum serve_status status_of(int err)
 {
     return err == 0 ? SERVE_FINE : err == -EINVAL ? SERVE_FINDINGS : SERVE_FAILED;
@@ -468,6 +483,7 @@ enum serve_status daemon_run(const struct serve_options *options)
     }
     if (err == 0) {
         say("", "ready");
+        hints_say(&daemon);
         err = signals_wait(&daemon);
         say("", "stopping");
         daemon_stop(&daemon);

@@ -9,9 +9,9 @@
 #include "base/block.h"
 #include "base/bytes.h"
 #include "net/net.h"
+#include "serve/profile_rows.h"
 #include "serve/row_ranking.h"
 #include "serve/web_query.h"
-#include "wire/otlp_fields.h"
 
 #define SELECTOR       "query"
 #define RANGE_NS       UINT64_C(86400000000000)
@@ -19,7 +19,6 @@
 #define PROFILES_MAX   2000
 #define TEXT_MAX       8192
 #define TYPE_MAX       64
-#define PROFILE_PPROF  3 /* of a Profile, what is no column */
 
 struct profiles_answering {
     struct web_query *query;
@@ -29,17 +28,6 @@ struct profiles_answering {
     struct block newest; /* the newest profile's bytes */
     int64_t newest_ns;
 };
-
-static struct slu_bytes profile_bytes(const struct row *row)
-{
-    struct otlp_fields fields = otlp_fields_of(row->rest);
-    struct otlp_part part = {0};
-    struct slu_bytes pprof = {"", 0};
-    while (otlp_fields_next(&fields, &part)) {
-        pprof = part.number == PROFILE_PPROF ? part.bytes : pprof;
-    }
-    return pprof;
-}
 
 static bool is_of_type(const struct profiles_answering *answering, const struct row *row)
 {
@@ -68,7 +56,7 @@ static int profile_list(void *arg, struct slu_bytes labels, const struct row *ro
     json_write_key(&json, "type");
     json_write_string_bytes(&json, row->text.len > 0 ? row->text.data : "", row->text.len);
     json_write_key(&json, "bytes");
-    json_write_uint(&json, profile_bytes(row).len);
+    json_write_uint(&json, profile_row_pprof(row).len);
     json_write_key(&json, "labels");
     web_labels_write(&json, labels);
     json_end_object(&json);
@@ -153,7 +141,7 @@ static int newest_keep(void *arg, struct slu_bytes labels, const struct row *row
         (answering->newest.data != NULL && row->time_ns <= answering->newest_ns)) {
         return 0;
     }
-    struct slu_bytes pprof = profile_bytes(row);
+    struct slu_bytes pprof = profile_row_pprof(row);
     block_free(budget, &answering->newest);
     answering->newest = (struct block){0};
     int err = block_begin(budget, pprof.len + 1, &answering->newest);
@@ -203,6 +191,8 @@ size_t web_profiles_routes(struct web *web, struct net_route *routes)
     const struct net_route all[] = {
         {.path = "/api/profiles", .handle = list_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/pprof", .handle = pprof_answer, .place = NET_ON_WORKER},
+        {.path = "/api/profiles/flame", .handle = web_flame_answer, .place = NET_ON_WORKER},
+        {.path = "/api/verdicts", .handle = web_verdicts_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/labels", .handle = names_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/label/:name/values",
          .handle = values_answer,

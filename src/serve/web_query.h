@@ -103,6 +103,10 @@ size_t web_page_routes(struct web *web, struct net_route *routes);
 
 #define WEB_ROUTES_MAX 64
 
+/* web_flame.c, web_verdicts.c: handlers of routes. */
+void web_flame_answer(struct net_request *request, void *arg);
+void web_verdicts_answer(struct net_request *request, void *arg);
+
 /* Labels, values and streams of any signal; web_labels.c. */
 void web_label_names_answer(struct web *web, struct net_request *request, enum store_signal signal,
                             const char *selector);

@@ -40,7 +40,7 @@ export class ServePage implements Page {
             icon: "M2 3h12M2 6.5h9M2 10h12M2 13.5h6" },
         { id: "traces", label: "Traces", key: "t", view: new TracesView(this),
             icon: "M2 3h8M5 7h8M8 11h6" },
-        { id: "profiles", label: "Profiles", key: "p", view: new ProfilesView(),
+        { id: "profiles", label: "Profiles", key: "p", view: new ProfilesView(this),
             icon: "M2 3h12M2 6.5h8M2 10h5M2 13.5h2" },
         { id: "status", label: "Status", key: "s", view: new StatusView(),
             icon: "M8 2a6 6 0 1 0 .01 0M8 5v4l2 2" },
@@ -105,7 +105,7 @@ export class ServePage implements Page {
             document.activeElement.blur();
             return;
         }
-        const way = ["span", "trace", "search", "metric", "query", "service"]
+        const way = ["span", "trace", "zoom", "base", "search", "metric", "query", "service"]
             .find((name) => this.address.get(name) !== null);
         if (way !== undefined) {
             this.address.change({ [way]: null });
