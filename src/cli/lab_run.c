@@ -61,9 +61,12 @@ static int service_spawn(struct running *running, const char *path, struct slu_d
     char seed[NUMBER_BYTES];
     char library[PATH_MAX];
     const struct heap_setting settings[] = {
-        {"SLUICE_HEAP_RATE", RATE_BYTES}, {"SLUICE_HEAP_EXIT", "0"},  {"SLUICE_HEAP_PERIOD", "0"},
-        {"SLUICE_HEAP_CONTROL", "1"},     {"SLUICE_HEAP_SEED", seed},
+        {"SLUICE_HEAP_RATE", RATE_BYTES}, {"SLUICE_HEAP_EXIT", "0"},
+        {"SLUICE_HEAP_PERIOD", "0"},      {"SLUICE_HEAP_CONTROL", "1"},
+        {"SLUICE_HEAP_SEED", seed},       {"SLUICE_HEAP_LISTEN", running->order->listen},
     };
+    size_t setting_count = sizeof(settings) / sizeof(settings[0]);
+    setting_count -= running->order->listen == NULL ? 1 : 0;
     const char *words[WORDS_MAX] = {path, "--connections", connections, "--seed", seed};
     size_t count = 5;
     for (size_t i = 0; running->order->row->service[i] != NULL; i++) {
@@ -80,8 +83,7 @@ static int service_spawn(struct running *running, const char *path, struct slu_d
     if (err != 0) {
         return err;
     }
-    err = heap_environment_make(library, settings, sizeof(settings) / sizeof(settings[0]),
-                                &environment);
+    err = heap_environment_make(library, settings, setting_count, &environment);
     if (err != 0) {
         return diag_fail(diag, err, "no memory for the environment");
     }

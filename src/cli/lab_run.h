@@ -24,6 +24,7 @@ struct lab_order {
     uint64_t rate; /* requests a second; 0: as the case has it */
     uint32_t connections;
     uint64_t seed;
+    const char *listen; /* where the profiler's pages are; NULL: nowhere */
 };
 
 struct lab_moment {

@@ -22,6 +22,7 @@ enum {
     RUN_RATE,
     RUN_CONNECTIONS,
     RUN_SEED,
+    RUN_LISTEN,
     RUN_JSON,
 };
 
@@ -59,12 +60,20 @@ static const struct option options[] = {
                   .min = 1,
                   .max = UINT32_MAX,
                   .help = "of the load and of the profiler's samples"},
+    [RUN_LISTEN] = {.name = "listen",
+                    .letter = 'l',
+                    .kind = OPTION_TEXT,
+                    .value_name = "ADDRESS",
+                    .help = "where the profiler's pages are meanwhile; `sluice serve` asks "
+                            "127.0.0.1:6070"},
     [RUN_JSON] = OPTION_JSON,
 };
 
 static const struct example examples[] = {
     {"sluice lab run gateway --both", "faulty and fixed, side by side"},
     {"sluice lab run metrics --faulty --seconds 60", "a minute of one of them"},
+    {"sluice lab run metrics --faulty --seconds 120 --listen 127.0.0.1:6070",
+     "with `sluice serve` beside it: the verdict is on its page Profiles"},
     {"sluice lab run --all --both --seconds 10", "all that is there"},
     {"sluice lab run gateway --json | jq '.verdicts[0].pattern'", "in a script: a line a run"},
 };
@@ -102,6 +111,7 @@ static int case_run(struct session *session, const struct lab_case_row *row, str
             .connections =
                 values[RUN_CONNECTIONS].given ? (uint32_t)values[RUN_CONNECTIONS].number : 0,
             .seed = values[RUN_SEED].number,
+            .listen = values[RUN_LISTEN].given ? values[RUN_LISTEN].text : NULL,
         };
         if (!wants(session, row, forms[i])) {
             continue;

@@ -24,7 +24,7 @@ static const struct option options[] = {
                       .kind = OPTION_FILE,
                       .value_name = "FILE",
                       .help = "the configuration, in the shape of the OpenTelemetry Collector's; "
-                              "without it OTLP on the loopback interface is kept, and shown on pages"},
+                              "without it OTLP on loopback is kept, and shown on pages"},
     [SERVE_DATA] = {.name = "data",
                     .letter = 'd',
                     .kind = OPTION_FILE,

@@ -29,6 +29,7 @@ struct target_options {
     const char *endpoint;
     const char *service;
     struct config_map labels;
+    bool is_optional; /* that it does not answer is not told, and no mistake */
 };
 
 static const struct config_field target_fields[] = {
@@ -38,6 +39,9 @@ static const struct config_field target_fields[] = {
      .is_required = true},
     {.key = "service", .kind = CONFIG_STRING, .offset = offsetof(struct target_options, service)},
     {.key = "labels", .kind = CONFIG_MAP, .offset = offsetof(struct target_options, labels)},
+    {.key = "optional",
+     .kind = CONFIG_BOOL,
+     .offset = offsetof(struct target_options, is_optional)},
 };
 
 static const struct config_object target_object = {
@@ -96,7 +100,7 @@ static void tell(struct pprof *pprof, size_t target, const char *why)
     const struct target_options *targets = pprof->options.targets.items;
     char text[SLU_DIAG_MESSAGE_MAX + 128];
     bool is_failing = why != NULL;
-    if (pprof->is_failing[target] != is_failing) {
+    if (pprof->is_failing[target] != is_failing && !targets[target].is_optional) {
         pprof->is_failing[target] = is_failing;
         (void)snprintf(text, sizeof(text), "%s: %.80s: %s", pprof->context.name,
                        targets[target].endpoint, is_failing ? why : "answers again");
@@ -132,7 +136,7 @@ static void poll_one(struct pprof *pprof, struct slu_scope *scope, size_t index,
     int err = net_client_fetch(pprof->client, scope, &ask, &diag, &answer);
     if (err != 0) {
         if (slu_scope_error(scope) == 0) {
-            stage_count(&pprof->invalid_count, 1);
+            stage_count(&pprof->invalid_count, target->is_optional ? 0 : 1);
             tell(pprof, index, diag.message);
         }
         return;

@@ -152,6 +152,8 @@ def retry_until_closed(watched):
             watched.connect().close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:  # it was closed in that moment
+            continue
     raise AssertionError("somebody still listens")
 
 
