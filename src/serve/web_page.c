@@ -37,7 +37,7 @@ size_t web_page_routes(struct web *web, struct net_route *routes)
 {
     const struct net_route all[] = {
         {.path = "/", .handle = asset_answer},
-        {.path = "/:file", .handle = asset_answer},
+        {.path = "/:file*", .handle = asset_answer},
     };
     (void)web;
     memcpy(routes, all, sizeof(all));

@@ -1,0 +1,291 @@
+#!/usr/bin/python3
+"""read_test.py SLUICE_SERVE: what came can be read back, by every route of docs/http-api.md."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import tap  # noqa: E402
+from daemon import WAIT_SECONDS, until  # noqa: E402
+from documents import ALL, TRACES  # noqa: E402
+from reading import (Keeper, attributes, events_of, gauge, keeping, log_lines, now_ns,  # noqa: E402
+                     spans)
+
+SERVE = os.path.abspath(sys.argv[1])
+TRACE = "5b8efff798038103d269b633813fc60c"
+
+
+def labels_values_and_series_are_as_prometheus_has_them():
+    with Keeper(SERVE) as daemon:
+        daemon.send("metrics", gauge("queue.depth", [1, 2, 3], labels={"queue.name": "mail"}))
+        daemon.send("metrics", gauge("queue.depth", [9], service="cart"))
+        assert daemon.found("/api/v1/labels") == ["__name__", "job", "queue_name"]
+        assert daemon.found("/api/v1/label/job/values") == ["cart", "shop"]
+        assert daemon.found("/api/v1/label/job/values", match='{queue_name="mail"}') == ["shop"]
+        series = daemon.found("/api/v1/series", match='queue_depth{job!="cart"}')
+        assert series == [{"__name__": "queue_depth", "job": "shop", "queue_name": "mail"}], series
+        assert daemon.found("/api/v1/series", match='{job=~"c.*"}')[0]["job"] == "cart"
+
+
+def every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have():
+    with Keeper(SERVE) as daemon:
+        daemon.send("metrics", ALL["metrics"])
+        found = daemon.found("/api/v1/samples", match="{}", start="0")["result"]
+        samples = {(one["metric"]["__name__"], one["metric"].get("le"),
+                    one["metric"].get("quantile")): one["values"] for one in found}
+        moment = 1544712660.4
+        assert samples["my_counter", None, None] == [[moment, "5"]], samples
+        assert samples["my_cumulative", None, None] == [[moment, "-5"]]
+        assert samples["my_histogram_bucket", "1", None] == [[moment, "1"]]
+        assert samples["my_histogram_bucket", "+Inf", None] == [[moment, "2"]]
+        assert samples["my_histogram_sum", None, None] == [[moment, "2"]]
+        assert samples["my_histogram_count", None, None] == [[moment, "2"]]
+        assert samples["my_summary", None, "0.99"] == [[moment, "2"]]
+        assert samples["my_summary_count", None, None] == [[moment, "2"]]
+        assert samples["my_gauge_ratio", None, None] == [[moment, "-Inf"]], samples
+        facts = daemon.found("/api/v1/metadata", metric="my_counter")
+        assert facts == {"my_counter": [{"type": "unknown", "unit": "1",
+                                         "help": "I am a Counter"}]}, facts
+
+
+def logs_are_found_by_selector_text_word_and_pattern():
+    with Keeper(SERVE) as daemon:
+        lines = [f"request {at} took {at % 7}ms of user{at}" for at in range(200)]
+        daemon.send("logs", log_lines(lines))
+        daemon.send("logs", log_lines(["request 5 of another"], service="cart"))
+        assert len(daemon.lines_kept()) == 201
+        assert daemon.lines_kept(query='{service_name="cart"}') == ["request 5 of another"]
+        assert daemon.lines_kept(contains="took 3ms", query='{service_name!="cart"}',
+                                 direction="forward") == [line for line in lines
+                                                          if "took 3ms" in line]
+        assert daemon.lines_kept(word="user17") == [lines[17]]
+        assert daemon.lines_kept(word="user1") == [lines[1]]
+        assert daemon.lines_kept(word="user") == []
+        assert daemon.lines_kept(regex="^request 19[0-9] ") == lines[199:189:-1]
+        assert daemon.lines_kept(contains="nowhere") == []
+
+
+def the_newest_lines_come_first_and_a_limit_is_told():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines([f"line {at}" for at in range(50)]))
+        events = daemon.events("/api/logs", limit="7")
+        assert [row["line"] for _, row in events[:-1]] == [f"line {at}" for at in
+                                                           range(49, 42, -1)], events
+        assert events[-1][0] == "end" and events[-1][1]["truncated"] is True
+        events = daemon.events("/api/logs", limit="7", direction="forward")
+        assert [row["line"] for _, row in events[:-1]] == [f"line {at}" for at in range(7)]
+
+
+def a_row_tells_its_severity_ids_and_attributes():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", ALL["logs"])
+        _, row = daemon.events("/api/logs", start="0")[0]
+        assert row["time_ns"] == "1544712660300000000"
+        assert row["severity"] == "Information" and row["scope"] == "my.library"
+        assert row["trace_id"] == TRACE and row["span_id"] == "eee19b7ec3c1b174"
+        assert row["attributes"]["int.attribute"] == "-9223372036854775808"
+        assert json.loads(row["attributes"]["map.attribute"]) == {"some.map.key": "some value"}
+        assert row["stream"] == {"service_name": "my.service"}
+
+
+def a_histogram_counts_the_lines_of_each_step():
+    with Keeper(SERVE) as daemon:
+        base = now_ns() - 100 * 10**9
+        daemon.send("logs", log_lines(["a"] * 30, times=[base + at * 10**9 for at in range(30)]))
+        found = daemon.found("/api/logs/histogram", start=str(base / 1e9),
+                            end=str(base / 1e9 + 30), buckets="3", contains="a")
+        assert found["counts"] == [10, 10, 10] and found["total"] == 30, found
+
+
+def a_tail_shows_what_comes_and_nothing_else():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines(["before"]))
+        connection = http.client.HTTPConnection("127.0.0.1", daemon.pages(), timeout=WAIT_SECONDS)
+        connection.request("GET", "/api/logs/tail?query=%7Bservice_name%3D%22shop%22%7D")
+        answer = connection.getresponse()
+        daemon.send("logs", log_lines(["other"], service="cart"))
+        daemon.send("logs", log_lines(["after"]))
+        text = b""
+        while b"after" not in text or not text.endswith(b"\n\n"):
+            text += answer.read1()
+        connection.close()
+        assert [row["line"] for _, row in events_of(text.decode())] == ["after"]
+
+
+def four_tails_may_run_and_those_that_went_away_count_no_more():
+    with Keeper(SERVE) as daemon:
+        def tail():
+            connection = http.client.HTTPConnection("127.0.0.1", daemon.pages(),
+                                                    timeout=WAIT_SECONDS)
+            connection.request("GET", "/api/logs/tail")
+            return connection, connection.getresponse()
+        open_ones = [tail() for _ in range(4)]
+        assert all(answer.status == 200 for _, answer in open_ones)
+        fifth, answer = tail()
+        assert answer.status == 429, answer.status
+        fifth.close()
+        for connection, answer in open_ones:
+            answer.close()
+            connection.close()
+
+        def is_free():
+            connection, answer = tail()
+            status = answer.status
+            answer.close()
+            connection.close()
+            return status == 200
+        until(is_free)
+
+
+def a_trace_comes_back_as_it_was_sent():
+    with Keeper(SERVE) as daemon:
+        daemon.send("traces", TRACES)
+        assert daemon.get(f"/api/traces/{TRACE}") == TRACES
+        status, headers, body = daemon.ask(f"/api/traces/{TRACE}",
+                                           {"Accept": "application/protobuf"})
+        assert status == 200 and headers["Content-Type"] == "application/protobuf"
+        assert bytes.fromhex(TRACE) in body
+        status, error = daemon.refusal("/api/traces/00000000000000000000000000000001")
+        assert status == 404 and "no trace" in error, (status, error)
+        assert daemon.refusal("/api/traces/xyz")[0] == 400
+
+
+def traces_are_found_by_service_name_and_duration():
+    with Keeper(SERVE) as daemon:
+        daemon.send("traces", spans("0" * 31 + "1", ["GET /", "SELECT"]))
+        daemon.send("traces", spans("0" * 31 + "2", ["POST /"], service="cart",
+                                    duration_ns=2_000_000_000, status={"code": 2}))
+        found = daemon.get("/api/search")["traces"]
+        assert [one["traceID"][-1] for one in found] == ["2", "1"], found
+        assert found[1]["rootTraceName"] == "GET /" and found[1]["spanCount"] == 2
+        assert found[0]["errorCount"] == 1 and found[0]["durationMs"] == 2000
+        slow = daemon.get("/api/search", minDuration="1s")["traces"]
+        assert [one["rootServiceName"] for one in slow] == ["cart"]
+        assert [one["traceID"][-1] for one in daemon.get("/api/search", name="SELECT")["traces"]
+                ] == ["1"]
+        assert daemon.get("/api/search", query='{service_name="nobody"}')["traces"] == []
+        assert daemon.found("/api/traces/label/service_name/values") == ["cart", "shop"]
+
+
+def what_was_kept_is_there_after_a_restart():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines(["kept"]))
+        daemon.send("metrics", gauge("depth", [7]))
+        daemon.send("traces", TRACES)
+        for _ in range(2):
+            assert daemon.stop() == 0
+            daemon.start()
+            assert daemon.lines_kept() == ["kept"]
+            assert daemon.found("/api/v1/samples", match="depth")["result"][0]["values"][0][1] == "7"
+            assert daemon.get(f"/api/traces/{TRACE}") == TRACES
+
+
+def what_is_wrong_with_a_parameter_is_told():
+    wrong = [("/api/v1/series", {"match": "{job=api}"}, "column 6"),
+             ("/api/v1/series", {"match": '{job=~"("}'}, "regular expression"),
+             ("/api/v1/samples", {"match": "up", "start": "yesterday"}, "RFC 3339"),
+             ("/api/logs", {"limit": "many"}, "number"),
+             ("/api/logs", {"regex": "("}, "regex"),
+             ("/api/search", {"minDuration": "long"}, "duration")]
+    with Keeper(SERVE) as daemon:
+        for path, parameters, part in wrong:
+            status, error = daemon.refusal(path, **parameters)
+            assert status == 400 and part in error, (path, status, error)
+        assert daemon.refusal("/no/such/page")[0] == 404
+
+
+def what_is_late_or_early_is_refused_as_partial_success():
+    with Keeper(SERVE) as daemon:
+        minute = 60 * 10**9
+        daemon.send("logs", log_lines(["now"]))
+        answer = daemon.send("logs", log_lines(["late", "also now"],
+                                               times=[now_ns() - 11 * minute, now_ns()]))
+        success = answer["partialSuccess"]
+        assert success["rejectedLogRecords"] == "1" and "too old" in success["errorMessage"], answer
+        answer = daemon.send("logs", log_lines(["early"], times=[now_ns() + 11 * minute]))
+        assert "clock" in answer["partialSuccess"]["errorMessage"], answer
+        assert sorted(daemon.lines_kept()) == ["also now", "now"]
+
+
+def one_series_too_many_names_the_label():
+    with Keeper(SERVE, keeping(max_series=50)) as daemon:
+        for at in range(50):
+            daemon.send("metrics", gauge("depth", [1], labels={"user": f"u{at}"}))
+        answer = daemon.send("metrics", gauge("depth", [1], labels={"user": "one more"}))
+        success = answer["partialSuccess"]
+        assert success["rejectedDataPoints"] == "1", answer
+        assert '"user"' in success["errorMessage"], answer
+        status = daemon.get("/api/status")
+        assert status["store_signals"][0]["refused"] == 1, status
+
+
+def a_client_that_goes_away_ends_its_query():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines([f"line {at} " + "x" * 900 for at in range(3000)]))
+        for _ in range(30):
+            with socket.create_connection(("127.0.0.1", daemon.pages())) as connection:
+                connection.sendall(b"GET /api/logs?limit=5000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert len(daemon.lines_kept()) == 3000
+
+
+def many_queries_at_once_are_answered_or_told_to_wait():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines([f"line {at}" for at in range(2000)]))
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            found = list(pool.map(lambda _: daemon.ask("/api/logs", limit="1000")[0], range(200)))
+        assert set(found) <= {200, 503} and found.count(200) > 0, found
+
+
+def status_metrics_and_health_are_there():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines(["one", "two"]))
+        status = daemon.get("/api/status")
+        assert status["memory"]["resident_bytes"] < status["memory"]["limit_bytes"]
+        logs = {one["signal"]: one for one in status["store_signals"]}["logs"]
+        assert logs["records"] == 2 and logs["streams"] == 1, logs
+        assert daemon.ask("/healthz")[2] == b"ok\n"
+        assert b"sluice_memory_limit_bytes" in daemon.ask("/metrics")[2]
+
+
+def old_and_surplus_parts_are_dropped():
+    with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
+        old = now_ns() - 47 * 3600 * 10**9
+        daemon.send("logs", log_lines(["old"], times=[old], service="old"))
+        daemon.send("logs", log_lines(["new"]))
+        assert sorted(daemon.lines_kept()) == ["new", "old"]
+        answer = daemon.send("logs", log_lines(["gone"], times=[now_ns() - 49 * 3600 * 10**9]))
+        assert "too old" in answer["partialSuccess"]["errorMessage"]
+
+        def parts():
+            return daemon.get("/api/status")["store_signals"][1]["parts"]
+        until(lambda: parts() == 2)
+        assert sorted(daemon.lines_kept()) == ["new", "old"]
+
+
+TESTS = (labels_values_and_series_are_as_prometheus_has_them,
+         every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have,
+         logs_are_found_by_selector_text_word_and_pattern,
+         the_newest_lines_come_first_and_a_limit_is_told,
+         a_row_tells_its_severity_ids_and_attributes,
+         a_histogram_counts_the_lines_of_each_step,
+         a_tail_shows_what_comes_and_nothing_else,
+         four_tails_may_run_and_those_that_went_away_count_no_more,
+         a_trace_comes_back_as_it_was_sent,
+         traces_are_found_by_service_name_and_duration,
+         what_was_kept_is_there_after_a_restart,
+         what_is_wrong_with_a_parameter_is_told,
+         what_is_late_or_early_is_refused_as_partial_success,
+         one_series_too_many_names_the_label,
+         a_client_that_goes_away_ends_its_query,
+         many_queries_at_once_are_answered_or_told_to_wait,
+         status_metrics_and_health_are_there,
+         old_and_surplus_parts_are_dropped)
+
+if __name__ == "__main__":
+    sys.exit(tap.run(TESTS))
