@@ -99,6 +99,19 @@ static int log_open(struct shelf *shelf, uint64_t sequence_min, struct slu_diag 
     return queue_open(&options, diag, &shelf->log);
 }
 
+/*
+ * Where the log was let go to. It was never let go where no position was ever written: then all of
+ * it is there, unless it was lost as a whole, and parts are all that is left.
+ */
+static bool position_is_known(struct queue *log)
+{
+    struct queue_stats stats;
+    queue_stats(log, &stats);
+    bool is_unwritten = !queue_has_position(log) && stats.position_lost_count == 0;
+    return queue_has_position(log) ||
+           (is_unwritten && queue_sequence_next(log) > queue_position(log));
+}
+
 /* The parts are found before the log, which begins behind them where it was lost. */
 static int parts_open(struct shelf *shelf, struct slu_diag *diag)
 {
@@ -111,7 +124,8 @@ static int parts_open(struct shelf *shelf, struct slu_diag *diag)
     if (err != 0) {
         return err;
     }
-    uint64_t end = queue_has_position(shelf->log) ? queue_position(shelf->log) : UINT64_MAX;
+    shelf->is_position_known = position_is_known(shelf->log);
+    uint64_t end = shelf->is_position_known ? queue_position(shelf->log) : UINT64_MAX;
     err = part_list_init(&shelf->parts, shelf->options.budget, &shelf->directory,
                          shelf->options.signal, end, diag);
     if (err == 0 && part_list_sequence(&shelf->parts) >= queue_sequence_next(shelf->log)) {
@@ -202,7 +216,7 @@ static int entry_replay(void *arg, const struct queue_entry *entry)
 {
     struct shelf *shelf = ((struct replaying *)arg)->shelf;
     struct store_outcome outcome = {.err = 0};
-    if (entry->sequence > part_list_sequence(&shelf->parts) || queue_has_position(shelf->log)) {
+    if (entry->sequence > part_list_sequence(&shelf->parts) || shelf->is_position_known) {
         message_apply(shelf, (struct slu_bytes){entry->bytes.data, entry->bytes.len},
                       entry->time_ns, entry->sequence, &outcome);
     }

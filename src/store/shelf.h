@@ -50,6 +50,7 @@ struct shelf {
     struct mutex lock;
     struct condition changed; /* a flush has ended, or a reader has; or the shelf is closing */
     bool is_open;             /* what it has to be closed of */
+    bool is_position_known; /* else parts say which messages are kept */
     bool is_closing;
     bool is_replaying; /* the log is read again: there are no tasks yet */
     bool is_flush_wanted;
@@ -122,6 +123,13 @@ bool shelf_head_range(const struct shelf *shelf, int64_t *min_ns, int64_t *max_n
 
 /* With the lock held: have the head written soon. */
 void shelf_want_flush(struct shelf *shelf);
+
+/*
+ * Merge parts, as long as some should be; store_tend.c. One thread at a time.
+ *
+ * from_ns  what is older is left out
+ */
+void shelf_merge(struct shelf *shelf, struct slu_scope *scope, int64_t from_ns, int64_t now_ns);
 
 static inline bool shelf_has_samples(const struct shelf *shelf)
 {

@@ -233,6 +233,12 @@ static bool merge_one(struct shelf *shelf, struct slu_scope *scope, int64_t from
     return err == 0;
 }
 
+void shelf_merge(struct shelf *shelf, struct slu_scope *scope, int64_t from_ns, int64_t now_ns)
+{
+    while (merge_one(shelf, scope, from_ns, now_ns)) {
+    }
+}
+
 void store_parts_tend(struct store *store, struct slu_scope *scope, int64_t now_ns)
 {
     uint64_t retention_ns = store->options.retention_ns;
@@ -244,7 +250,6 @@ void store_parts_tend(struct store *store, struct slu_scope *scope, int64_t now_
     }
     surplus_drop(store);
     for (size_t i = 0; i < STORE_SIGNAL_COUNT; i++) {
-        while (merge_one(&store->shelves[i], scope, from_ns, now_ns)) {
-        }
+        shelf_merge(&store->shelves[i], scope, from_ns, now_ns);
     }
 }

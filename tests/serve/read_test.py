@@ -182,7 +182,8 @@ def what_was_kept_is_there_after_a_restart():
             assert daemon.stop() == 0
             daemon.start()
             assert daemon.lines_kept() == ["kept"]
-            assert daemon.found("/api/v1/samples", match="depth")["result"][0]["values"][0][1] == "7"
+            samples = daemon.found("/api/v1/samples", match="depth")["result"]
+            assert samples[0]["values"][0][1] == "7", samples
             assert daemon.get(f"/api/traces/{TRACE}") == TRACES
 
 
