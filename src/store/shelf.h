@@ -50,7 +50,7 @@ struct shelf {
     struct mutex lock;
     struct condition changed; /* a flush has ended, or a reader has; or the shelf is closing */
     bool is_open;             /* what it has to be closed of */
-    bool is_position_known; /* else parts say which messages are kept */
+    bool is_position_known;   /* else parts say which messages are kept */
     bool is_closing;
     bool is_replaying; /* the log is read again: there are no tasks yet */
     bool is_flush_wanted;
