@@ -55,8 +55,6 @@ static inline bool otlp_part_value(struct otlp_fields *fields, struct otlp_part 
     size_t left = (size_t)(fields->end - fields->at);
     uint32_t small = 0;
     uint64_t len = 0;
-    part->value = 0;
-    part->bytes = (struct slu_bytes){NULL, 0};
     switch (part->wire) {
     case PROTOBUF_VARINT:
         return otlp_varint(fields, &part->value);
@@ -120,8 +118,7 @@ static inline bool otlp_fields_next(struct otlp_fields *fields, struct otlp_part
         fields->is_broken = true;
         return false;
     }
-    part->number = (uint32_t)(tag >> 3);
-    part->wire = (uint32_t)(tag & 7);
+    *part = (struct otlp_part){.number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7)};
     bool is_read =
         part->wire == PROTOBUF_GROUP ? otlp_group_skip(fields) : otlp_part_value(fields, part);
     if (!is_read) {
