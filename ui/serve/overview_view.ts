@@ -4,7 +4,6 @@ import { button, element, fill } from "../shell/element";
 import { age, exact, readable, share } from "../shell/format";
 import type { Status, StoreSignal } from "./api";
 import { emptyState, SEND_LINES } from "./parts";
-import { refusedOf } from "./serve_strip";
 import type { Page, Scene, View } from "./view";
 
 const REASONS: [keyof StoreSignal, string][] = [
@@ -13,6 +12,8 @@ const REASONS: [keyof StoreSignal, string][] = [
     ["refused", "one stream too many: a label has too many values"],
     ["invalid", "labels or sizes that are not right"],
 ];
+
+const WHAT = { later: "requests", invalid: "requests", partial: "records" };
 
 /** Rates come from two looks. */
 interface Look { now: number; records: Map<string, number> }
@@ -89,9 +90,22 @@ export class OverviewView implements View {
                     "count")} requests could not be read`));
             }
         }
-        return refusedOf(status) === 0
-            ? element("p", { class: "quiet" }, "Nothing has been refused since the daemon started.")
-            : element("ul", { class: "reasons" }, ...rows);
+        if (rows.length === 0 && status.refusals.length === 0) {
+            return element("p", { class: "quiet" },
+                "Nothing has been refused since the daemon started.");
+        }
+        return element("div", {}, element("ul", { class: "reasons" }, ...rows),
+            ...this.told(status));
+    }
+
+    /** What senders were told, the newest first. */
+    private told(status: Status): HTMLElement[] {
+        const rows = status.refusals.map((one) => element("li", {},
+            element("span", { class: "quiet" }, `${age(Math.max(0, status.now - one.last))} ago, ${
+                one.signal}, ${readable(one.count, "count")} ${WHAT[one.kind]}: `), one.reason));
+        return rows.length === 0 ? []
+            : [element("h3", {}, "What senders were told"),
+                element("ul", { class: "reasons" }, ...rows)];
     }
 
     private memory(status: Status): HTMLElement[] {

@@ -38,6 +38,9 @@ export class StatusView implements View {
                 status.exporters.map((one) => [one.name, [one.sent, "count"],
                     [one.failed, "count"], [one.lost, "count"], [one.refused, "count"],
                     [one.waiting_bytes, "bytes"]])),
+            table("Pipelines", ["Pipeline", "Way"], status.pipelines.map((one) => [one.name,
+                [one.receivers, one.processors, one.exporters].filter((part) => part.length > 0)
+                    .map((part) => part.join(", ")).join(" → ")])),
             store === undefined ? element("p", {}, "This daemon keeps nothing: add the exporter " +
                 "store to a pipeline.")
                 : element("p", {}, `The store in ${store.path} keeps ${
