@@ -24,8 +24,8 @@ struct otlp_fields {
 struct otlp_part {
     uint32_t number;
     uint32_t wire;
-    uint64_t value;         /* of numbers */
-    struct slu_bytes bytes; /* of BYTES */
+    uint64_t value;         /* of numbers; otherwise 0 */
+    struct slu_bytes bytes; /* of BYTES; otherwise empty */
     struct slu_bytes whole; /* with tag and length */
 };
 
@@ -55,8 +55,6 @@ static inline bool otlp_part_value(struct otlp_fields *fields, struct otlp_part 
     size_t left = (size_t)(fields->end - fields->at);
     uint32_t small = 0;
     uint64_t len = 0;
-    part->value = 0;
-    part->bytes = (struct slu_bytes){NULL, 0};
     switch (part->wire) {
     case PROTOBUF_VARINT:
         return otlp_varint(fields, &part->value);
@@ -122,6 +120,8 @@ static inline bool otlp_fields_next(struct otlp_fields *fields, struct otlp_part
     }
     part->number = (uint32_t)(tag >> 3);
     part->wire = (uint32_t)(tag & 7);
+    part->value = 0;
+    part->bytes = (struct slu_bytes){NULL, 0};
     bool is_read =
         part->wire == PROTOBUF_GROUP ? otlp_group_skip(fields) : otlp_part_value(fields, part);
     if (!is_read) {
