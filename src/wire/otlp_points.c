@@ -299,13 +299,11 @@ static int64_t exemplar_time(struct slu_bytes message)
 {
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    int64_t time_ns = 0;
+    uint64_t time = 0;
     while (otlp_fields_next(&fields, &part)) {
-        if (part.number == EXEMPLAR_TIME && part.value <= INT64_MAX) {
-            time_ns = (int64_t)part.value;
-        }
+        time = part.number == EXEMPLAR_TIME ? part.value : time;
     }
-    return time_ns;
+    return time <= INT64_MAX ? (int64_t)time : 0;
 }
 
 static int exemplars_visit(struct otlp_sample_reader *reader, const struct point *point)
