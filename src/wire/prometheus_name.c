@@ -107,7 +107,7 @@ static void words_join(struct joining *joining, struct slu_bytes text)
 {
     const char *bytes = text.data;
     size_t begin = 0;
-    for (size_t i = 0; i <= text.len; i++) {
+    for (size_t i = 0; text.len > 0 && i <= text.len; i++) {
         bool is_right =
             i < text.len && (is_letter(bytes[i]) || is_digit(bytes[i]) || bytes[i] == ':');
         if (!is_right) {
