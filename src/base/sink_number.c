@@ -52,7 +52,7 @@ static void write_with_exponent(struct sink *sink, const char *places, int32_t c
     sink_uint(sink, point > 0 ? (uint64_t)point - 1 : (uint64_t)(1 - point));
 }
 
-void sink_double(struct sink *sink, double value)
+static void write_double(struct sink *sink, double value, int32_t point_min, int32_t point_max)
 {
     SLU_ASSERT(isfinite(value));
     char places[20];
@@ -62,9 +62,19 @@ void sink_double(struct sink *sink, double value)
     if (signbit(value)) {
         sink_char(sink, '-');
     }
-    if (point >= PLAIN_POINT_MIN && point <= PLAIN_POINT_MAX) {
+    if (point >= point_min && point <= point_max) {
         write_plain(sink, places, count, point);
     } else {
         write_with_exponent(sink, places, count, point);
     }
+}
+
+void sink_double(struct sink *sink, double value)
+{
+    write_double(sink, value, PLAIN_POINT_MIN, PLAIN_POINT_MAX);
+}
+
+void sink_double_plain(struct sink *sink, double value)
+{
+    write_double(sink, value, INT32_MIN, INT32_MAX);
 }

@@ -12,4 +12,7 @@ void sink_int(struct sink *sink, int64_t value);
 /* A finite number, as short as it can be read back; -0 is "-0". */
 void sink_double(struct sink *sink, double value);
 
+/* The same with all its places and never an exponent: up to 327 characters. */
+void sink_double_plain(struct sink *sink, double value);
+
 #endif

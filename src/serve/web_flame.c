@@ -1,4 +1,4 @@
-/* One profile or several added up, or two compared, as the document that `sluice heap web` draws. */
+/* A profile, the sum of several, or two compared, as the document that `sluice heap web` draws. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

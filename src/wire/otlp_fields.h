@@ -24,8 +24,8 @@ struct otlp_fields {
 struct otlp_part {
     uint32_t number;
     uint32_t wire;
-    uint64_t value;         /* of numbers */
-    struct slu_bytes bytes; /* of BYTES */
+    uint64_t value;         /* of numbers; otherwise 0 */
+    struct slu_bytes bytes; /* of BYTES; otherwise empty */
     struct slu_bytes whole; /* with tag and length */
 };
 

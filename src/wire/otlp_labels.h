@@ -14,6 +14,7 @@
 #include "wire/otlp_samples.h"
 
 #define OTLP_LABELS_MAX      128
+#define OTLP_LABELS_OWN      4 /* of them for labels that are no attributes */
 #define OTLP_LABEL_ROOM      ((size_t)64 * 1024)
 #define OTLP_LABEL_VALUE_MAX ((size_t)1024)
 
@@ -45,17 +46,21 @@ static inline void otlp_labels_return(struct otlp_labels *labels, struct otlp_la
 void otlp_labels_add(struct otlp_labels *labels, struct slu_bytes name, struct slu_bytes value);
 
 /*
- * Add an attribute, a KeyValue. Of a name that is there already, the first stays; what has no room
- * is left out.
+ * Add an attribute, a KeyValue. Of a name that is there already, the first with a value stays; what
+ * has no room is left out, and so is one that would name the metric (__name__).
  */
 void otlp_labels_add_attribute(struct otlp_labels *labels, struct slu_bytes attribute);
+
+/* Where a name is; the count of labels if it is not there. */
+size_t otlp_labels_index(const struct otlp_labels *labels, struct slu_bytes name);
 
 /* The value of a name; NULL: it is not there. */
 const struct slu_bytes *otlp_labels_find(const struct otlp_labels *labels, struct slu_bytes name);
 
 /*
  * An AnyValue as text: a string as it is, where it lies; others as JSON, in `room`, cut where that
- * is too small.
+ * is too small. Of bytes the first 2,048 are shown; values 16 levels down are null; nothing that is
+ * known is no text.
  */
 struct slu_bytes otlp_value_text(struct slu_bytes any_value, char *room, size_t size_bytes);
 

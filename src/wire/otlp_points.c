@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/sink.h"
@@ -26,7 +25,7 @@
 #define EXEMPLAR_TIME         2
 #define FLAG_NO_VALUE         1U
 #define STALE_BITS            UINT64_C(0x7ff0000000000002) /* Prometheus' marker */
-#define NUMBER_TEXT_MAX       40
+#define NUMBER_TEXT_MAX       352                          /* with all places, and a zero */
 
 /* Which fields of a point say what all kinds say. */
 struct point_fields {
@@ -123,94 +122,123 @@ static int number_visit(struct otlp_sample_reader *reader, const struct point *p
     return has_number ? number_tell(reader, point, "", number) : 0;
 }
 
-/* A number with a label that says which one: le, quantile. */
-static int labelled_tell(struct otlp_sample_reader *reader, const struct point *point,
-                         const char *suffix, const char *label, double key, double number)
+/* As Prometheus writes numbers in labels of OTLP's points: all places, no exponent. */
+static void key_write(struct sink *sink, double key)
 {
-    struct otlp_labels_mark mark = otlp_labels_mark(&reader->labels);
+    if (isnan(key)) {
+        sink_text(sink, "NaN");
+    } else if (isinf(key)) {
+        sink_text(sink, key > 0 ? "+Inf" : "-Inf");
+    } else {
+        sink_double_plain(sink, key);
+    }
+}
+
+/*
+ * A number with a label that says which one: le, quantile. An attribute of that name gives way for
+ * as long.
+ */
+static int labelled_tell(struct otlp_sample_reader *reader, const struct point *point,
+                         const char *suffix, struct slu_bytes label, double key, double number)
+{
+    struct otlp_labels *labels = &reader->labels;
+    struct otlp_labels_mark mark = otlp_labels_mark(labels);
+    size_t at = otlp_labels_index(labels, label);
     char text[NUMBER_TEXT_MAX];
     struct sink sink;
     sink_init_fixed(&sink, text, sizeof(text));
-    if (isinf(key)) {
-        sink_text(&sink, key > 0 ? "+Inf" : "-Inf");
+    key_write(&sink, key);
+    struct slu_bytes value = {text, sink.len};
+    struct slu_bytes hidden = {"", 0};
+    if (at < labels->count) {
+        hidden = labels->labels[at].value;
+        labels->labels[at].value = value;
     } else {
-        sink_double(&sink, key);
+        otlp_labels_add(labels, label, value);
     }
-    otlp_labels_add(&reader->labels, (struct slu_bytes){label, strlen(label)},
-                    (struct slu_bytes){text, sink.len});
     int err = number_tell(reader, point, suffix, number);
-    otlp_labels_return(&reader->labels, mark);
+    if (hidden.len > 0) {
+        labels->labels[at].value = hidden;
+    }
+    otlp_labels_return(labels, mark);
     return err;
 }
 
-struct histogram {
-    struct slu_bytes buckets; /* packed fixed64 */
-    struct slu_bytes bounds;  /* packed doubles */
-    uint64_t count;
-    double sum;
-    bool has_sum;
+/* The words of a repeated field of fixed64 or doubles, in one field or in one each. */
+struct words {
+    struct otlp_fields fields;
+    struct slu_bytes packed;
+    uint32_t number;
 };
 
-static void histogram_read(struct slu_bytes message, struct histogram *histogram)
+static struct words words_of(struct slu_bytes message, uint32_t number)
 {
-    struct otlp_fields fields = otlp_fields_of(message);
+    return (struct words){.fields = otlp_fields_of(message), .number = number};
+}
+
+static bool words_next(struct words *words, uint64_t *word)
+{
     struct otlp_part part;
-    *histogram = (struct histogram){.count = 0};
-    while (otlp_fields_next(&fields, &part)) {
-        switch (part.number) {
-        case HISTOGRAM_COUNT:
-            histogram->count = part.value;
-            break;
-        case HISTOGRAM_SUM:
-            histogram->sum = otlp_double(part.value);
-            histogram->has_sum = true;
-            break;
-        case HISTOGRAM_BUCKETS:
-            histogram->buckets = part.bytes;
-            break;
-        case HISTOGRAM_BOUNDS:
-            histogram->bounds = part.bytes;
-            break;
-        default:
-            break;
+    while (words->packed.len < sizeof(*word)) {
+        if (!otlp_fields_next(&words->fields, &part)) {
+            return false;
         }
+        if (part.number == words->number && part.wire == PROTOBUF_FIXED64) {
+            *word = part.value;
+            return true;
+        }
+        words->packed = part.number == words->number ? part.bytes : (struct slu_bytes){NULL, 0};
     }
+    memcpy(word, words->packed.data, sizeof(*word));
+    words->packed.data = (const char *)words->packed.data + sizeof(*word);
+    words->packed.len -= sizeof(*word);
+    return true;
 }
 
-static uint64_t word_at(struct slu_bytes packed, size_t at)
-{
-    uint64_t word = 0;
-    memcpy(&word, (const char *)packed.data + at * sizeof(word), sizeof(word));
-    return word;
-}
-
-/* Buckets count what is below their bounds, so that each has those before it. */
+/*
+ * Buckets count what is up to their bounds, so that each has those before it. The last is that of
+ * infinity, whose count is the point's.
+ */
 static int buckets_tell(struct otlp_sample_reader *reader, const struct point *point,
-                        const struct histogram *histogram)
+                        uint64_t count)
 {
-    size_t bounds = histogram->bounds.len / sizeof(uint64_t);
-    size_t buckets = histogram->buckets.len / sizeof(uint64_t);
+    static const struct slu_bytes label = {"le", 2};
+    struct words bounds = words_of(point->message, HISTOGRAM_BOUNDS);
+    struct words buckets = words_of(point->message, HISTOGRAM_BUCKETS);
+    uint64_t bound = 0;
+    uint64_t bucket = 0;
     uint64_t below = 0;
     int err = 0;
-    for (size_t i = 0; err == 0 && i < bounds && i < buckets; i++) {
-        below += word_at(histogram->buckets, i);
-        err = labelled_tell(reader, point, "_bucket", "le",
-                            otlp_double(word_at(histogram->bounds, i)), (double)below);
+    while (err == 0 && words_next(&bounds, &bound) && words_next(&buckets, &bucket)) {
+        double key = otlp_double(bound);
+        below += bucket;
+        if (!isinf(key) || key < 0) {
+            err = labelled_tell(reader, point, "_bucket", label, key, (double)below);
+        }
     }
-    return err != 0
-               ? err
-               : labelled_tell(reader, point, "_bucket", "le", INFINITY, (double)histogram->count);
+    return err != 0 ? err : labelled_tell(reader, point, "_bucket", label, INFINITY, (double)count);
 }
 
 static int histogram_visit(struct otlp_sample_reader *reader, const struct point *point)
 {
-    struct histogram histogram;
-    histogram_read(point->message, &histogram);
-    int err = buckets_tell(reader, point, &histogram);
-    if (err == 0 && (histogram.has_sum || point->is_stale)) {
-        err = number_tell(reader, point, "_sum", histogram.sum);
+    struct otlp_fields fields = otlp_fields_of(point->message);
+    struct otlp_part part;
+    uint64_t count = 0;
+    double sum = 0;
+    bool has_sum = point->is_stale;
+    while (otlp_fields_next(&fields, &part)) {
+        if (part.number == HISTOGRAM_COUNT) {
+            count = part.value;
+        } else if (part.number == HISTOGRAM_SUM) {
+            sum = otlp_double(part.value);
+            has_sum = true;
+        }
     }
-    return err != 0 ? err : number_tell(reader, point, "_count", (double)histogram.count);
+    int err = buckets_tell(reader, point, count);
+    if (err == 0 && has_sum) {
+        err = number_tell(reader, point, "_sum", sum);
+    }
+    return err != 0 ? err : number_tell(reader, point, "_count", (double)count);
 }
 
 /* The point without what the series and the sample say, and without its exemplars. */
@@ -237,6 +265,7 @@ static int exponential_visit(struct otlp_sample_reader *reader, const struct poi
 static int quantile_tell(struct otlp_sample_reader *reader, const struct point *point,
                          struct slu_bytes message)
 {
+    static const struct slu_bytes label = {"quantile", 8};
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
     double quantile = 0;
@@ -245,7 +274,7 @@ static int quantile_tell(struct otlp_sample_reader *reader, const struct point *
         quantile = part.number == QUANTILE_QUANTILE ? otlp_double(part.value) : quantile;
         value = part.number == QUANTILE_VALUE ? otlp_double(part.value) : value;
     }
-    return labelled_tell(reader, point, "", "quantile", quantile, value);
+    return labelled_tell(reader, point, "", label, quantile, value);
 }
 
 static int summary_visit(struct otlp_sample_reader *reader, const struct point *point)
@@ -270,13 +299,11 @@ static int64_t exemplar_time(struct slu_bytes message)
 {
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    int64_t time_ns = 0;
+    uint64_t time = 0;
     while (otlp_fields_next(&fields, &part)) {
-        if (part.number == EXEMPLAR_TIME && part.value <= INT64_MAX) {
-            time_ns = (int64_t)part.value;
-        }
+        time = part.number == EXEMPLAR_TIME ? part.value : time;
     }
-    return time_ns;
+    return time <= INT64_MAX ? (int64_t)time : 0;
 }
 
 static int exemplars_visit(struct otlp_sample_reader *reader, const struct point *point)

@@ -6,34 +6,12 @@
 #include <sluice/budget.h>
 
 #include "base/block.h"
-#include "codec/protobuf_block.h"
 #include "wire/otlp_fields.h"
 #include "wire/otlp_labels.h"
+#include "wire/otlp_row_fields.h"
 
-/* Fields of the messages around records; the same for logs and traces. */
-#define REQUEST_RESOURCE    1
-#define RESOURCE_RESOURCE   1
-#define RESOURCE_SCOPES     2 /* of profiles, the records */
-#define SCOPE_RECORDS       2
-#define RESOURCE_ATTRIBUTES 1
-
-#define LOG_TIME     1
-#define LOG_BODY     5
-#define LOG_TRACE_ID 9
-#define LOG_OBSERVED 11
-
-#define SPAN_TRACE_ID 1
-#define SPAN_NAME     5
-#define SPAN_START    7
-#define SPAN_END      8
-
-#define PROFILE_NAME 1
-#define PROFILE_TIME 2
-
-#define ANY_STRING     1
-#define TRACE_ID_BYTES 16
-#define FIRST_BYTES    ((size_t)4096)
-#define BODY_ROOM      ((size_t)64 * 1024)
+#define FIRST_BYTES ((size_t)4096)
+#define BODY_ROOM   ((size_t)64 * 1024)
 
 struct otlp_row_reader {
     struct slu_budget *budget;
@@ -99,137 +77,165 @@ static bool is_time(uint64_t time)
     return time != 0 && time <= INT64_MAX;
 }
 
-/* The string of an AnyValue that is nothing else, and not empty. */
-static bool body_is_string(struct slu_bytes any_value, struct slu_bytes *text)
-{
-    struct otlp_fields fields = otlp_fields_of(any_value);
+/*
+ * A field of a record that a member of the row is to hold: the last of that number. Only one that
+ * is there once can go into the member alone; of several, all stay in `rest`, as they stand.
+ */
+struct held {
     struct otlp_part part;
-    if (!otlp_fields_next(&fields, &part) || part.number != ANY_STRING || fields.at != fields.end ||
-        part.bytes.len == 0 || part.whole.len != any_value.len) {
-        return false;
+    bool is_there;
+    bool is_repeated;
+};
+
+static int held_take(struct otlp_row_reader *reader, const struct otlp_part *part,
+                     struct held *held)
+{
+    int err = 0;
+    if (held->is_there && !held->is_repeated) {
+        err = part_keep(reader, &reader->rest, &held->part);
     }
-    *text = part.bytes;
-    return true;
+    held->is_repeated = held->is_there;
+    held->is_there = true;
+    held->part = *part;
+    return held->is_repeated && err == 0 ? part_keep(reader, &reader->rest, part) : err;
 }
 
-/* What a member of the row does not hold exactly stays in `rest`: a marker for the time. */
+static bool held_is_one(const struct held *held)
+{
+    return held->is_there && !held->is_repeated;
+}
+
+/* The member does not say all that the field does. */
+static int held_leave(struct otlp_row_reader *reader, const struct held *held)
+{
+    return held_is_one(held) ? part_keep(reader, &reader->rest, &held->part) : 0;
+}
+
+static int text_hold(struct otlp_row_reader *reader, const struct held *held,
+                     struct slu_bytes *text)
+{
+    *text = held->part.bytes;
+    return held_is_one(held) && text->len > 0 ? 0 : held_leave(reader, held);
+}
+
+static int trace_id_hold(struct otlp_row_reader *reader, const struct held *held,
+                         struct otlp_row *row)
+{
+    if (held->part.bytes.len == ROW_TRACE_ID_BYTES) {
+        row->key = held->part.bytes;
+        if (held_is_one(held)) {
+            return 0;
+        }
+    }
+    return held_leave(reader, held);
+}
+
+/* In `rest`, a time of 0 says that the row's is not the record's. */
 static int time_mark(struct otlp_row_reader *reader, unsigned field)
 {
     const unsigned char marker[9] = {(unsigned char)(field << 3 | PROTOBUF_FIXED64)};
     return block_append(reader->budget, &reader->rest, marker, sizeof(marker));
 }
 
-static int log_body(struct otlp_row_reader *reader, const struct otlp_part *part,
-                    struct otlp_row *row)
+/* The time of a record that has one of its own, or `other_ns`. */
+static int time_hold(struct otlp_row_reader *reader, const struct held *held, unsigned field,
+                     int64_t other_ns, struct otlp_row *row)
 {
-    if (body_is_string(part->bytes, &row->text)) {
+    bool is_right = is_time(held->part.value);
+    row->time_ns = is_right ? (int64_t)held->part.value : other_ns;
+    if (is_right && held_is_one(held)) {
         return 0;
     }
-    row->text = otlp_value_text(part->bytes, reader->body, sizeof(reader->body));
-    return part_keep(reader, &reader->rest, part);
+    return held->is_there ? held_leave(reader, held) : time_mark(reader, field);
 }
 
-static int log_part(struct otlp_row_reader *reader, const struct otlp_part *part,
-                    struct otlp_row *row, uint64_t *observed)
+/* An AnyValue that is a string, not empty, and nothing else. */
+static bool is_only_string(struct slu_bytes any_value)
 {
-    switch (part->number) {
-    case LOG_TIME:
-        row->time_ns = is_time(part->value) ? (int64_t)part->value : 0;
-        return 0;
-    case LOG_BODY:
-        return log_body(reader, part, row);
-    case LOG_TRACE_ID:
-        if (part->bytes.len == TRACE_ID_BYTES) {
-            row->key = part->bytes;
-            return 0;
-        }
-        break;
-    case LOG_OBSERVED:
-        *observed = part->value;
-        break;
-    default:
-        break;
-    }
-    return part_keep(reader, &reader->rest, part);
+    struct otlp_fields fields = otlp_fields_of(any_value);
+    struct otlp_part part;
+    return otlp_fields_next(&fields, &part) && part.number == ROW_ANY_STRING &&
+           part.bytes.len > 0 && fields.at == fields.end;
+}
+
+static int body_hold(struct otlp_row_reader *reader, const struct held *held, struct otlp_row *row)
+{
+    struct slu_bytes any_value = held->part.bytes;
+    row->text = otlp_value_text(any_value, reader->body, sizeof(reader->body));
+    return held_is_one(held) && is_only_string(any_value) ? 0 : held_leave(reader, held);
 }
 
 static int log_read(struct otlp_row_reader *reader, struct slu_bytes record, struct otlp_row *row)
 {
     struct otlp_fields fields = otlp_fields_of(record);
     struct otlp_part part;
+    struct held time = {.is_there = false};
+    struct held body = {.is_there = false};
+    struct held trace_id = {.is_there = false};
     uint64_t observed = 0;
     int err = 0;
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        err = log_part(reader, &part, row, &observed);
+        if (part.number == ROW_LOG_TIME) {
+            err = held_take(reader, &part, &time);
+        } else if (part.number == ROW_LOG_BODY) {
+            err = held_take(reader, &part, &body);
+        } else if (part.number == ROW_LOG_TRACE_ID) {
+            err = held_take(reader, &part, &trace_id);
+        } else {
+            observed = part.number == ROW_LOG_OBSERVED ? part.value : observed;
+            err = part_keep(reader, &reader->rest, &part);
+        }
     }
-    if (err == 0 && row->time_ns == 0) {
-        row->time_ns = is_time(observed) ? (int64_t)observed : reader->now_ns;
-        err = time_mark(reader, LOG_TIME);
-    }
+    int64_t other_ns = is_time(observed) ? (int64_t)observed : reader->now_ns;
+    err = err != 0 ? err : time_hold(reader, &time, ROW_LOG_TIME, other_ns, row);
+    err = err != 0 ? err : body_hold(reader, &body, row);
+    err = err != 0 ? err : trace_id_hold(reader, &trace_id, row);
     return fields.is_broken ? -EBADMSG : err;
 }
 
-/* The times of a span that has them both. */
-struct span_times {
-    struct otlp_part start;
-    struct otlp_part end;
-};
-
-static int span_part(struct otlp_row_reader *reader, const struct otlp_part *part,
-                     struct otlp_row *row, struct span_times *times)
+/*
+ * A span's end is held as its duration, which needs a start that is held too. One that has not ended
+ * lasts for nothing.
+ */
+static int span_times_hold(struct otlp_row_reader *reader, const struct held *start,
+                           const struct held *end, struct otlp_row *row)
 {
-    switch (part->number) {
-    case SPAN_TRACE_ID:
-        if (part->bytes.len == TRACE_ID_BYTES) {
-            row->key = part->bytes;
-            return 0;
-        }
-        break;
-    case SPAN_NAME:
-        row->text = part->bytes;
-        return 0;
-    case SPAN_START:
-        times->start = *part;
-        return 0;
-    case SPAN_END:
-        times->end = *part;
-        return 0;
-    default:
-        break;
+    bool has_start = is_time(start->part.value);
+    bool has_end = is_time(end->part.value);
+    int64_t other_ns = has_end ? (int64_t)end->part.value : reader->now_ns;
+    int err = time_hold(reader, start, ROW_SPAN_START, other_ns, row);
+    row->duration_ns = has_start && has_end ? (int64_t)end->part.value - row->time_ns : 0;
+    if (err != 0 || (has_start && has_end && held_is_one(start) && held_is_one(end))) {
+        return err;
     }
-    return part_keep(reader, &reader->rest, part);
-}
-
-static int span_times_take(struct otlp_row_reader *reader, const struct span_times *times,
-                           struct otlp_row *row)
-{
-    int err = 0;
-    if (is_time(times->start.value) && times->end.value <= INT64_MAX) {
-        row->time_ns = (int64_t)times->start.value;
-        row->duration_ns = (int64_t)times->end.value - row->time_ns;
-        return 0;
-    }
-    row->time_ns = is_time(times->start.value) ? (int64_t)times->start.value
-                   : is_time(times->end.value) ? (int64_t)times->end.value
-                                               : reader->now_ns;
-    err = times->start.whole.len > 0 ? part_keep(reader, &reader->rest, &times->start)
-                                     : time_mark(reader, SPAN_START);
-    if (err == 0 && times->end.whole.len > 0) {
-        err = part_keep(reader, &reader->rest, &times->end);
-    }
-    return err;
+    return end->is_there ? held_leave(reader, end) : time_mark(reader, ROW_SPAN_END);
 }
 
 static int span_read(struct otlp_row_reader *reader, struct slu_bytes record, struct otlp_row *row)
 {
     struct otlp_fields fields = otlp_fields_of(record);
     struct otlp_part part;
-    struct span_times times = {.start = {.value = 0}};
+    struct held trace_id = {.is_there = false};
+    struct held name = {.is_there = false};
+    struct held start = {.is_there = false};
+    struct held end = {.is_there = false};
     int err = 0;
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        err = span_part(reader, &part, row, &times);
+        if (part.number == ROW_SPAN_TRACE_ID) {
+            err = held_take(reader, &part, &trace_id);
+        } else if (part.number == ROW_SPAN_NAME) {
+            err = held_take(reader, &part, &name);
+        } else if (part.number == ROW_SPAN_START) {
+            err = held_take(reader, &part, &start);
+        } else if (part.number == ROW_SPAN_END) {
+            err = held_take(reader, &part, &end);
+        } else {
+            err = part_keep(reader, &reader->rest, &part);
+        }
     }
-    err = err != 0 ? err : span_times_take(reader, &times, row);
+    err = err != 0 ? err : trace_id_hold(reader, &trace_id, row);
+    err = err != 0 ? err : text_hold(reader, &name, &row->text);
+    err = err != 0 ? err : span_times_hold(reader, &start, &end, row);
     return fields.is_broken ? -EBADMSG : err;
 }
 
@@ -238,20 +244,20 @@ static int profile_read(struct otlp_row_reader *reader, struct slu_bytes record,
 {
     struct otlp_fields fields = otlp_fields_of(record);
     struct otlp_part part;
+    struct held name = {.is_there = false};
+    struct held time = {.is_there = false};
     int err = 0;
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        if (part.number == PROFILE_NAME) {
-            row->text = part.bytes;
-        } else if (part.number == PROFILE_TIME) {
-            row->time_ns = is_time(part.value) ? (int64_t)part.value : 0;
+        if (part.number == ROW_PROFILE_NAME) {
+            err = held_take(reader, &part, &name);
+        } else if (part.number == ROW_PROFILE_TIME) {
+            err = held_take(reader, &part, &time);
         } else {
             err = part_keep(reader, &reader->rest, &part);
         }
     }
-    if (err == 0 && row->time_ns == 0) {
-        row->time_ns = reader->now_ns;
-        err = time_mark(reader, PROFILE_TIME);
-    }
+    err = err != 0 ? err : text_hold(reader, &name, &row->text);
+    err = err != 0 ? err : time_hold(reader, &time, ROW_PROFILE_TIME, reader->now_ns, row);
     return fields.is_broken ? -EBADMSG : err;
 }
 
@@ -308,9 +314,9 @@ static int scopes_read(struct otlp_row_reader *reader, struct slu_bytes message)
     struct otlp_part part;
     int err = 0;
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        if (part.number == RESOURCE_SCOPES) {
-            err = around_keep(reader, part.bytes, SCOPE_RECORDS, &reader->scope);
-            err = err != 0 ? err : records_read(reader, part.bytes, SCOPE_RECORDS);
+        if (part.number == ROW_RESOURCE_SCOPES) {
+            err = around_keep(reader, part.bytes, ROW_SCOPE_RECORDS, &reader->scope);
+            err = err != 0 ? err : records_read(reader, part.bytes, ROW_SCOPE_RECORDS);
         }
     }
     return err;
@@ -325,8 +331,8 @@ static void labels_take(struct otlp_row_reader *reader, struct slu_bytes message
     while (otlp_fields_next(&fields, &part)) {
         struct otlp_fields resource = otlp_fields_of(part.bytes);
         struct otlp_part attribute;
-        while (part.number == RESOURCE_RESOURCE && otlp_fields_next(&resource, &attribute)) {
-            if (attribute.number == RESOURCE_ATTRIBUTES) {
+        while (part.number == ROW_RESOURCE_RESOURCE && otlp_fields_next(&resource, &attribute)) {
+            if (attribute.number == ROW_RESOURCE_ATTRIBUTES) {
                 otlp_labels_add_attribute(&reader->labels, attribute.bytes);
             }
         }
@@ -348,105 +354,16 @@ int otlp_rows_read(struct otlp_row_reader *reader, enum otlp_signal signal,
     reader->visit = visit;
     reader->arg = arg;
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        if (part.number != REQUEST_RESOURCE) {
+        if (part.number != ROW_REQUEST_RESOURCE) {
             continue;
         }
-        err = around_keep(reader, part.bytes, RESOURCE_SCOPES, &reader->resource);
+        err = around_keep(reader, part.bytes, ROW_RESOURCE_SCOPES, &reader->resource);
         if (err == 0) {
             labels_take(reader, part.bytes);
             reader->scope.len = 0;
-            err = signal == OTLP_PROFILES ? records_read(reader, part.bytes, RESOURCE_SCOPES)
+            err = signal == OTLP_PROFILES ? records_read(reader, part.bytes, ROW_RESOURCE_SCOPES)
                                           : scopes_read(reader, part.bytes);
         }
     }
     return fields.is_broken ? -EBADMSG : err;
-}
-
-/* Whether `rest` has a field: then no member of the row stands for it. */
-static bool rest_has(struct slu_bytes rest, uint32_t number)
-{
-    struct otlp_fields fields = otlp_fields_of(rest);
-    struct otlp_part part;
-    while (otlp_fields_next(&fields, &part)) {
-        if (part.number == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void fixed64_write(struct protobuf_block *out, uint32_t field, uint64_t value)
-{
-    protobuf_block_tag(out, field, PROTOBUF_FIXED64);
-    protobuf_block_fixed64(out, value);
-}
-
-static void log_write(struct protobuf_block *out, const struct otlp_row *row)
-{
-    struct protobuf_mark body;
-    if (!rest_has(row->rest, LOG_TIME)) {
-        fixed64_write(out, LOG_TIME, (uint64_t)row->time_ns);
-    }
-    if (row->text.len > 0 && !rest_has(row->rest, LOG_BODY)) {
-        protobuf_block_begin(out, LOG_BODY, &body);
-        protobuf_block_bytes(out, ANY_STRING, row->text);
-        protobuf_block_end(out, body);
-    }
-    if (row->key.len > 0) {
-        protobuf_block_bytes(out, LOG_TRACE_ID, row->key);
-    }
-}
-
-static void span_write(struct protobuf_block *out, const struct otlp_row *row)
-{
-    if (row->key.len > 0) {
-        protobuf_block_bytes(out, SPAN_TRACE_ID, row->key);
-    }
-    if (row->text.len > 0) {
-        protobuf_block_bytes(out, SPAN_NAME, row->text);
-    }
-    if (!rest_has(row->rest, SPAN_START)) {
-        fixed64_write(out, SPAN_START, (uint64_t)row->time_ns);
-        fixed64_write(out, SPAN_END, (uint64_t)row->time_ns + (uint64_t)row->duration_ns);
-    }
-}
-
-static void profile_write(struct protobuf_block *out, const struct otlp_row *row)
-{
-    protobuf_block_bytes(out, PROFILE_NAME, row->text);
-    if (!rest_has(row->rest, PROFILE_TIME)) {
-        fixed64_write(out, PROFILE_TIME, (uint64_t)row->time_ns);
-    }
-}
-
-int otlp_row_write(struct slu_budget *budget, enum otlp_signal signal, const struct otlp_row *row,
-                   struct block *out)
-{
-    struct protobuf_block writer = {.budget = budget, .block = *out};
-    struct protobuf_mark resource;
-    struct protobuf_mark scope;
-    struct protobuf_mark record;
-    bool has_scope = signal != OTLP_PROFILES;
-    protobuf_block_begin(&writer, REQUEST_RESOURCE, &resource);
-    protobuf_block_raw(&writer, row->resource);
-    if (has_scope) {
-        protobuf_block_begin(&writer, RESOURCE_SCOPES, &scope);
-        protobuf_block_raw(&writer, row->scope);
-    }
-    protobuf_block_begin(&writer, has_scope ? SCOPE_RECORDS : RESOURCE_SCOPES, &record);
-    if (signal == OTLP_LOGS) {
-        log_write(&writer, row);
-    } else if (signal == OTLP_TRACES) {
-        span_write(&writer, row);
-    } else {
-        profile_write(&writer, row);
-    }
-    protobuf_block_raw(&writer, row->rest);
-    protobuf_block_end(&writer, record);
-    if (has_scope) {
-        protobuf_block_end(&writer, scope);
-    }
-    protobuf_block_end(&writer, resource);
-    *out = writer.block;
-    return writer.err;
 }

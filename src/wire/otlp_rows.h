@@ -22,11 +22,11 @@ struct slu_budget;
 struct otlp_row {
     const struct otlp_label *labels; /* of the stream; as in otlp_sample */
     size_t label_count;
-    uint64_t stream; /* changes when the labels or the resource are other ones than for the
-                            row before */
+    uint64_t stream; /* changes when the labels or the resource are other ones than for the row
+                            before, and may change when they are not */
     struct slu_bytes resource; /* the Resource message with its schema_url: see below */
     int64_t time_ns;
-    int64_t duration_ns;    /* of spans: end - start; negative ones are kept */
+    int64_t duration_ns;    /* of spans: end - start; negative ones are kept; 0 without both */
     struct slu_bytes key;   /* the trace's id: 16 bytes, or none */
     struct slu_bytes text;  /* of log records the body: a string as it is, another value as JSON;
                                the span's name; of a profile its type (heap, goroutine, ...) */
@@ -41,7 +41,8 @@ void otlp_row_reader_destroy(struct otlp_row_reader **reader);
 
 /*
  * Read a message that otlp_check has accepted. The time of a log record is time_unix_nano, else
- * observed_time_unix_nano, else `now_ns`; of a span its start; of a profile its own, else now_ns.
+ * observed_time_unix_nano, else `now_ns`; of a span its start, else its end, else now_ns; of a
+ * profile its own, else now_ns. Times of 0 and past INT64_MAX are none.
  *
  * Labels of the stream are the resource's attributes with names that Prometheus allows (other
  * characters become '_'; of two that become one the first stays), values as text (numbers and
@@ -52,10 +53,15 @@ void otlp_row_reader_destroy(struct otlp_row_reader **reader);
  * `resource` and `scope` are ResourceLogs (ResourceSpans, ...) and ScopeLogs (ScopeSpans, ...)
  * without their records, as bytes: field 1 and schema_url, and what else they have. `rest` is the
  * LogRecord or Span without the fields that row members hold exactly; where a member does not (a
- * body that is no string, a time that came from elsewhere), the field stays in `rest`.
+ * body that is no string, a field that comes twice), the field stays in `rest`, and a time that is
+ * not the record's is 0 there.
  *
- * Returns  0; -EBADMSG; what `visit` returned
- * Cost     linear, no allocation; under 150 ns a log record of 200 bytes
+ * What has no record is no row: resources and scopes without one, and a request's unknown fields.
+ *
+ * Returns  0; -EBADMSG; what `visit` returned; -EDQUOT, -ENOMEM: no room for what is around a
+ *          record, or for the record
+ * Cost     linear; allocates nothing when messages are no larger than those before; under 150 ns a
+ *          log record of 200 bytes
  */
 SLU_MUST_USE int otlp_rows_read(struct otlp_row_reader *reader, enum otlp_signal signal,
                                 struct slu_bytes message, int64_t now_ns, otlp_row_fn *visit,
@@ -63,9 +69,11 @@ SLU_MUST_USE int otlp_rows_read(struct otlp_row_reader *reader, enum otlp_signal
 
 /*
  * A request with one row, put behind what `out` has: requests in a row are one request. Reading it
- * gives the row again, and a request that was read and written row by row says what it said.
+ * at the same time gives the row again, and a request that was read and written row by row says
+ * what it said. Labels are not written: the resource says them.
  *
- * Returns  0; -EDQUOT; -ENOMEM
+ * out      of `budget`, or empty: then its memory is taken
+ * Returns  0; -EDQUOT; -ENOMEM; -EOVERFLOW; then `out` has what it had
  */
 SLU_MUST_USE int otlp_row_write(struct slu_budget *budget, enum otlp_signal signal,
                                 const struct otlp_row *row, struct block *out);

@@ -1,16 +1,11 @@
 #include "wire/otlp_samples.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sluice/budget.h>
 
 #include "base/bytes.h"
-#include "base/decimal.h"
-#include "base/sink.h"
-#include "base/sink_number.h"
 #include "wire/otlp_fields.h"
 #include "wire/otlp_labels.h"
 #include "wire/otlp_points.h"
@@ -58,22 +53,35 @@ void otlp_sample_reader_destroy(struct otlp_sample_reader **out)
     }
 }
 
-/* What a Metric says of itself, and the message with its points. */
+/* What a Metric says of itself. */
 struct metric {
+    struct slu_bytes message;
     struct slu_bytes name;
     struct slu_bytes help;
     struct slu_bytes unit;
-    struct slu_bytes data;
-    enum otlp_data kind;
+    enum otlp_data kind; /* of several, the last */
     uint64_t temporality;
     bool is_monotonic;
 };
 
-static void metric_read(struct slu_bytes message, struct metric *metric)
+static void sum_read(struct slu_bytes message, struct metric *metric)
 {
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    *metric = (struct metric){.kind = OTLP_DATA_NONE};
+    while (otlp_fields_next(&fields, &part)) {
+        if (part.number == DATA_TEMPORALITY) {
+            metric->temporality = part.value;
+        } else if (part.number == DATA_MONOTONIC) {
+            metric->is_monotonic = part.value != 0;
+        }
+    }
+}
+
+static int metric_read(struct slu_bytes message, struct metric *metric)
+{
+    struct otlp_fields fields = otlp_fields_of(message);
+    struct otlp_part part;
+    *metric = (struct metric){.message = message, .kind = OTLP_DATA_NONE};
     while (otlp_fields_next(&fields, &part)) {
         switch (part.number) {
         case METRIC_NAME:
@@ -91,17 +99,15 @@ static void metric_read(struct slu_bytes message, struct metric *metric)
         case OTLP_DATA_EXPONENTIAL:
         case OTLP_DATA_SUMMARY:
             metric->kind = (enum otlp_data)part.number;
-            metric->data = part.bytes;
+            if (metric->kind == OTLP_DATA_SUM) {
+                sum_read(part.bytes, metric);
+            }
             break;
         default:
             break;
         }
     }
-    fields = otlp_fields_of(metric->data);
-    while (metric->kind != OTLP_DATA_NONE && otlp_fields_next(&fields, &part)) {
-        metric->temporality = part.number == DATA_TEMPORALITY ? part.value : metric->temporality;
-        metric->is_monotonic |= part.number == DATA_MONOTONIC && part.value != 0;
-    }
+    return fields.is_broken ? -EBADMSG : 0;
 }
 
 static bool is_counter(const struct metric *metric)
@@ -138,47 +144,73 @@ static int facts_tell(struct otlp_sample_reader *reader, const struct metric *me
     return reader->visit->facts == NULL ? 0 : reader->visit->facts(reader->visit->arg, &facts);
 }
 
+static int points_visit(struct otlp_sample_reader *reader, const struct metric *metric,
+                        struct slu_bytes data, bool *is_told)
+{
+    struct otlp_fields fields = otlp_fields_of(data);
+    struct otlp_part part;
+    int err = 0;
+    while (err == 0 && otlp_fields_next(&fields, &part)) {
+        if (part.number == DATA_POINTS) {
+            err = *is_told ? 0 : facts_tell(reader, metric);
+            *is_told = true;
+            err = err != 0 ? err : otlp_point_visit(reader, metric->kind, part.bytes);
+        }
+    }
+    return err == 0 && fields.is_broken ? -EBADMSG : err;
+}
+
+static enum prometheus_kind name_kind(const struct metric *metric)
+{
+    return is_counter(metric)                ? PROMETHEUS_COUNTER
+           : metric->kind == OTLP_DATA_GAUGE ? PROMETHEUS_GAUGE
+                                             : PROMETHEUS_OTHER;
+}
+
 static int metric_visit(struct otlp_sample_reader *reader, struct slu_bytes message)
 {
     struct metric metric;
+    int err = metric_read(message, &metric);
+    struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    metric_read(message, &metric);
-    enum prometheus_kind kind = is_counter(&metric)              ? PROMETHEUS_COUNTER
-                                : metric.kind == OTLP_DATA_GAUGE ? PROMETHEUS_GAUGE
-                                                                 : PROMETHEUS_OTHER;
-    reader->name_len =
-        prometheus_metric_name(metric.name, metric.unit, kind, reader->name, PROMETHEUS_NAME_MAX);
-    if (metric.kind == OTLP_DATA_NONE || reader->name_len == 0) {
-        return 0;
-    }
-    struct otlp_fields fields = otlp_fields_of(metric.data);
-    int err = 0;
     bool is_told = false;
+    reader->name_len = prometheus_metric_name(metric.name, metric.unit, name_kind(&metric),
+                                              reader->name, PROMETHEUS_NAME_MAX);
+    if (reader->name_len == 0 || metric.kind == OTLP_DATA_NONE) {
+        return err;
+    }
     while (err == 0 && otlp_fields_next(&fields, &part)) {
-        if (part.number == DATA_POINTS) {
-            err = is_told ? 0 : facts_tell(reader, &metric);
-            is_told = true;
-            err = err != 0 ? err : otlp_point_visit(reader, metric.kind, part.bytes);
+        if (part.number == (uint32_t)metric.kind) {
+            err = points_visit(reader, &metric, part.bytes, &is_told);
         }
     }
-    return fields.is_broken ? -EBADMSG : err;
+    return err;
+}
+
+static int metrics_visit(struct otlp_sample_reader *reader, struct slu_bytes message)
+{
+    struct otlp_fields fields = otlp_fields_of(message);
+    struct otlp_part part;
+    int err = 0;
+    while (err == 0 && otlp_fields_next(&fields, &part)) {
+        if (part.number == SCOPE_METRICS) {
+            err = metric_visit(reader, part.bytes);
+        }
+    }
+    return err == 0 && fields.is_broken ? -EBADMSG : err;
 }
 
 static int scopes_visit(struct otlp_sample_reader *reader, struct slu_bytes message)
 {
     struct otlp_fields fields = otlp_fields_of(message);
-    struct otlp_part scopes;
+    struct otlp_part part;
     int err = 0;
-    while (err == 0 && otlp_fields_next(&fields, &scopes)) {
-        struct otlp_fields scope = otlp_fields_of(scopes.bytes);
-        struct otlp_part part;
-        while (err == 0 && scopes.number == RESOURCE_SCOPES && otlp_fields_next(&scope, &part)) {
-            if (part.number == SCOPE_METRICS) {
-                err = metric_visit(reader, part.bytes);
-            }
+    while (err == 0 && otlp_fields_next(&fields, &part)) {
+        if (part.number == RESOURCE_SCOPES) {
+            err = metrics_visit(reader, part.bytes);
         }
     }
-    return err;
+    return err == 0 && fields.is_broken ? -EBADMSG : err;
 }
 
 static struct slu_bytes found_or_empty(const struct slu_bytes *found)
@@ -228,12 +260,11 @@ static void resource_take(struct otlp_sample_reader *reader, struct slu_bytes me
     reader->newest_ns = 0;
 }
 
+/* What job and instance are made of. */
 static bool is_identity(struct slu_bytes name)
 {
     static const struct slu_bytes names[] = {
-        {"service_name", 12}, {"service_namespace", 17}, {"service_instance_id", 19},
-        {"job", 3},           {"instance", 8},           {"__name__", 8},
-    };
+        {"service_name", 12}, {"service_namespace", 17}, {"service_instance_id", 19}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (bytes_equal(names[i], name)) {
             return true;
@@ -245,24 +276,28 @@ static bool is_identity(struct slu_bytes name)
 /* The resource's other attributes, as a series of their own. */
 static int info_visit(struct otlp_sample_reader *reader)
 {
-    struct otlp_labels_mark mark = otlp_labels_mark(&reader->labels);
-    size_t own_count = mark.count;
+    struct otlp_labels *labels = &reader->labels;
+    struct otlp_labels_mark mark = otlp_labels_mark(labels);
+    size_t own_count = labels->count;
+    int err = 0;
+    if (own_count == 0 || reader->newest_ns == 0) {
+        return 0;
+    }
     for (size_t i = 0; i < reader->info.count; i++) {
         const struct otlp_label *label = &reader->info.labels[i];
-        if (!is_identity(label->name)) {
-            otlp_labels_add(&reader->labels, label->name, label->value);
+        if (!is_identity(label->name) && otlp_labels_find(labels, label->name) == NULL) {
+            otlp_labels_add(labels, label->name, label->value);
         }
     }
-    int err = 0;
-    if (reader->labels.count > own_count && reader->newest_ns != 0 && own_count > 0) {
-        otlp_labels_add(&reader->labels, name_label, (struct slu_bytes){"target_info", 11});
-        struct otlp_sample sample = {.labels = reader->labels.labels,
-                                     .label_count = reader->labels.count,
+    if (labels->count > own_count) {
+        otlp_labels_add(labels, name_label, (struct slu_bytes){"target_info", 11});
+        struct otlp_sample sample = {.labels = labels->labels,
+                                     .label_count = labels->count,
                                      .time_ns = reader->newest_ns,
                                      .number = 1};
         err = reader->visit->sample(reader->visit->arg, &sample);
     }
-    otlp_labels_return(&reader->labels, mark);
+    otlp_labels_return(labels, mark);
     return err;
 }
 

@@ -52,8 +52,8 @@ struct otlp_sample_visit {
 };
 
 /*
- * Make a reader, with room for the labels of one data point and a memory of the names that it has
- * translated; used for message after message by one thread at a time.
+ * Make a reader, with room for the labels of one data point; used for message after message by one
+ * thread at a time.
  *
  * Returns  0; -EDQUOT; -ENOMEM
  */
@@ -66,14 +66,19 @@ void otlp_sample_reader_destroy(struct otlp_sample_reader **reader);
  *
  * Names: characters that Prometheus does not allow become '_'; the unit and, for monotonic sums,
  * _total are appended as the specification says. job and instance come from service.name (with
- * service.namespace) and service.instance.id; the resource's other attributes make a series
- * target_info with value 1, at the time of the resource's newest point, if there are any beside
- * those. A histogram becomes _bucket (with le), _sum and _count; a summary its quantiles, _sum and
- * _count. Points with the flag "no recorded value" have Prometheus' stale marker. Sums with delta
- * temporality keep their values, without _total.
+ * service.namespace) and service.instance.id, before attributes of a point that are called so; the
+ * resource's other attributes make a series target_info with value 1, at the time of the resource's
+ * newest point, if there are any beside those and a job or an instance. A metric without a name,
+ * or with one of more than 512 bytes, has no samples.
  *
- * Returns  0; -EBADMSG; what a visitor returned
- * Cost     linear, no allocation; under 150 ns a data point of a gauge with five attributes
+ * A histogram becomes _bucket (with le), _sum if it has one, and _count; a summary its quantiles,
+ * _sum and _count; exemplars are of the series without a suffix, at their own time or else their
+ * point's. Points with the flag "no recorded value" have Prometheus' stale marker; those without a
+ * value and the flag have no sample. Sums with delta temporality keep their values, without _total.
+ *
+ * Returns  0; -EBADMSG; what a visitor returned; -EDQUOT, -ENOMEM: no room for a histogram
+ * Cost     linear; allocates nothing when exponential histograms are no larger than those before;
+ *          under 150 ns a data point of a gauge with five attributes
  */
 SLU_MUST_USE int otlp_samples_read(struct otlp_sample_reader *reader, struct slu_bytes message,
                                    const struct otlp_sample_visit *visit);

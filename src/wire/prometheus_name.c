@@ -5,7 +5,8 @@
 
 #include "base/bytes.h"
 
-#define UNIT_MAX 64
+#define UNIT_MAX  64
+#define FRONT_MAX 4 /* "key_" */
 
 struct unit_word {
     const char *unit;
@@ -37,21 +38,41 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+/* Whether a byte is a later one of a character, which the first has stood for. */
+static bool goes_on(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* What has to stand before a key so that a label's name may begin with it. */
+static const char *front_of(const char *bytes, size_t len)
+{
+    bool is_plain = is_letter(bytes[0]);
+    if (is_plain || is_digit(bytes[0])) {
+        return is_plain ? "" : "key_";
+    }
+    size_t second = 1;
+    while (second < len && goes_on(bytes[second])) {
+        second++;
+    }
+    return second < len && !is_letter(bytes[second]) && !is_digit(bytes[second]) ? "" : "key";
+}
+
 size_t prometheus_label_name(struct slu_bytes key, char *name, size_t size_bytes)
 {
-    static const char front[] = "key_";
     const char *bytes = key.data;
-    size_t len = 0;
-    if (key.len == 0 || key.len + sizeof(front) > size_bytes) {
+    if (key.len == 0 || size_bytes < FRONT_MAX || key.len > size_bytes - FRONT_MAX) {
         return 0;
     }
-    if (is_digit(bytes[0])) {
-        memcpy(name, front, sizeof(front) - 1);
-        len = sizeof(front) - 1;
-    }
+    const char *front = front_of(bytes, key.len);
+    size_t len = strlen(front);
+    memcpy(name, front, len);
     for (size_t i = 0; i < key.len; i++) {
-        bool is_right = is_letter(bytes[i]) || is_digit(bytes[i]) || bytes[i] == '_';
-        name[len++] = is_right ? bytes[i] : '_';
+        if (is_letter(bytes[i]) || is_digit(bytes[i])) {
+            name[len++] = bytes[i];
+        } else if (i == 0 || !goes_on(bytes[i])) {
+            name[len++] = '_';
+        }
     }
     return len;
 }
@@ -86,7 +107,7 @@ static void words_join(struct joining *joining, struct slu_bytes text)
 {
     const char *bytes = text.data;
     size_t begin = 0;
-    for (size_t i = 0; i <= text.len; i++) {
+    for (size_t i = 0; text.len > 0 && i <= text.len; i++) {
         bool is_right =
             i < text.len && (is_letter(bytes[i]) || is_digit(bytes[i]) || bytes[i] == ':');
         if (!is_right) {
@@ -106,19 +127,23 @@ static bool is_text(struct slu_bytes bytes, const char *text)
     return bytes_equal(bytes, text_of(text));
 }
 
-/* Whether the name has the word, between underscores. */
-static bool has_word(const struct joining *joining, struct slu_bytes word)
+static bool has_byte(struct slu_bytes text, char byte)
 {
-    size_t begin = 0;
-    for (size_t i = 0; i <= joining->len; i++) {
-        if (i == joining->len || joining->name[i] == '_') {
-            if (bytes_equal((struct slu_bytes){joining->name + begin, i - begin}, word)) {
-                return true;
-            }
-            begin = i + 1;
+    return text.len > 0 && memchr(text.data, byte, text.len) != NULL;
+}
+
+/* Where the name has the word, or words with '_' between them; its length: nowhere. */
+static size_t word_find(const struct joining *joining, struct slu_bytes word)
+{
+    const char *name = joining->name;
+    for (size_t at = 0; at + word.len <= joining->len; at++) {
+        size_t end = at + word.len;
+        if ((at == 0 || name[at - 1] == '_') && (end == joining->len || name[end] == '_') &&
+            memcmp(name + at, word.data, word.len) == 0) {
+            return at;
         }
     }
-    return false;
+    return joining->len;
 }
 
 static struct slu_bytes word_of(const struct unit_word *words, size_t count, struct slu_bytes unit)
@@ -131,30 +156,37 @@ static struct slu_bytes word_of(const struct unit_word *words, size_t count, str
     return unit;
 }
 
+static bool is_space(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 static struct slu_bytes trimmed(struct slu_bytes text)
 {
     const char *bytes = text.data;
-    while (text.len > 0 && (bytes[0] == ' ' || bytes[0] == '\t')) {
+    while (text.len > 0 && is_space(bytes[0])) {
         bytes++;
         text.len--;
     }
-    while (text.len > 0 && (bytes[text.len - 1] == ' ' || bytes[text.len - 1] == '\t')) {
+    while (text.len > 0 && is_space(bytes[text.len - 1])) {
         text.len--;
     }
     return (struct slu_bytes){bytes, text.len};
 }
 
-/* Add the words of one side of a unit, where the name has them not; annotations are no words. */
-static void unit_join(struct joining *joining, struct slu_bytes word)
+/* Add what stands for one side of a unit, where the name has it not; annotations do not. */
+static void unit_join(struct joining *joining, const char *front, struct slu_bytes word)
 {
     char room[UNIT_MAX];
     struct joining cleaned = {.name = room, .size_bytes = sizeof(room)};
-    if (word.len > 0 && memchr(word.data, '{', word.len) != NULL) {
+    if (has_byte(word, '{') || has_byte(word, '}')) {
         return;
     }
+    word_join(&cleaned, text_of(front));
+    size_t front_len = cleaned.len;
     words_join(&cleaned, word);
     struct slu_bytes text = {room, cleaned.len};
-    if (!cleaned.is_cut && text.len > 0 && !has_word(joining, text)) {
+    if (!cleaned.is_cut && text.len > front_len && word_find(joining, text) == joining->len) {
         word_join(joining, text);
     }
 }
@@ -165,59 +197,53 @@ static void units_join(struct joining *joining, struct slu_bytes unit)
     struct slu_bytes main_unit = trimmed(bytes_cut(&rest, '/'));
     struct slu_bytes per = trimmed(rest);
     if (!is_text(main_unit, "1")) {
-        unit_join(joining, word_of(units, sizeof(units) / sizeof(units[0]), main_unit));
+        unit_join(joining, "", word_of(units, sizeof(units) / sizeof(units[0]), main_unit));
     }
-    struct slu_bytes word = word_of(per_units, sizeof(per_units) / sizeof(per_units[0]), per);
-    if (per.len > 0 && memchr(per.data, '{', per.len) == NULL && !has_word(joining, word)) {
-        word_join(joining, text_of("per"));
-        unit_join(joining, word);
-    }
+    unit_join(joining, "per", word_of(per_units, sizeof(per_units) / sizeof(per_units[0]), per));
 }
 
-/* Behind all else, once. */
-static void suffix_join(struct joining *joining, const char *suffix)
+/* The word at the end, and nowhere else. */
+static void suffix_move(struct joining *joining, const char *suffix)
 {
     struct slu_bytes word = text_of(suffix);
-    size_t len = word.len + 1;
-    bool is_there = joining->len > len &&
-                    memcmp(joining->name + joining->len - word.len, suffix, word.len) == 0 &&
-                    joining->name[joining->len - len] == '_';
-    if (!is_there) {
-        word_join(joining, word);
+    size_t at = 0;
+    while ((at = word_find(joining, word)) < joining->len) {
+        size_t behind = at + word.len < joining->len ? at + word.len + 1 : joining->len;
+        at -= behind == joining->len && at > 0 ? 1 : 0;
+        memmove(joining->name + at, joining->name + behind, joining->len - behind);
+        joining->len -= behind - at;
     }
+    word_join(joining, word);
 }
 
-/* "total" in the middle goes, as it comes back at the end. */
-static void suffix_drop(struct joining *joining, const char *suffix)
+/* A digit in front is no beginning of a name. */
+static void digit_cover(struct joining *joining)
 {
-    size_t len = strlen(suffix);
-    if (joining->len > len + 1 && memcmp(joining->name + joining->len - len, suffix, len) == 0 &&
-        joining->name[joining->len - len - 1] == '_') {
-        joining->len -= len + 1;
+    if (joining->len == 0 || !is_digit(joining->name[0])) {
+        return;
     }
+    if (joining->len == joining->size_bytes) {
+        joining->is_cut = true;
+        return;
+    }
+    memmove(joining->name + 1, joining->name, joining->len++);
+    joining->name[0] = '_';
 }
 
 size_t prometheus_metric_name(struct slu_bytes metric, struct slu_bytes unit,
                               enum prometheus_kind kind, char *name, size_t size_bytes)
 {
     struct joining joining = {.name = name, .size_bytes = size_bytes};
-    const char *bytes = metric.data;
-    if (metric.len > 0 && is_digit(bytes[0]) && size_bytes > 0) {
-        joining.size_bytes = size_bytes - 1;
-        joining.name = name + 1;
-        name[0] = '_';
-    }
     words_join(&joining, metric);
+    if (joining.len == 0) {
+        return 0;
+    }
+    units_join(&joining, unit);
     if (kind == PROMETHEUS_COUNTER) {
-        suffix_drop(&joining, "total");
+        suffix_move(&joining, "total");
+    } else if (kind == PROMETHEUS_GAUGE && is_text(unit, "1")) {
+        suffix_move(&joining, "ratio");
     }
-    if (unit.len > 0) {
-        units_join(&joining, unit);
-    }
-    if (kind == PROMETHEUS_COUNTER) {
-        suffix_join(&joining, "total");
-    } else if (kind == PROMETHEUS_GAUGE && is_text(trimmed(unit), "1")) {
-        suffix_join(&joining, "ratio");
-    }
-    return joining.is_cut || joining.len == 0 ? 0 : joining.len + (size_t)(joining.name - name);
+    digit_cover(&joining);
+    return joining.is_cut ? 0 : joining.len;
 }

@@ -13,9 +13,10 @@
 #define PROMETHEUS_NAME_MAX ((size_t)512) /* of a metric's name, with unit and suffix */
 
 /*
- * The name of a label: other characters than letters, digits and '_' become '_'; before a digit in
- * front stands "key_".
+ * The name of a label: other characters than letters, digits and '_' become a '_' each; before a
+ * digit in front stands "key_", before a single '_' "key".
  *
+ * key      UTF-8; of other bytes, only the name's length is less sure
  * Returns  its length; 0 if it has no room, or the key is empty
  */
 size_t prometheus_label_name(struct slu_bytes key, char *name, size_t size_bytes);
@@ -27,7 +28,9 @@ enum prometheus_kind {
 };
 
 /*
- * The name of a metric, with the words of its unit and, of counters, "_total" behind it, each once.
+ * The name of a metric, with the words of its unit and, of counters, "_total" behind it, each once:
+ * "total" goes from where it was. A gauge of unit "1" ends in "_ratio". Annotations in braces are
+ * no units.
  *
  * Returns  its length; 0 if it has no room, or the name is empty
  */
