@@ -393,6 +393,26 @@ static void names_values_and_streams_are_told_once(void **state)
     bench_close(&bench);
 }
 
+static void a_row_that_is_refused_opens_no_stream(void **state)
+{
+    struct bench bench;
+    struct store_signal_stats stats;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "now");
+    put(&bench, STORE_LOGS, &record);
+    record = record_of(2, 601, 1, "early");
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(bench.refused_count, 1);
+    store_stats(bench.store, STORE_LOGS, &stats);
+    assert_int_equal(stats.stream_count, 1);
+    struct store_query query = {.budget = bench.budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    size_t streams = 0;
+    assert_int_equal(store_streams(bench.store, STORE_LOGS, &query, text_count, &streams), 0);
+    assert_int_equal(streams, 1);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test(what_was_acknowledged_is_there_after_a_start_without_a_flush),
         cmocka_unit_test(a_log_longer_than_the_memory_is_there_after_a_start),
         cmocka_unit_test(names_values_and_streams_are_told_once),
+        cmocka_unit_test(a_row_that_is_refused_opens_no_stream),
     };
     return TEST_RUN("store", tests);
 }
