@@ -41,6 +41,10 @@ static int record_apply(void *arg, enum store_signal signal, struct slu_bytes me
                                       .label_count = 2,
                                       .time_ms = record.time_ns / 1000000,
                                       .number = record.value};
+        if (record.text_len > 0) {
+            store_add_metadata(batch, (struct slu_bytes){"metric", 6},
+                               (struct slu_bytes){record.text, record.text_len});
+        }
         return store_add_sample(batch, &sample);
     }
     struct row row = {.time_ns = record.time_ns,
@@ -413,6 +417,43 @@ static void a_row_that_is_refused_opens_no_stream(void **state)
     bench_close(&bench);
 }
 
+static int text_is_newest(void *arg, struct slu_bytes name, struct slu_bytes text)
+{
+    size_t *count = arg;
+    (void)name;
+    assert_int_equal(text.len, 3);
+    assert_memory_equal(text.data, "new", 3);
+    ++*count;
+    return 0;
+}
+
+static void metadata_check(struct bench *bench)
+{
+    size_t count = 0;
+    assert_int_equal(
+        store_metadata(bench->store, (struct slu_bytes){NULL, 0}, text_is_newest, &count), 0);
+    assert_int_equal(count, 1);
+}
+
+/* The older text lies in the part of a later day; then, beside it, in a part and the newer in the
+ * log. */
+static void the_newest_text_of_a_metric_is_there_after_a_start(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "old");
+    put(&bench, STORE_METRICS, &record);
+    assert_int_equal(store_flush(bench.store), 0);
+    record = record_of(2, -86400, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    store_close(&bench.store);
+    bench_reopen(&bench);
+    metadata_check(&bench);
+    at_each_stage(&bench, metadata_check);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_log_longer_than_the_memory_is_there_after_a_start),
         cmocka_unit_test(names_values_and_streams_are_told_once),
         cmocka_unit_test(a_row_that_is_refused_opens_no_stream),
+        cmocka_unit_test(the_newest_text_of_a_metric_is_there_after_a_start),
     };
     return TEST_RUN("store", tests);
 }
