@@ -281,6 +281,7 @@ static int log_replay(struct shelf *shelf, struct slu_diag *diag)
     shelf->is_replaying = true;
     int err = metadata_recall(shelf); /* before the log, which has newer texts */
     if (err == 0) {
+        shelf->kept_metadata_count = shelf->metadata.change_count;
         err = queue_replay(shelf->log, shelf->options.budget, entry_replay, &replaying);
     }
     shelf->is_replaying = false;

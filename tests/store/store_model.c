@@ -136,6 +136,7 @@ uint64_t model_apply(struct model *model, const struct model_message *message)
         record->sequence = message->sequence;
         if (record->kind == MODEL_METADATA) {
             model->texts[record->stream] = record->number;
+            model->is_text_new = true;
             continue;
         }
         record->is_kept = is_admitted(model, record, message->now_ns);
@@ -166,25 +167,40 @@ static void idle_close(struct model *model, enum store_signal signal, int64_t no
     }
 }
 
+static bool has_in_head(const struct model *model, enum store_signal signal)
+{
+    for (size_t i = 0; i < model->record_count; i++) {
+        if (model->records[i].signal == signal && model->records[i].is_in_head) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without a record nothing is written, and texts stay in the log. */
 void model_flush(struct model *model, enum store_signal signal, int64_t now_ns)
 {
-    bool has_records = false;
+    bool has_records = has_in_head(model, signal);
+    if (!has_records && signal == STORE_METRICS && model->is_text_new) {
+        return;
+    }
     for (size_t i = 0; i < model->record_count; i++) {
         struct model_record *record = &model->records[i];
         if (record->signal == signal) {
-            has_records = has_records || record->is_in_head;
             record->is_in_head = false;
             model->released[signal] = record->sequence;
         }
     }
     if (has_records) {
         idle_close(model, signal, now_ns);
+        model->is_text_new = model->is_text_new && signal != STORE_METRICS;
     }
 }
 
 void model_reopen(struct model *model)
 {
     memset(model->is_open, 0, sizeof(model->is_open));
+    model->is_text_new = false;
     for (size_t i = 0; i < model->message_count; i++) {
         const struct model_message *message = &model->messages[i];
         if (message->sequence > model->released[message->signal]) {

@@ -454,6 +454,22 @@ static void the_newest_text_of_a_metric_is_there_after_a_start(void **state)
     bench_close(&bench);
 }
 
+/* Nothing is written without a sample, so that the text has to wait in the log. */
+static void the_text_of_a_refused_sample_is_there_after_a_start(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 601, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    assert_int_equal(bench.refused_count, 1);
+    at_each_stage(&bench, metadata_check);
+    record = record_of(1, 0, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    at_each_stage(&bench, metadata_check);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +482,7 @@ int main(void)
         cmocka_unit_test(names_values_and_streams_are_told_once),
         cmocka_unit_test(a_row_that_is_refused_opens_no_stream),
         cmocka_unit_test(the_newest_text_of_a_metric_is_there_after_a_start),
+        cmocka_unit_test(the_text_of_a_refused_sample_is_there_after_a_start),
     };
     return TEST_RUN("store", tests);
 }
