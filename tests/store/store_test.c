@@ -470,6 +470,32 @@ static void the_text_of_a_refused_sample_is_there_after_a_start(void **state)
     bench_close(&bench);
 }
 
+static void refused_records_take_no_days_from_others(void **state)
+{
+    static const enum store_signal signals[] = {STORE_METRICS, STORE_TRACES};
+    struct bench bench;
+    struct store_signal_stats stats;
+    (void)state;
+    bench_open(&bench);
+    for (size_t i = 0; i < 2; i++) {
+        struct record record;
+        for (uint32_t day = 1; day <= 100; day++) {
+            record = record_of(1, 86400 * (int64_t)day, 1, "early");
+            put(&bench, signals[i], &record);
+        }
+        assert_int_equal(bench.refused_count, (i + 1) * 100);
+        record = record_of(1, 0, 1, "now");
+        put(&bench, signals[i], &record);
+        assert_int_equal(bench.refused_count, (i + 1) * 100);
+    }
+    assert_int_equal(store_flush(bench.store), 0);
+    for (size_t i = 0; i < 2; i++) {
+        store_stats(bench.store, signals[i], &stats);
+        assert_int_equal(stats.part_count, 1);
+    }
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_row_that_is_refused_opens_no_stream),
         cmocka_unit_test(the_newest_text_of_a_metric_is_there_after_a_start),
         cmocka_unit_test(the_text_of_a_refused_sample_is_there_after_a_start),
+        cmocka_unit_test(refused_records_take_no_days_from_others),
     };
     return TEST_RUN("store", tests);
 }
