@@ -82,7 +82,7 @@ export class ProfilesView implements View {
         return element("li", {}, button(moment(profile.time * 1000), {
             "aria-pressed": String(isShown), title: momentUtc(profile.time * 1000) },
         () => this.address.change({ at: isShown ? null : at, zoom: null })),
-        button("base", { "aria-pressed": String(isBase),
+        button("compare", { "aria-pressed": String(isBase),
             "aria-label": `Compare with ${moment(profile.time * 1000)}` },
         () => this.address.change({ base: isBase ? null : at, zoom: null })),
         element("span", { class: "quiet", title: exact(profile.bytes, "bytes") },

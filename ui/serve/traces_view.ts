@@ -1,7 +1,7 @@
 /** Traces of a time, and the waterfall of one. */
 
 import { button, element, fill } from "../shell/element";
-import { exact, moment, momentUtc, readable } from "../shell/format";
+import { counted, exact, moment, momentUtc, readable } from "../shell/format";
 import { fetchJson, quoted } from "./api";
 import type { TraceRow } from "./api";
 import { bars, emptyState, SEND_LINES } from "./parts";
@@ -32,7 +32,7 @@ function durations(traces: TraceRow[]): { counts: number[]; from: (at: number) =
 export class TracesView implements View {
     readonly root = element("section", { class: "traces-view scrolled" });
     private traces: TraceRow[] = [];
-    private current = 0;
+    private current = -1;
 
     constructor(private readonly page: Page) {}
 
@@ -48,18 +48,31 @@ export class TracesView implements View {
             { query, name: scene.search, start: scene.range.start, end: scene.range.end,
                 minDuration: this.page.address.get("longer"), limit: LIMIT });
         this.traces = answer.traces;
-        this.current = Math.min(this.current, Math.max(0, this.traces.length - 1));
+        this.current = -1;
         this.drawList(answer.truncated);
     }
 
     step(by: number): void {
+        if (this.page.address.get("trace") !== null) {
+            this.stepSpan(by);
+            return;
+        }
         this.current = Math.max(0, Math.min(this.traces.length - 1, this.current + by));
         this.root.querySelectorAll("tbody tr").forEach((row, at) => {
-            row.toggleAttribute("aria-current", at === this.current);
+            row.removeAttribute("aria-current");
             if (at === this.current) {
+                row.setAttribute("aria-current", "true");
                 row.querySelector("button")?.focus();
             }
         });
+    }
+
+    private stepSpan(by: number): void {
+        const names = [...this.root.querySelectorAll<HTMLElement>(".span-name")];
+        const focused = names.findIndex((name) => name === document.activeElement);
+        const at = focused >= 0 ? focused
+            : names.findIndex((name) => name.getAttribute("aria-pressed") === "true");
+        names[Math.max(0, Math.min(names.length - 1, at + by))]?.focus();
     }
 
     private drawList(isTruncated: boolean): void {
@@ -83,10 +96,11 @@ export class TracesView implements View {
             element("td", { class: trace.errorCount > 0 ? "number bad" : "number" },
                 exact(trace.errorCount, "count"))));
         fill(this.root, element("h2", {}, "Durations"),
-            bars(counts, "Traces by duration", (at) => `${counts[at]} traces of ${readable(
-                from(at) * 1e6, "nanoseconds")} and more`, (at) =>
+            bars(counts, "Traces by duration", (at) => `${counted(counts[at], "trace",
+                "traces")} of ${readable(from(at) * 1e6, "nanoseconds")} and more`, (at) =>
                 this.page.address.change({ longer: `${from(at).toFixed(3)}ms` })),
-            element("p", { class: "quiet" }, `${this.traces.length} traces, newest first` +
+            element("p", { class: "quiet" }, `${counted(this.traces.length, "trace",
+                "traces")}, newest first` +
                 (isTruncated ? "; there are more: narrow the range" : "") +
                 (longer === null ? "" : `; of ${longer} and more`),
             longer === null ? null : button("all durations", {},
@@ -111,7 +125,8 @@ export class TracesView implements View {
             element("h2", {}, trace.spans[0]?.name ?? "Trace"),
             element("span", { class: "quiet", title: momentUtc(beginMs) }, moment(beginMs)),
             element("span", {}, readable(trace.duration, "nanoseconds")),
-            element("span", { class: "quiet" }, `${trace.spans.length} spans`),
+            element("span", { class: "quiet" }, counted(trace.spans.length, "span",
+                "spans")),
             button("Logs of this trace", {}, () => this.page.address.change({ view: "logs",
                 trace: null, span: null, search: null, range: this.around(beginMs,
                     trace.duration) })),
