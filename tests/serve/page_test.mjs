@@ -55,7 +55,7 @@ for (const [name, path] of Object.entries(VIEWS)) {
 check("an empty daemon shows the lines that send something", async () => {
     for (const [view, line] of [["overview", /OTEL_EXPORTER_OTLP_ENDPOINT=http:/],
         ["metrics", /OTEL_SERVICE_NAME=/], ["logs", /curl .*\/v1\/logs/],
-        ["traces", /OTEL_EXPORTER_OTLP_ENDPOINT=http:/], ["profiles", /receivers: .*pprof/]]) {
+        ["traces", /OTEL_EXPORTER_OTLP_ENDPOINT=http:/], ["profiles", /receivers:\s+pprof:/]]) {
         await withPage(`/?view=${view}`, { host: EMPTY }, async (page) => {
             assert.match(await page.locator(".empty pre").innerText(), line);
             await lookAll(page, `empty-${view}`);
@@ -125,7 +125,7 @@ check("a selector that is refused tells the column, and can be mended where it s
         await selector.fill('{service_name="shop" level}');
         await selector.press("Enter");
         await settled(page);
-        assert.match(await page.getByRole("alert").innerText(), /column 22/);
+        assert.match(await page.getByRole("alert").innerText(), /column 22[^]*A selector is like/);
         await selector.fill('{service_name="shop"}');
         await selector.press("Enter");
         await settled(page);
@@ -183,6 +183,18 @@ check("a trace leads to its lines, and the list of traces tells which one failed
         const failed = page.locator("tbody tr", { has: page.locator(".bad") });
         assert.equal(await failed.count(), 1);
         assert.match(await failed.innerText(), /shop\s+POST \/checkout\s+120(\.0+)? ms\s+6\s+3/);
+    }));
+
+check("of many spans the chosen one is in sight, with what is known of it", () =>
+    withPage(`/?view=traces&trace=${SHOP.LONG_TRACE}&span=00000000777777ef`, {}, async (page) => {
+        const row = await page.getByRole("button", { name: "DELETE 120" }).boundingBox();
+        const details = await page.getByRole("complementary", { name: "Span" }).boundingBox();
+        assert.ok(row.y > 0 && row.y + row.height <= details.y, JSON.stringify([row, details]));
+        assert.ok(details.y < 700);
+        await look(page, "long-light-1280.png");
+        await keys(page, "j", "Enter");
+        assert.match(await page.getByRole("complementary", { name: "Span" }).innerText(),
+            /^cart: DELETE 121/);
     }));
 
 check("a metric is found by its name, has a line and figures for each series", () =>
@@ -264,14 +276,16 @@ check("the keyboard alone goes from the overview to a trace's span, and out agai
             "Show the trace");
         await keys(page, "Enter");
         assert.equal(valueOf(page, "trace"), SHOP.FAILED_TRACE);
-        await keys(page, "j", "j", "Enter");
-        assert.match(await page.getByRole("complementary", { name: "Span" }).innerText(),
-            /^cart: reserve/);
+        const details = page.getByRole("complementary", { name: "Span" });
+        assert.match(await details.innerText(), /^payment: ask the bank/);
+        await keys(page, "k", "k", "k", "k", "Enter");
+        assert.match(await details.innerText(), /^cart: reserve/);
         await keys(page, "Escape");
         assert.equal(valueOf(page, "span"), null);
         await keys(page, "Escape");
         assert.equal(valueOf(page, "trace"), null);
-        await keys(page, "g", "m", "j");
+        await keys(page, "g", "m");
+        await keys(page, "j");
         assert.notEqual(valueOf(page, "metric"), null);
         await keys(page, "?");
         assert.equal(await page.getByRole("dialog", { name: "Keys" }).isVisible(), true);
@@ -327,6 +341,56 @@ check("a live page leaves alone what somebody is writing", () =>
             "{service");
     }));
 
+check("a live page keeps the fields that are open, and the button that has the focus", () =>
+    withPage("/?view=logs&service=shop&live=1", {}, async (page) => {
+        await keys(page, "j", "j", "Enter");
+        const before = await fields(page).innerText();
+        const focus = () => page.evaluate(() => document.activeElement.getAttribute("aria-label"));
+        assert.equal(await focus(), "Only service_name shop");
+        await page.evaluate(() => window.sluice.tick());
+        await settled(page);
+        assert.equal(await fields(page).innerText(), before);
+        assert.equal(await focus(), "Only service_name shop");
+        await page.goto(`${HOST}/?view=traces&live=1`);
+        await settled(page);
+        await keys(page, "j", "j");
+        await page.evaluate(() => window.sluice.tick());
+        await settled(page);
+        assert.equal(await page.evaluate(() => [...document.querySelectorAll("tbody button")]
+            .indexOf(document.activeElement)), 1);
+        await keys(page, "j");
+        assert.equal(await page.evaluate(() => [...document.querySelectorAll("tbody button")]
+            .indexOf(document.activeElement)), 2);
+    }));
+
+check("a daemon that is away is said to be, and the view comes back with it", () =>
+    withPage("/?view=logs&live=1", {}, async (page) => {
+        await page.route("**/api/**", (route) => route.abort());
+        await page.evaluate(() => window.sluice.tick());
+        await settled(page);
+        assert.match(await page.getByRole("alert").innerText(), /The daemon does not answer/);
+        assert.match(await page.locator(".strip").innerText(), /The daemon does not answer/);
+        await page.unroute("**/api/**");
+        await page.evaluate(() => window.sluice.tick());
+        await settled(page);
+        assert.equal(await page.getByRole("alert").count(), 0);
+        assert.ok(await lines(page).count() > 10);
+        assert.ok(takeComplaints().every((line) => /ERR_FAILED/.test(line)));
+    }));
+
+check("a live tail follows the search", () =>
+    withPage("/?view=logs&service=tail", {}, async (page) => {
+        const opened = () => page.waitForResponse((answer) => answer.url().includes("/tail"));
+        const [first] = await Promise.all([opened(),
+            page.getByRole("button", { name: "Live tail" }).click()]);
+        assert.ok(!first.url().includes("contains="));
+        const [second] = await Promise.all([opened(), search(page, "needle")]);
+        assert.ok(second.url().includes("contains=needle"));
+        await send("hay", "a needle in it");
+        await page.getByText("a needle in it", { exact: true }).waitFor(WAIT);
+        assert.equal(await page.getByText("hay", { exact: true }).count(), 0);
+    }));
+
 check("profiles are listed by time, drawn, and compared with one before", () =>
     withPage("/?view=profiles", {}, async (page) => {
         const times = page.locator(".profile-list li");
@@ -334,7 +398,7 @@ check("profiles are listed by time, drawn, and compared with one before", () =>
         await page.getByRole("button", { name: /^Compare with/ }).last().click();
         await settled(page);
         assert.notEqual(valueOf(page, "base"), null);
-        assert.ok(await page.locator(".flame-view canvas").first().isVisible());
+        assert.ok(await page.locator(".flame-view canvas:visible").first().isVisible());
         await look(page, "compared-light-1280.png");
     }));
 

@@ -85,7 +85,7 @@ def run_pages(serve, scratch):
         end_ns = fill_shop(daemon)
         facts = {name: getattr(shop, name)
                  for name in ("SERVICES", "FAILED_TRACE", "FAILED_LINE", "FAILED_SPANS",
-                              "CRITICAL")}
+                              "CRITICAL", "LONG_TRACE")}
         return subprocess.call(
             [ui_test.node(), os.path.join(HERE, "page_test.mjs")],
             env={**environment, "UI_PORT": str(daemon.pages()),

@@ -23,6 +23,8 @@ FAILED_SPANS = (
 )
 # What it waits for: the audit was over before the cart had answered.
 CRITICAL = ("POST /checkout", "reserve", "SELECT stock", "charge", "ask the bank")
+LONG_TRACE = "77777777" + 24 * "0"
+LONG_SPANS = 150
 
 
 def resource(service):
@@ -113,9 +115,12 @@ def traces(end_ns):
         for service, these in more.items():
             spans.setdefault(service, []).extend(these)
     failed = trace_spans(FAILED_TRACE, end_ns - 10 * MINUTE_NS, FAILED_SPANS)
-    for service, these in failed.items():
-        spans.setdefault(service, []).extend(these)
+    long_rows = [("cart", "empty", None, 0, 10 * LONG_SPANS, False)] + [
+        ("cart", f"DELETE {at}", 0, 10 * at, 10 * at + 8, False) for at in range(1, LONG_SPANS)]
+    for these_spans in (failed, trace_spans(LONG_TRACE, end_ns - 15 * MINUTE_NS, long_rows)):
+        for service, these in these_spans.items():
+            spans.setdefault(service, []).extend(these)
     return {"resourceSpans": [
-        {"resource": resource(service), "scopeSpans": [{"scope": {"name": "tracer"},
-                                                        "spans": these}]}
+        {"resource": resource(service), "scopeSpans": [{"scope": {"name": "tracer"}, "spans": sorted(
+            these, key=lambda span: int(span["startTimeUnixNano"]))}]}
         for service, these in sorted(spans.items())]}

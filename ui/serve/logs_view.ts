@@ -13,6 +13,8 @@ const LIMIT = "1000";
 const BUCKETS = "60";
 const TAIL_ROWS_MAX = 5000;
 
+const SELECTOR_LIKE = 'A selector is like {service_name="shop",host=~"a.*",version!=""}.';
+
 const EXAMPLE = [
     "curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/logs -d \\",
     "  '{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":" +
@@ -75,7 +77,7 @@ export class LogsView implements View {
             if (!(error instanceof Refusal)) {
                 throw error;
             }
-            this.showNone(problem(error));
+            this.showNone(problem(error, error.status === 400 ? SELECTOR_LIKE : ""));
         }
     }
 
@@ -108,7 +110,8 @@ export class LogsView implements View {
         this.found = answer.rows;
         this.drawHistogram(histogram);
         this.note.textContent = counted(histogram.total, "line", "lines") +
-            (answer.truncated ? `, of which the newest ${answer.rows.length} are shown` : "") +
+            (answer.truncated ? `, of which the newest ${exact(answer.rows.length,
+                "count")} are shown` : "") +
             `; ${readable(answer.scanned, "bytes")} read`;
         this.showRows(this.found);
         if (this.found.length === 0) {
@@ -188,7 +191,8 @@ export class LogsView implements View {
             row.truncated_line ? element("p", { class: "quiet" }, "The line is longer; it is " +
                 "cut here.") : null,
             row.trace_id === "" ? null : button("Show the trace", {}, () =>
-                this.page.address.change({ view: "traces", trace: row.trace_id })),
+                this.page.address.change({ view: "traces", trace: row.trace_id, span: row.span_id,
+                    search: null })),
             element("dl", {}, ...entries.filter(([, value]) => value !== "").flatMap(
                 ([name, value, isLabel]) => [element("dt", {}, name), element("dd", {}, value,
                     isLabel ? this.filters(name, value) : null)])));

@@ -54,7 +54,7 @@ export class OverviewView implements View {
             const rate = this.rates.get(one.signal);
             return element("li", { class: "card" },
                 button(one.signal, { class: "card-title" },
-                    () => this.page.address.change({ view: one.signal })),
+                    () => this.page.address.change({ view: one.signal, search: null })),
                 element("strong", { title: exact(one.records, "count") },
                     readable(one.records, "count")),
                 element("span", { class: "quiet" }, rate === undefined ? "records"

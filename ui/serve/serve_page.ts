@@ -3,6 +3,7 @@
 import { Address } from "../shell/address";
 import { openHelp } from "../shell/dialog";
 import { button, element, fill, icon } from "../shell/element";
+import { Refusal } from "../shell/fetch";
 import { Keys } from "../shell/keys";
 import { onTheme } from "../shell/palette";
 import { fetchData, fetchJson } from "./api";
@@ -73,7 +74,10 @@ export class ServePage implements Page {
         this.bindControls();
         this.bindKeys();
         this.address.onChange(() => { this.shown = this.update(); });
-        onTheme(() => { this.shown = this.update(); });
+        onTheme(() => {
+            this.current().view.restyle?.();
+            this.shown = this.update();
+        });
         this.shown = this.update();
         await this.shown;
         setInterval(() => this.tick(), LIVE_EVERY_MS);
@@ -121,7 +125,8 @@ export class ServePage implements Page {
     }
 
     private open(id: string): void {
-        this.address.change({ view: id === "overview" ? null : id, trace: null, span: null });
+        this.address.change({ view: id === "overview" ? null : id, trace: null, span: null,
+            search: null });
         this.main.focus();
     }
 
@@ -217,6 +222,9 @@ export class ServePage implements Page {
         } catch (error) {
             if (turn === this.turn) {
                 fill(this.main, problem(error));
+                if (error instanceof Refusal && error.status === 0) {
+                    this.strip.show(null);
+                }
             }
         } finally {
             this.main.setAttribute("aria-busy", "false");

@@ -32,7 +32,7 @@ function durations(traces: TraceRow[]): { counts: number[]; from: (at: number) =
 export class TracesView implements View {
     readonly root = element("section", { class: "traces-view scrolled" });
     private traces: TraceRow[] = [];
-    private current = -1;
+    private revealed: string | null = null;
 
     constructor(private readonly page: Page) {}
 
@@ -41,6 +41,7 @@ export class TracesView implements View {
         if (id !== null) {
             const trace = traceOf(await fetchJson<OtlpTrace>(`/api/traces/${id}`, {}));
             fill(this.root, ...this.waterfall(id, trace));
+            this.reveal(this.page.address.get("span"));
             return;
         }
         const query = scene.service === null ? null : `{service_name=${quoted(scene.service)}}`;
@@ -48,31 +49,29 @@ export class TracesView implements View {
             { query, name: scene.search, start: scene.range.start, end: scene.range.end,
                 minDuration: this.page.address.get("longer"), limit: LIMIT });
         this.traces = answer.traces;
-        this.current = -1;
         this.drawList(answer.truncated);
     }
 
-    step(by: number): void {
-        if (this.page.address.get("trace") !== null) {
-            this.stepSpan(by);
-            return;
+    /** Once: somebody may scroll away from it, and the page be drawn again. */
+    private reveal(span: string | null): void {
+        if (span !== this.revealed) {
+            this.revealed = span;
+            this.root.querySelector('.span-name[aria-pressed="true"]')?.scrollIntoView(
+                { block: "nearest" });
         }
-        this.current = Math.max(0, Math.min(this.traces.length - 1, this.current + by));
-        this.root.querySelectorAll("tbody tr").forEach((row, at) => {
-            row.removeAttribute("aria-current");
-            if (at === this.current) {
-                row.setAttribute("aria-current", "true");
-                row.querySelector("button")?.focus();
-            }
-        });
     }
 
-    private stepSpan(by: number): void {
-        const names = [...this.root.querySelectorAll<HTMLElement>(".span-name")];
-        const focused = names.findIndex((name) => name === document.activeElement);
+    step(by: number): void {
+        this.focusNear("tbody button, .span-name", by);
+    }
+
+    /** The button so many from the one with the focus, or from the chosen one. */
+    private focusNear(selector: string, by: number): void {
+        const all = [...this.root.querySelectorAll<HTMLElement>(selector)];
+        const focused = all.findIndex((one) => one === document.activeElement);
         const at = focused >= 0 ? focused
-            : names.findIndex((name) => name.getAttribute("aria-pressed") === "true");
-        names[Math.max(0, Math.min(names.length - 1, at + by))]?.focus();
+            : all.findIndex((one) => one.getAttribute("aria-pressed") === "true");
+        all[Math.max(0, Math.min(all.length - 1, at + by))]?.focus();
     }
 
     private drawList(isTruncated: boolean): void {
@@ -92,7 +91,7 @@ export class TracesView implements View {
                 () => this.page.address.change({ trace: trace.traceID }))),
             element("td", { class: "number", title: `${trace.durationMs} ms` },
                 readable(trace.durationMs * 1e6, "nanoseconds")),
-            element("td", { class: "number" }, exact(trace.spanCount, "count")),
+            element("td", { class: "number spans" }, exact(trace.spanCount, "count")),
             element("td", { class: trace.errorCount > 0 ? "number bad" : "number" },
                 exact(trace.errorCount, "count"))));
         fill(this.root, element("h2", {}, "Durations"),
@@ -109,7 +108,7 @@ export class TracesView implements View {
                 element("caption", { class: "spoken" }, "Traces"),
                 element("thead", {}, element("tr", {}, ...["Time", "Service", "Name", "Duration",
                     "Spans", "Errors"].map((head, at) => element("th", { scope: "col",
-                    class: at < 3 ? "text" : "number" }, head)))),
+                    class: at < 3 ? "text" : head === "Spans" ? "number spans" : "number" }, head)))),
                 element("tbody", {}, ...rows)));
     }
 
@@ -159,7 +158,8 @@ export class TracesView implements View {
     private details(span: Span): HTMLElement {
         const list = (pairs: [string, string][]): HTMLElement => element("dl", {},
             ...pairs.flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, value)]));
-        return element("aside", { class: "span-details", "aria-label": "Span" },
+        return element("aside", { class: "span-details", "aria-label": "Span",
+            tabindex: 0 },
             element("h2", {}, `${span.service}: ${span.name}`),
             span.isError ? element("p", { class: "bad" }, `Error${span.message === "" ? ""
                 : `: ${span.message}`}`) : null,

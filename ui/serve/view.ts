@@ -32,4 +32,6 @@ export interface View {
     /** For Escape: close what is open in the view; whether there was something. */
     close?(): boolean;
     leave?(): void;
+    /** For what is drawn on a canvas, in a theme that has changed. */
+    restyle?(): void;
 }
