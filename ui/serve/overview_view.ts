@@ -55,7 +55,7 @@ export class OverviewView implements View {
             const rate = this.rates.get(one.signal);
             return element("li", { class: "card" },
                 button(one.signal, { class: "card-title" },
-                    () => this.page.address.change({ view: one.signal })),
+                    () => this.page.address.change({ view: one.signal, search: null })),
                 element("strong", { title: exact(one.records, "count") },
                     readable(one.records, "count")),
                 element("span", { class: "quiet" }, rate === undefined ? "records"
@@ -110,13 +110,10 @@ export class OverviewView implements View {
 
     private memory(status: Status): HTMLElement[] {
         const { memory } = status;
-        const parts: [string, number, string][] = memory.budgets.map((one) =>
-            [one.name, one.used_bytes, "reserved in this budget; pages count when they are used"]);
-        const rows = parts.map(([name, bytes, about]) => element("tr", {},
-            element("td", { class: "text" }, name),
-            element("td", { class: "number", title: exact(bytes, "bytes") },
-                readable(bytes, "bytes")),
-            element("td", { class: "text about" }, about)));
+        const rows = memory.budgets.map((one) => element("tr", {},
+            element("td", { class: "text" }, one.name),
+            element("td", { class: "number", title: exact(one.used_bytes, "bytes") },
+                readable(one.used_bytes, "bytes"))));
         const used = element("i", { title: exact(memory.resident_bytes, "bytes") });
         used.style.width = `${100 * memory.resident_bytes / memory.limit_bytes}%`;
         return [element("div", { class: "account-bar", role: "img", "aria-label":
@@ -125,6 +122,8 @@ export class OverviewView implements View {
         element("p", {}, `${readable(memory.resident_bytes, "bytes")} resident, ${share(
             memory.resident_bytes, memory.limit_bytes)} of the limit of ${readable(
             memory.limit_bytes, "bytes")}.`),
+        element("p", { class: "quiet" }, "What the budgets have reserved; a page of it is " +
+            "resident once it is used:"),
         element("table", { class: "parts" },
             element("caption", { class: "spoken" }, "Budgets"),
             element("tbody", {}, ...rows))];
