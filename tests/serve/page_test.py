@@ -89,7 +89,8 @@ def run_pages(serve, scratch):
         return subprocess.call(
             [ui_test.node(), os.path.join(HERE, "page_test.mjs")],
             env={**environment, "UI_PORT": str(daemon.pages()),
-                 "SERVE_EMPTY_PORT": str(empty.pages()), "SERVE_OTLP_PORT": str(daemon.ports["HTTP"]),
+                 "SERVE_EMPTY_PORT": str(empty.pages()),
+                 "SERVE_OTLP_PORT": str(daemon.ports["HTTP"]),
                  "SERVE_SHOP": json.dumps({**facts, "END_MS": end_ns // 1_000_000})})
 
 

@@ -54,7 +54,7 @@ struct model {
     int64_t newest_ns[STORE_SIGNAL_COUNT][STORE_SAMPLE_KINDS][MODEL_STREAMS];
     bool is_open[STORE_SIGNAL_COUNT][STORE_SAMPLE_KINDS][MODEL_STREAMS];
     bool was_open[STORE_SIGNAL_COUNT][MODEL_STREAMS];
-    bool is_text_new; /* the log alone has some of them */
+    bool is_text_new;              /* the log alone has some of them */
     uint32_t texts[MODEL_STREAMS]; /* of metadata: numbers of records; 0: none */
 };
 
