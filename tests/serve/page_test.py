@@ -66,13 +66,11 @@ def profiling(endpoint):
 
 
 def fill_shop(daemon):
-    """Returns when it ends, in nanoseconds."""
     end_ns = now_ns()
     for signal in ("logs", "metrics", "traces"):
         answer = daemon.send(signal, getattr(shop, signal)(end_ns))
         assert not answer.get("partialSuccess"), answer
     until(lambda: len(daemon.get("/api/profiles")["profiles"]) >= PROFILES_MIN)
-    return end_ns
 
 
 def run_pages(serve, scratch):
@@ -82,7 +80,7 @@ def run_pages(serve, scratch):
     os.makedirs(environment["UI_SCREENSHOTS"], exist_ok=True)
     with profiled_program() as endpoint, Keeper(serve, profiling(endpoint)) as daemon, \
             Keeper(serve) as empty:
-        end_ns = fill_shop(daemon)
+        fill_shop(daemon)
         facts = {name: getattr(shop, name)
                  for name in ("SERVICES", "FAILED_TRACE", "FAILED_LINE", "FAILED_SPANS",
                               "CRITICAL", "LONG_TRACE")}
@@ -90,8 +88,7 @@ def run_pages(serve, scratch):
             [ui_test.node(), os.path.join(HERE, "page_test.mjs")],
             env={**environment, "UI_PORT": str(daemon.pages()),
                  "SERVE_EMPTY_PORT": str(empty.pages()),
-                 "SERVE_OTLP_PORT": str(daemon.ports["HTTP"]),
-                 "SERVE_SHOP": json.dumps({**facts, "END_MS": end_ns // 1_000_000})})
+                 "SERVE_OTLP_PORT": str(daemon.ports["HTTP"]), "SERVE_SHOP": json.dumps(facts)})
 
 
 def main():

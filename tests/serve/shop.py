@@ -121,7 +121,7 @@ def traces(end_ns):
         for service, these in these_spans.items():
             spans.setdefault(service, []).extend(these)
     return {"resourceSpans": [
-        {"resource": resource(service), "scopeSpans": [
-            {"scope": {"name": "tracer"},
-             "spans": sorted(these, key=lambda span: int(span["startTimeUnixNano"]))}]}
+        {"resource": resource(service), "scopeSpans": [{
+            "scope": {"name": "tracer"},
+            "spans": sorted(these, key=lambda span: int(span["startTimeUnixNano"]))}]}
         for service, these in sorted(spans.items())]}

@@ -11,7 +11,8 @@ function table(caption: string, heads: string[], rows: Cell[][]): HTMLElement {
         "aria-label": caption }, element("table", { class: "plain" },
         element("caption", {}, caption),
         element("thead", {}, element("tr", {}, ...heads.map((head, at) =>
-            element("th", { scope: "col", class: at === 0 ? "text" : "number" }, head)))),
+            element("th", { scope: "col", class: typeof rows[0]?.[at] === "string" ? "text"
+                : "number" }, head)))),
         element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map((cell) =>
             cellOf(cell)))))));
 }

@@ -108,8 +108,7 @@ export class TracesView implements View {
                 element("caption", { class: "spoken" }, "Traces"),
                 element("thead", {}, element("tr", {}, ...["Time", "Service", "Name", "Duration",
                     "Spans", "Errors"].map((head, at) => element("th", { scope: "col",
-                    class: at < 3 ? "text" : head === "Spans" ? "number spans" : "number" },
-                head)))),
+                    class: at < 3 ? "text" : at === 4 ? "number spans" : "number" }, head)))),
                 element("tbody", {}, ...rows)));
     }
 
