@@ -86,7 +86,10 @@ static int part_create(struct part_list *list, const struct part_name *name, str
     int err = slu_budget_alloc(list->budget, sizeof(struct part), &memory);
     if (err == 0) {
         struct part *part = memory;
-        *part = (struct part){.name = *name, .section = {.fd = -1}, .reference_count = 1};
+        *part = (struct part){.number = list->number_next++,
+                              .name = *name,
+                              .section = {.fd = -1},
+                              .reference_count = 1};
         *out = part;
     }
     return err;

@@ -23,6 +23,7 @@ struct slu_diag;
 
 struct part {
     struct part *next; /* its writer's */
+    uint64_t number;   /* of no other part of the list, ever */
     struct part_name name;
     struct part_facts facts;
     struct section_reader section; /* its fd is right between part_open and part_close */
@@ -40,6 +41,7 @@ struct part_list {
     uint32_t prepared_count;
     uint32_t room;
     uint64_t disk_bytes;
+    uint64_t number_next;
     uint32_t damaged_count;
     uint32_t unlink_failed_count;
     struct mutex lock; /* of open_count and fds */

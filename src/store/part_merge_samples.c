@@ -26,7 +26,7 @@ static int parts_open(struct sample_merging *merging)
 {
     int err = 0;
     for (uint32_t i = 0; err == 0 && i < merging->merge->part_count; i++) {
-        err = part_samples_open(&merging->parts[i], merging->merge->parts[i], NULL, 0,
+        err = part_samples_open(&merging->parts[i], merging->merge->parts[i], NULL, 0, NULL,
                                 merging->merge->budget);
         merging->part_count += err == 0;
     }

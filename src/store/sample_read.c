@@ -17,6 +17,7 @@
 
 struct sample_reading {
     const struct store_query *query;
+    struct block_cache *cache;
     enum store_sample_kind kind;
     struct shelf_view view;
     struct sample_copy copy;
@@ -109,8 +110,9 @@ static int parts_begin(struct sample_reading *reading)
     }
     reading->parts = memory;
     for (uint32_t i = 0; err == 0 && i < reading->view.part_count; i++) {
-        err = part_samples_open(&reading->parts[i], shelf_view_part(&reading->view, i),
-                                query->matchers, query->matcher_count, query->budget);
+        err =
+            part_samples_open(&reading->parts[i], shelf_view_part(&reading->view, i),
+                              query->matchers, query->matcher_count, reading->cache, query->budget);
         reading->part_count += err == 0;
     }
     return err;
@@ -156,7 +158,7 @@ int store_samples(struct store *store, const struct store_query *query, enum sto
         return err;
     }
     struct sample_reading *reading = memory;
-    *reading = (struct sample_reading){.query = query, .kind = kind};
+    *reading = (struct sample_reading){.query = query, .cache = store->cache, .kind = kind};
     err = sample_gather_init(&reading->gather, query->budget, query->from_ns, query->to_ns);
     if (err == 0) {
         err = shelf_view_open(&reading->view, &store->shelves[STORE_METRICS], query);

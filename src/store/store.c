@@ -20,6 +20,7 @@
 #define TASK_STACK_BYTES ((size_t)512 * 1024)
 #define MESSAGE_STAGING  ((uint64_t)4 << 20)
 #define SHARES           12 /* of the memory for heads, as shares_of says */
+#define CACHE_SHARE      8  /* of all memory is the cache's */
 
 static const char *const signal_names[STORE_SIGNAL_COUNT] = {
     [STORE_METRICS] = "metrics",
@@ -165,14 +166,21 @@ static int tasks_start(struct store *store, struct slu_diag *diag)
     return err != 0 ? diag_fail(diag, err, "the store's tasks: %s", strerror(-err)) : 0;
 }
 
+static uint64_t cache_bytes(const struct store_options *options)
+{
+    uint64_t bytes = options->memory_bytes / CACHE_SHARE;
+    return bytes < BLOCK_CACHE_MIN ? 0 : bytes;
+}
+
 static int shelves_open(struct store *store, struct slu_diag *diag)
 {
+    uint64_t heads_bytes = store->options.memory_bytes - cache_bytes(&store->options);
     int err = 0;
     for (size_t i = 0; err == 0 && i < STORE_SIGNAL_COUNT; i++) {
         struct shelf_options options = {
             .store = &store->options,
             .signal = (enum store_signal)i,
-            .memory_bytes = store->options.memory_bytes / SHARES * shares_of[i],
+            .memory_bytes = heads_bytes / SHARES * shares_of[i],
             .staging_bytes = MESSAGE_STAGING,
             .budget = store->options.budget,
             .wake = wake,
@@ -206,6 +214,9 @@ int store_open(const struct store_options *options, struct slu_diag *diag, struc
     if (err != 0) {
         err = diag_fail(diag, err, "%.200s: %s", filled.directory, strerror(-err));
     }
+    if (err == 0) {
+        err = block_cache_create(filled.budget, cache_bytes(&filled), &store->cache);
+    }
     err = err != 0 ? err : shelves_open(store, diag);
     err = err != 0 ? err : tasks_start(store, diag);
     if (err != 0) {
@@ -229,6 +240,7 @@ void store_close(struct store **out)
     for (size_t i = 0; i < STORE_SIGNAL_COUNT; i++) {
         shelf_close(&store->shelves[i]);
     }
+    block_cache_destroy(&store->cache);
     condition_deinit(&store->work_wanted);
     mutex_deinit(&store->flush_lock);
     mutex_deinit(&store->lock);
@@ -312,6 +324,11 @@ void store_stats(struct store *store, enum store_signal signal, struct store_sig
     times_stat(shelf, &now);
     mutex_unlock(&shelf->lock);
     *stats = now;
+}
+
+void store_cache_stats(struct store *store, struct block_cache_stats *stats)
+{
+    block_cache_stats(store->cache, stats);
 }
 
 int store_metadata(struct store *store, struct slu_bytes name, store_metadata_fn *visit, void *arg)

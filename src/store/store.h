@@ -27,6 +27,7 @@
 #include "store/row_block.h"
 #include "store/sample_block.h"
 
+struct block_cache_stats;
 struct slu_budget;
 struct slu_scope;
 struct store;
@@ -290,5 +291,8 @@ struct store_signal_stats {
 };
 
 void store_stats(struct store *store, enum store_signal signal, struct store_signal_stats *stats);
+
+/* Of decoded blocks; block_cache.h. */
+void store_cache_stats(struct store *store, struct block_cache_stats *stats);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/block_cache.h"
 #include "store/shelf.h"
 #include "store/store.h"
 #include "sys/mutex.h"
@@ -17,7 +18,8 @@ struct store {
     struct condition work_wanted;
     bool is_work_wanted;
     bool is_ending;
-    struct mutex flush_lock; /* one flush at a time */
+    struct mutex flush_lock;   /* one flush at a time */
+    struct block_cache *cache; /* of samples */
     struct shelf shelves[STORE_SIGNAL_COUNT];
 };
 

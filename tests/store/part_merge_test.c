@@ -185,7 +185,7 @@ static void samples_check(struct part_bench *bench, const struct known *known, i
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(part_open(&bench->list, bench->list.parts[i]), 0);
         assert_int_equal(
-            part_samples_open(&samples[i], bench->list.parts[i], NULL, 0, bench->budget), 0);
+            part_samples_open(&samples[i], bench->list.parts[i], NULL, 0, NULL, bench->budget), 0);
     }
     for (uint32_t series = 0; series < SERIES; series++) {
         for (uint32_t kind = 0; kind < STORE_SAMPLE_KINDS; kind++) {
