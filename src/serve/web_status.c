@@ -11,6 +11,7 @@
 #include "net/net.h"
 #include "serve/metrics_page.h"
 #include "serve/web_query.h"
+#include "store/block_cache.h"
 #include "sys/file.h"
 
 #define STATUS_BYTES  ((size_t)64 * 1024)
@@ -66,6 +67,23 @@ static void store_write(struct web *web, struct json_writer *json)
     json_end_array(json);
 }
 
+static void cache_write(struct web *web, struct json_writer *json)
+{
+    struct block_cache_stats stats;
+    store_cache_stats(web->store, &stats);
+    json_write_key(json, "store_cache");
+    json_begin_object(json);
+    json_write_key(json, "used_bytes");
+    json_write_uint(json, stats.used_bytes);
+    json_write_key(json, "limit_bytes");
+    json_write_uint(json, stats.limit_bytes);
+    json_write_key(json, "hits");
+    json_write_uint(json, stats.hit_count);
+    json_write_key(json, "misses");
+    json_write_uint(json, stats.miss_count);
+    json_end_object(json);
+}
+
 static void status_answer(struct net_request *request, void *arg)
 {
     struct web *web = arg;
@@ -85,6 +103,9 @@ static void status_answer(struct net_request *request, void *arg)
         web->options.status(web->options.status_arg, &json);
     }
     store_write(web, &json);
+    if (web->store != NULL) {
+        cache_write(web, &json);
+    }
     json_end_object(&json);
     json_writer_end(&json);
     if (sink.err == 0) {

@@ -19,6 +19,7 @@
 #define SEGMENTS_OF_LOG     8
 #define KEY_BYTES_A_STREAM  256
 #define SAMPLE_MEMORY_SHARE 2 /* of a head's memory, samples have one in so many */
+#define LOG_LIVE_PART       4 /* of the log: the rest is for what comes while a head is written */
 #define GENERATIONS         3 /* one is filled, one is written, and there is room for the rest */
 #define BYTES_A_BLOCK       8 /* of a message, for each block of samples that it may take */
 #define ROWS_GROWTH         2 /* of a message, when it becomes rows */
@@ -203,7 +204,8 @@ static void message_apply(struct shelf *shelf, struct slu_bytes message, int64_t
         shelf->applied_sequence = sequence;
         outcome->err = err;
     }
-    if (head_is_full(shelf)) {
+    shelf->live_log_bytes += message.len;
+    if (head_is_full(shelf) || shelf->live_log_bytes > store->log_bytes_max / LOG_LIVE_PART) {
         shelf_want_flush(shelf);
     }
     mutex_unlock(&shelf->lock);

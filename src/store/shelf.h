@@ -64,6 +64,7 @@ struct shelf {
     struct part_list parts;
     struct day_set days; /* of the live head */
     struct day_set sealed_days;
+    uint64_t live_log_bytes;   /* messages of the live head */
     uint64_t applied_sequence; /* the last that is in the head, or in a part */
     uint64_t first_sequence;   /* of the live head; the next one if it is empty */
     uint64_t sealed_first_sequence;

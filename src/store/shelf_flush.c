@@ -74,6 +74,7 @@ static int head_seal(struct shelf *shelf)
     shelf->sealed_metadata_count = shelf->metadata.change_count;
     shelf->days = (struct day_set){.count = 0};
     shelf->live_since_ns = 0;
+    shelf->live_log_bytes = 0;
     shelf->is_flush_wanted = false;
     shelf->is_sealed = true;
     return 0;

@@ -30,6 +30,7 @@ export interface Status {
         overhead_bytes: number; budgets: Budget[] };
     receivers: Receiver[]; exporters: Exporter[]; pipelines: Pipeline[];
     refusals: RefusalReason[]; store_signals: StoreSignal[];
+    store_cache?: { used_bytes: number; limit_bytes: number; hits: number; misses: number };
     store?: { path: string; disk_limit_bytes: number; retention_seconds: number };
 }
 export interface LogRow {

@@ -1,7 +1,8 @@
 /** Receivers, exporters with their queues, and the store. */
 
 import { element, fill } from "../shell/element";
-import { age, exact, readable } from "../shell/format";
+import { age, exact, readable, share } from "../shell/format";
+import type { Status } from "./api";
 import type { Scene, View } from "./view";
 
 type Cell = string | [value: number, unit: string] | { right: string };
@@ -30,6 +31,13 @@ function seconds(time: number, now: number): Cell {
     return { right: time === 0 ? "none" : `${age(Math.max(0, now - time))} ago` };
 }
 
+function cacheOf(status: Status): string {
+    const cache = status.store_cache;
+    const asked = cache === undefined ? 0 : cache.hits + cache.misses;
+    return cache === undefined || asked === 0 ? "" : ` Of the blocks of samples that queries read, ${
+        share(cache.hits, asked)} were decoded already (${readable(cache.used_bytes, "bytes")}).`;
+}
+
 export class StatusView implements View {
     readonly root = element("section", { class: "status-view scrolled" });
 
@@ -53,7 +61,7 @@ export class StatusView implements View {
                 "store to a pipeline.")
                 : element("p", {}, `The store in ${store.path} keeps ${
                     store.retention_seconds === 0 ? "everything" : age(store.retention_seconds)
-                }, up to ${readable(store.disk_limit_bytes, "bytes")}.`),
+                }, up to ${readable(store.disk_limit_bytes, "bytes")}.${cacheOf(status)}`),
             table("Store", ["Signal", "Parts", "On disk", "Log", "In memory", "Streams", "Oldest",
                 "Newest", "Merges", "Damaged", "Disk errors"],
             status.store_signals.map((one) => [one.signal, [one.parts, "count"],
