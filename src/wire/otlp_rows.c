@@ -194,8 +194,8 @@ static int log_read(struct otlp_row_reader *reader, struct slu_bytes record, str
 }
 
 /*
- * A span's end is held as its duration, which needs a start that is held too. One that has not ended
- * lasts for nothing.
+ * A span's end is held as its duration, which needs a start that is held too. One that has not
+ * ended lasts for nothing.
  */
 static int span_times_hold(struct otlp_row_reader *reader, const struct held *start,
                            const struct held *end, struct otlp_row *row)
