@@ -53,9 +53,9 @@ bench-heap: ## What the heap profiler costs programs, beside other profilers (AR
 	@tools/heap-instructions build/bench/src/preload/libsluice-heap.so build/bench/bench/heavy >&2
 
 .PHONY: bench-serve
-bench-serve: ## What the daemon takes on one core, and holds with a dead receiver (ARGS=--json)
+bench-serve: ## What the daemon takes, keeps, holds and finds, beside VictoriaMetrics (ARGS=--json)
 	@tools/deps build test
-	@tools/bench $(ARGS) serve
+	@tools/bench $(ARGS) serve keep store store_words
 
 .PHONY: bench-diagnosis
 bench-diagnosis: ## How often verdicts are right, on the laboratory's cases (ARGS=--json)

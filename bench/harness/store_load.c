@@ -8,13 +8,11 @@
 #include "codec/protobuf_block.h"
 #include "log_lines.h"
 
-#define TIME_MARK    UINT64_C(0x54494d454d41524b) /* for what is not known yet */
-#define VALUE_MARK   UINT64_C(0x56414c55454d4152)
-#define MESSAGES     (LOAD_SERIES / LOAD_SERIES_EACH)
-#define MS_NS        INT64_C(1000000)
-#define SPAN_TRACE   8 /* spans of one */
-#define SPAN_GAP_NS  INT64_C(20000)
-#define LOG_SERVICES LOAD_STREAMS
+#define TIME_MARK   UINT64_C(0x54494d454d41524b) /* for what is not known yet */
+#define VALUE_MARK  UINT64_C(0x56414c55454d4152)
+#define MS_NS       INT64_C(1000000)
+#define SPAN_TRACE  8 /* spans of one */
+#define SPAN_GAP_NS INT64_C(20000)
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -75,8 +73,11 @@ struct metric_message {
 
 struct metric_load {
     struct slu_budget *budget;
-    struct metric_message messages[MESSAGES];
-    int64_t numbers[LOAD_SERIES]; /* counters; gauges in tenths */
+    struct protobuf_block remote;
+    struct metric_message *messages;
+    int64_t *numbers; /* counters; gauges in tenths */
+    uint64_t series;
+    int64_t step_ms;
     uint64_t random;
     int64_t time_ms;
     size_t next;
@@ -88,9 +89,12 @@ static unsigned kind_of(size_t at)
     return at % 4 < 2 ? 0 : (unsigned)(at % 4) - 1;
 }
 
+static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+static const char *const metric_names[] = {"http.server.requests", "queue.temperature",
+                                           "process.limit"};
+
 static void point_write(struct protobuf_block *out, size_t series, bool is_integer)
 {
-    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
     struct protobuf_mark point;
     char path[40];
     (void)snprintf(path, sizeof(path), "/api/v1/item%zu", series % LOAD_SERIES_EACH / 4);
@@ -105,12 +109,10 @@ static void point_write(struct protobuf_block *out, size_t series, bool is_integ
 /* A metric of one kind, with the points of its series. */
 static void metric_write(struct protobuf_block *out, size_t message, unsigned kind)
 {
-    static const char *const names[] = {"http.server.requests", "queue.temperature",
-                                        "process.limit"};
     struct protobuf_mark metric;
     struct protobuf_mark data;
     protobuf_block_begin(out, 2, &metric);
-    protobuf_block_bytes(out, 1, text_of(names[kind]));
+    protobuf_block_bytes(out, 1, text_of(metric_names[kind]));
     protobuf_block_begin(out, kind == 0 ? 7 : 5, &data);
     for (size_t i = 0; i < LOAD_SERIES_EACH; i++) {
         if (kind_of(i) == kind) {
@@ -171,18 +173,30 @@ static void message_make(struct metric_load *load, size_t number)
     marks_find(&load->messages[number]);
 }
 
-struct metric_load *metric_load_make(struct slu_budget *budget, int64_t start_ms)
+static void *zeros(size_t count, size_t size_bytes)
 {
-    struct metric_load *load = calloc(1, sizeof(*load));
-    if (load == NULL) {
+    void *memory = calloc(count, size_bytes);
+    if (memory == NULL) {
         abort();
     }
+    return memory;
+}
+
+struct metric_load *metric_load_make(struct slu_budget *budget, uint64_t series, int64_t start_ms,
+                                     int64_t step_ms)
+{
+    struct metric_load *load = zeros(1, sizeof(*load));
     load->budget = budget;
+    protobuf_block_init(&load->remote, budget);
+    load->series = series;
     load->time_ms = start_ms;
-    for (size_t i = 0; i < MESSAGES; i++) {
+    load->step_ms = step_ms;
+    load->messages = zeros(series / LOAD_SERIES_EACH, sizeof(*load->messages));
+    load->numbers = zeros(series, sizeof(*load->numbers));
+    for (size_t i = 0; i < series / LOAD_SERIES_EACH; i++) {
         message_make(load, i);
     }
-    for (size_t i = 0; i < LOAD_SERIES; i++) {
+    for (size_t i = 0; i < series; i++) {
         load->numbers[i] = (int64_t)(random_next(&load->random) % 1000);
     }
     return load;
@@ -190,9 +204,12 @@ struct metric_load *metric_load_make(struct slu_budget *budget, int64_t start_ms
 
 void metric_load_free(struct metric_load **load)
 {
-    for (size_t i = 0; i < MESSAGES; i++) {
+    for (size_t i = 0; i < (*load)->series / LOAD_SERIES_EACH; i++) {
         block_free((*load)->budget, &(*load)->messages[i].bytes);
     }
+    protobuf_block_deinit(&(*load)->remote);
+    free((*load)->messages);
+    free((*load)->numbers);
     free(*load);
     *load = NULL;
 }
@@ -213,39 +230,104 @@ static uint64_t value_next(struct metric_load *load, size_t series, unsigned kin
     return bits;
 }
 
+/* The kind of the point at this place of a message. */
+static unsigned kind_at(size_t place)
+{
+    return place < LOAD_SERIES_EACH / 2 ? 0 : place < LOAD_SERIES_EACH / 4 * 3 ? 1 : 2;
+}
+
+static void message_end(struct metric_load *load, int64_t *time_ms)
+{
+    *time_ms = load->time_ms;
+    load->next = (load->next + 1) % (load->series / LOAD_SERIES_EACH);
+    load->time_ms += load->next == 0 ? load->step_ms : 0;
+}
+
 struct slu_bytes metric_load_next(struct metric_load *load, int64_t *time_ms)
 {
     struct metric_message *message = &load->messages[load->next];
     unsigned char *bytes = message->bytes.data;
     uint64_t time_ns = (uint64_t)(load->time_ms * MS_NS);
     for (size_t i = 0; i < LOAD_SERIES_EACH; i++) {
-        unsigned kind = i < LOAD_SERIES_EACH / 2 ? 0 : i < LOAD_SERIES_EACH / 4 * 3 ? 1 : 2;
-        uint64_t value = value_next(load, load->next * LOAD_SERIES_EACH + i, kind);
+        uint64_t value = value_next(load, load->next * LOAD_SERIES_EACH + i, kind_at(i));
         memcpy(bytes + message->times[i], &time_ns, sizeof(time_ns));
         memcpy(bytes + message->values[i], &value, sizeof(value));
     }
-    *time_ms = load->time_ms;
-    load->next = (load->next + 1) % MESSAGES;
-    load->time_ms += load->next == 0 ? LOAD_STEP_MS : 0;
+    message_end(load, time_ms);
     return (struct slu_bytes){bytes, message->bytes.len};
+}
+
+static void label_write(struct protobuf_block *out, const char *name, const char *value)
+{
+    struct protobuf_mark label;
+    protobuf_block_begin(out, 1, &label);
+    protobuf_block_bytes(out, 1, text_of(name));
+    protobuf_block_bytes(out, 2, text_of(value));
+    protobuf_block_end(out, label);
+}
+
+static void remote_labels_write(struct protobuf_block *out, size_t message, size_t place)
+{
+    char text[40];
+    static const char *const names[] = {"http_server_requests", "queue_temperature",
+                                        "process_limit"};
+    label_write(out, "__name__", names[kind_at(place)]);
+    label_write(out, "host_name", "node-17.example");
+    (void)snprintf(text, sizeof(text), "instance-%zu", message);
+    label_write(out, "instance", text);
+    label_write(out, "job", "shop");
+    label_write(out, "method", methods[place % 4]);
+    (void)snprintf(text, sizeof(text), "/api/v1/item%zu", place / 4);
+    label_write(out, "path", text);
+}
+
+struct slu_bytes metric_load_next_remote(struct metric_load *load, int64_t *time_ms)
+{
+    struct protobuf_block *out = &load->remote;
+    out->block.len = 0;
+    for (size_t i = 0; i < LOAD_SERIES_EACH; i++) {
+        struct protobuf_mark series;
+        struct protobuf_mark sample;
+        uint64_t bits = value_next(load, load->next * LOAD_SERIES_EACH + i, kind_at(i));
+        if (kind_at(i) == 0) {
+            double value = (double)bits;
+            memcpy(&bits, &value, sizeof(bits));
+        }
+        protobuf_block_begin(out, 1, &series);
+        remote_labels_write(out, load->next, i);
+        protobuf_block_begin(out, 2, &sample);
+        fixed64_write(out, 1, bits);
+        protobuf_block_tag(out, 2, PROTOBUF_VARINT);
+        protobuf_block_varint(out, (uint64_t)load->time_ms);
+        protobuf_block_end(out, sample);
+        protobuf_block_end(out, series);
+    }
+    message_end(load, time_ms);
+    if (out->err != 0) {
+        abort();
+    }
+    return (struct slu_bytes){out->block.data, out->block.len};
 }
 
 struct log_load {
     struct slu_budget *budget;
-    struct log_stream streams[LOG_SERVICES];
+    struct log_stream *streams;
+    uint64_t stream_count;
+    uint64_t rare_each;
+    uint64_t line_count;
     struct protobuf_block out;
     size_t next;
 };
 
-struct log_load *log_load_make(struct slu_budget *budget)
+struct log_load *log_load_make(struct slu_budget *budget, uint64_t streams, uint64_t rare_each)
 {
-    struct log_load *load = calloc(1, sizeof(*load));
-    if (load == NULL) {
-        abort();
-    }
+    struct log_load *load = zeros(1, sizeof(*load));
     load->budget = budget;
+    load->streams = zeros(streams, sizeof(*load->streams));
+    load->stream_count = streams;
+    load->rare_each = rare_each;
     protobuf_block_init(&load->out, budget);
-    for (size_t i = 0; i < LOG_SERVICES; i++) {
+    for (size_t i = 0; i < streams; i++) {
         log_stream_init(&load->streams[i], i, 0);
     }
     return load;
@@ -254,8 +336,18 @@ struct log_load *log_load_make(struct slu_budget *budget)
 void log_load_free(struct log_load **load)
 {
     protobuf_block_deinit(&(*load)->out);
+    free((*load)->streams);
     free(*load);
     *load = NULL;
+}
+
+static void line_next(struct log_load *load, struct log_stream *stream, struct log_line *line)
+{
+    log_line_next(stream, line);
+    if (load->rare_each > 0 && ++load->line_count % load->rare_each == 0) {
+        line->len = (size_t)snprintf(line->text, sizeof(line->text),
+                                     "cannot release %s of the pool: held", LOAD_RARE_WORD);
+    }
 }
 
 static void record_write(struct protobuf_block *out, const struct log_line *line)
@@ -281,14 +373,14 @@ struct slu_bytes log_load_next(struct log_load *load, int64_t *time_ns, uint64_t
     struct log_line line;
     char service[32];
     (void)snprintf(service, sizeof(service), "service-%zu", load->next);
-    load->next = (load->next + 1) % LOG_SERVICES;
+    load->next = (load->next + 1) % load->stream_count;
     out->block.len = 0;
     protobuf_block_begin(out, 1, &resource);
     resource_write(out, service, "1");
     protobuf_block_begin(out, 2, &scope);
     scope_write(out, "logger");
     for (size_t i = 0; i < LOAD_LINES_EACH; i++) {
-        log_line_next(stream, &line);
+        line_next(load, stream, &line);
         record_write(out, &line);
         *time_ns = line.time_ns;
         *text_bytes += line.len;
@@ -312,10 +404,7 @@ struct span_load {
 
 struct span_load *span_load_make(struct slu_budget *budget, int64_t start_ns)
 {
-    struct span_load *load = calloc(1, sizeof(*load));
-    if (load == NULL) {
-        abort();
-    }
+    struct span_load *load = zeros(1, sizeof(*load));
     load->budget = budget;
     load->time_ns = start_ns;
     protobuf_block_init(&load->out, budget);

@@ -260,6 +260,12 @@ int net_request_query_value(const struct net_request *request, const char *name,
                             size_t size);
 
 /*
+ * The index-th value of that name in a form (application/x-www-form-urlencoded, such as a query or
+ * a body), decoded, with a final zero. Errors as above.
+ */
+int net_form_value(struct slu_bytes form, const char *name, size_t index, char *value, size_t size);
+
+/*
  * The request's scope: cancelled when the client goes away, the time-out comes or the server stops.
  * Made on first use. On a worker it takes NET_REQUEST_TASKS_MAX tasks, on a loop none.
  *

@@ -87,31 +87,39 @@ static bool name_is(struct slu_bytes text, const char *name)
     return *name == '\0';
 }
 
+static int value_read(struct slu_bytes text, char *value, size_t size)
+{
+    size_t len = 0;
+    while (text.len > 0) {
+        int character = character_next(&text);
+        if (character < 0) {
+            return character;
+        }
+        if (len + 1 >= size) {
+            return -ENOBUFS;
+        }
+        value[len++] = (char)character;
+    }
+    if (size == 0) {
+        return -ENOBUFS;
+    }
+    value[len] = '\0';
+    return 0;
+}
+
+int net_form_value(struct slu_bytes form, const char *name, size_t index, char *value, size_t size)
+{
+    while (form.len > 0) {
+        struct slu_bytes text = bytes_cut(&form, '&');
+        if (name_is(bytes_cut(&text, '='), name) && index-- == 0) {
+            return value_read(text, value, size);
+        }
+    }
+    return -ENOENT;
+}
+
 int net_request_query_value(const struct net_request *request, const char *name, char *value,
                             size_t size)
 {
-    struct slu_bytes rest = request->query;
-    while (rest.len > 0) {
-        struct slu_bytes text = bytes_cut(&rest, '&');
-        if (!name_is(bytes_cut(&text, '='), name)) {
-            continue;
-        }
-        size_t len = 0;
-        while (text.len > 0) {
-            int character = character_next(&text);
-            if (character < 0) {
-                return character;
-            }
-            if (len + 1 >= size) {
-                return -ENOBUFS;
-            }
-            value[len++] = (char)character;
-        }
-        if (size == 0) {
-            return -ENOBUFS;
-        }
-        value[len] = '\0';
-        return 0;
-    }
-    return -ENOENT;
+    return net_form_value(request->query, name, 0, value, size);
 }

@@ -196,13 +196,10 @@ static int references_read(struct config *config, const struct config_strings *n
 static int signal_read(struct config *config, const char *name, const struct config_node *key,
                        enum otlp_signal *out)
 {
-    static const char *const names[] = {[OTLP_TRACES] = "traces",
-                                        [OTLP_METRICS] = "metrics",
-                                        [OTLP_LOGS] = "logs",
-                                        [OTLP_PROFILES] = "profiles",
-                                        NULL};
+    const char *names[PIPELINE_SIGNAL_COUNT + 1] = {0};
     size_t len = strcspn(name, "/");
     for (int i = 0; i < PIPELINE_SIGNAL_COUNT; i++) {
+        names[i] = otlp_signal_name((enum otlp_signal)i);
         if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) {
             *out = (enum otlp_signal)i;
             return 0;

@@ -367,6 +367,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .say = graph_say,
         .say_arg = graph,
         .heap_write = graph->options.heap_write,
+        .refusals = graph->options.refusals,
     };
     int err = 0;
     for (int i = 0; i < PIPELINE_SIGNAL_COUNT && err == 0; i++) {
@@ -550,6 +551,11 @@ void graph_process_metrics(struct graph *graph, self_metric_fn *visit, void *arg
     if (graph->options.metrics != NULL) {
         graph->options.metrics(graph->options.metrics_arg, visit, arg);
     }
+}
+
+const struct config_pipelines *graph_pipelines(const struct graph *graph)
+{
+    return &graph->pipelines;
 }
 
 int graph_place(struct graph *graph, size_t index, char *text, size_t size_bytes)

@@ -17,6 +17,7 @@ struct config;
 struct config_pipelines;
 struct curl_library;
 struct graph;
+struct refusals;
 struct slu_budget;
 struct slu_diag;
 struct slu_scope;
@@ -31,6 +32,7 @@ struct graph_options {
     const char *data_path;                    /* where queues lie */
     struct curl_library *curl;
     struct store *store;                      /* NULL: there is none */
+    struct refusals *refusals;                /* of receivers; NULL: they are not kept */
     int output_fd;                            /* of `debug` */
     void (*say)(void *arg, const char *text); /* of exporters: exporter.h */
     void *say_arg;
@@ -73,6 +75,9 @@ void graph_destroy(struct graph **graph);
 
 /* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
 int graph_place(struct graph *graph, size_t index, char *text, size_t size_bytes);
+
+/* As they were configured; they live as long as the graph. */
+const struct config_pipelines *graph_pipelines(const struct graph *graph);
 
 /* All that the graph counts. Threads: any, while it is there */
 void graph_metrics(struct graph *graph, self_metric_fn *visit, void *arg);

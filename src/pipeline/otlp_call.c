@@ -12,13 +12,15 @@
 #include "base/sink.h"
 #include "net/net.h"
 #include "pipeline/payload.h"
+#include "pipeline/refusals.h"
 #include "pipeline/stage.h"
+#include "sys/wall_clock.h"
 #include "wire/otlp_answer.h"
 #include "wire/otlp_check.h"
 #include "wire/otlp_json_read.h"
 
 #define SECOND_NS        UINT64_C(1000000000)
-#define RETRY_NS         (2 * SECOND_NS) /* where nobody has said when */
+#define RETRY_NS         (2 * SECOND_NS)
 #define ANSWER_BYTES_MAX 1024
 #define METADATA_SEED    UINT64_C(0x9e3779b97f4a7c15)
 
@@ -59,6 +61,20 @@ static enum net_grpc_status grpc_code(unsigned http_status)
     }
 }
 
+static void count(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
+}
+
+static void note(const struct otlp_intake *intake, enum refusal_kind kind, uint64_t records,
+                 const char *reason)
+{
+    struct refusal refusal = {
+        .kind = kind, .signal = intake->signal, .count = records, .last_ns = wall_clock_ns()};
+    (void)snprintf(refusal.reason, sizeof(refusal.reason), "%s", reason);
+    refusals_note(intake->refusals, &refusal);
+}
+
 /* Over HTTP a failure is a google.rpc.Status, in the form of the request. */
 static void fail_http(struct net_request *request, enum call_form form, unsigned http_status,
                       uint64_t retry_ns, const char *text)
@@ -93,6 +109,24 @@ static void fail(struct net_request *request, enum call_form form, unsigned http
     }
 }
 
+/* Sending it again does not help. */
+static void fail_invalid(struct otlp_intake *intake, struct net_request *request,
+                         enum call_form form, const char *text)
+{
+    count(&intake->invalid_count, 1);
+    note(intake, REFUSAL_INVALID, 1, text);
+    fail(request, form, 400, 0, text);
+}
+
+/* retry_ns: 0 where nobody has said when. */
+static void fail_later(struct otlp_intake *intake, struct net_request *request, enum call_form form,
+                       uint64_t retry_ns, const char *text)
+{
+    count(&intake->refused_count, 1);
+    note(intake, REFUSAL_LATER, 1, text);
+    fail(request, form, 503, retry_ns > 0 ? retry_ns : RETRY_NS, text);
+}
+
 /* With what was refused of it, if anything was. */
 static void succeed(struct net_request *request, enum call_form form, const struct outcome *outcome,
                     enum otlp_signal signal)
@@ -114,26 +148,21 @@ static void succeed(struct net_request *request, enum call_form form, const stru
     }
 }
 
-static void count(_Atomic uint64_t *counter, uint64_t value)
-{
-    atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
-}
-
 /* On the loop: the pipelines have taken it, or not. */
 static void call_answer(struct net_request *request, void *arg)
 {
     struct call *call = arg;
     struct otlp_intake *intake = call->intake;
     const struct outcome *outcome = &call->delivery.outcome;
-    if (outcome->kind == OUTCOME_TAKEN) {
-        succeed(request, call->form, outcome, intake->signal);
-    } else if (outcome->kind == OUTCOME_REFUSED) {
-        count(&intake->invalid_count, 1);
-        fail(request, call->form, 400, 0, outcome->reason);
+    if (outcome->kind == OUTCOME_REFUSED) {
+        fail_invalid(intake, request, call->form, outcome->reason);
+    } else if (outcome->kind == OUTCOME_LATER) {
+        fail_later(intake, request, call->form, outcome->retry_ns, outcome->reason);
     } else {
-        count(&intake->refused_count, 1);
-        fail(request, call->form, 503, outcome->retry_ns > 0 ? outcome->retry_ns : RETRY_NS,
-             outcome->reason);
+        if (outcome->refused_count > 0) {
+            note(intake, REFUSAL_PARTIAL, outcome->refused_count, outcome->reason);
+        }
+        succeed(request, call->form, outcome, intake->signal);
     }
     delivery_deinit(&call->delivery);
     slu_budget_free(intake->budget, call, sizeof(*call));
@@ -219,16 +248,14 @@ static void message_take(struct otlp_intake *intake, struct net_request *request
     struct slu_diag diag = {0};
     struct otlp_counts counts = {0};
     if (otlp_check(intake->signal, message, &counts, &diag) != 0) {
-        count(&intake->invalid_count, 1);
-        fail(request, form, 400, 0, diag.message);
+        fail_invalid(intake, request, form, diag.message);
     } else if (counts.records == 0) {
         struct outcome nothing = {.kind = OUTCOME_TAKEN};
         succeed(request, form, &nothing, intake->signal);
     } else if (hand_on(intake, request, form, owner, message, counts.records) == 0) {
         return;
     } else {
-        count(&intake->refused_count, 1);
-        fail(request, form, 503, RETRY_NS, "no memory left for the request");
+        fail_later(intake, request, form, 0, "no memory left for the request");
     }
     owner_free(owner);
 }
@@ -250,11 +277,9 @@ static void json_take(struct otlp_intake *intake, struct net_request *request)
     if (err == 0) {
         message_take(intake, request, CALL_JSON, &owner, owner_bytes(&owner));
     } else if (err == -EBADMSG) {
-        count(&intake->invalid_count, 1);
-        fail(request, CALL_JSON, 400, 0, diag.message);
+        fail_invalid(intake, request, CALL_JSON, diag.message);
     } else {
-        count(&intake->refused_count, 1);
-        fail(request, CALL_JSON, 503, RETRY_NS, "no memory left for the request");
+        fail_later(intake, request, CALL_JSON, 0, "no memory left for the request");
     }
 }
 
@@ -274,8 +299,11 @@ void otlp_http_handle(struct net_request *request, void *arg)
     } else if (type_is(type, "application/x-protobuf")) {
         protobuf_take(arg, request);
     } else {
-        fail(request, CALL_JSON, 415, 0,
-             "Content-Type must be application/x-protobuf or application/json");
+        struct otlp_intake *intake = arg;
+        const char *text = "Content-Type must be application/x-protobuf or application/json";
+        count(&intake->invalid_count, 1);
+        note(intake, REFUSAL_INVALID, 1, text);
+        fail(request, CALL_JSON, 415, 0, text);
     }
 }
 
@@ -296,8 +324,7 @@ static bool is_short(struct otlp_intake *intake)
 
 static void refuse(struct net_request *request, struct otlp_intake *intake, enum call_form form)
 {
-    count(&intake->refused_count, 1);
-    fail(request, form, 503, RETRY_NS, "the memory limit is near: try again later");
+    fail_later(intake, request, form, 0, "the memory limit is near: try again later");
 }
 
 /* The form of the answer is that of the question, as far as it is known. */

@@ -11,6 +11,7 @@
 #include "wire/otlp.h"
 
 struct net_request;
+struct refusals;
 struct slu_budget;
 struct stage;
 
@@ -20,6 +21,7 @@ struct otlp_intake {
     struct slu_budget *budget;   /* of calls */
     struct slu_budget *payloads; /* of bodies: under pressure none is taken */
     struct stage *next;
+    struct refusals *refusals;        /* NULL: they are not kept */
     const char *const *metadata_keys; /* headers whose values go with the payload */
     size_t metadata_count;
     _Atomic uint64_t accepted_count; /* records */

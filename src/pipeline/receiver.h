@@ -12,6 +12,7 @@
 struct config;
 struct config_node;
 struct graph;
+struct refusals;
 struct slu_budget;
 struct slu_diag;
 struct slu_scope;
@@ -28,6 +29,7 @@ struct receiver_context {
     const char *name;
     const char *const *metadata_keys; /* headers that batches go by, in lower case */
     size_t metadata_count;
+    struct refusals *refusals;                /* NULL: they are not kept */
     struct graph *graph;                      /* that it is part of: for its own metrics */
     void (*say)(void *arg, const char *text); /* to people */
     void *say_arg;

@@ -225,6 +225,7 @@ static void intakes_fill(struct otlp_receiver *receiver)
         intake->budget = receiver->context.budget;
         intake->payloads = receiver->context.payloads;
         intake->next = receiver->context.next[i];
+        intake->refusals = receiver->context.refusals;
         intake->metadata_keys = receiver->context.metadata_keys;
         intake->metadata_count = receiver->context.metadata_count;
     }

@@ -103,3 +103,9 @@ int column_add(struct column *column, const void *item, uint32_t *index)
     }
     return err;
 }
+
+void column_shorten(struct column *column, uint32_t count)
+{
+    SLU_ASSERT(count <= column->count);
+    column->count = count;
+}

@@ -48,6 +48,12 @@ SLU_MUST_USE int column_add(struct column *column, const void *item, uint32_t *i
 /* Give the chunks before that of item `index` back: those items are gone. */
 void column_drop_before(struct column *column, uint32_t index);
 
+/*
+ * Take the items from `count` on away, and keep their memory for what column_add adds: for columns
+ * that it alone fills.
+ */
+void column_shorten(struct column *column, uint32_t count);
+
 static inline void *column_at(const struct column *column, uint32_t index)
 {
     char *chunk = column->chunks[index >> column->chunk_shift];

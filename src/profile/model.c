@@ -325,7 +325,7 @@ int model_sample_add(struct model *model, uint32_t stack, uint32_t labels, const
     uint32_t id = 0;
     for (uint32_t i = 0; i < model->type_count; i++) {
         /* Left over where the budget refused a later column. */
-        model->values[i].count = model->samples.count;
+        column_shorten(&model->values[i], model->samples.count);
         int err = column_add(&model->values[i], &values[i], &id);
         if (err != 0) {
             return err;

@@ -22,6 +22,7 @@
 #include "pipeline/extensions.h"
 #include "pipeline/graph.h"
 #include "pipeline/memory_limits.h"
+#include "pipeline/refusals.h"
 #include "serve/admin.h"
 #include "serve/config_file.h"
 #include "serve/daemon_status.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct config_file file;
     struct daemon_store store;
     struct graph *graph;
+    struct refusals refusals;
     struct admin *admin; /* NULL: none is configured */
     struct web *web;     /* NULL: none is configured */
     int64_t started_ns;  /* since 1970 */
@@ -122,6 +124,7 @@ static void daemon_close(struct daemon *daemon)
     slu_budget_destroy(&daemon->configs);
     slu_budget_destroy(&daemon->payloads);
     slu_budget_destroy(&daemon->root);
+    refusals_deinit(&daemon->refusals);
 }
 
 /* What the configuration asks for; without a word of it, what the machine allows. */
@@ -185,12 +188,13 @@ static void memory_metrics(void *arg, self_metric_fn *visit, void *visit_arg)
 
 static void status_write(void *arg, struct json_writer *json)
 {
-    const struct daemon *daemon = arg;
+    struct daemon *daemon = arg;
     struct daemon_status status = {.payloads = daemon->payloads,
                                    .configs = daemon->configs,
                                    .store = &daemon->store,
                                    .watch = daemon->watch,
                                    .graph = daemon->graph,
+                                   .refusals = &daemon->refusals,
                                    .started_ns = daemon->started_ns};
     daemon_status_write(&status, json);
 }
@@ -213,6 +217,7 @@ static struct graph_options graph_options_of(struct daemon *daemon, struct confi
         .data_path = daemon->data_path,
         .curl = &daemon->curl,
         .store = daemon->store.store,
+        .refusals = &daemon->refusals,
         .output_fd = STDOUT_FILENO,
         .say = say_line,
         .metrics = memory_metrics,
@@ -457,6 +462,7 @@ static enum serve_status status_of(int err)
 static int daemon_open(struct daemon *daemon, const struct serve_options *options)
 {
     daemon->options = options;
+    refusals_init(&daemon->refusals);
     int err = budgets_open(daemon);
     if (err != 0) {
         say("cannot start: ", strerror(-err));

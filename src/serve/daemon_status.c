@@ -3,7 +3,9 @@
 #include <sluice/budget.h>
 
 #include "codec/json_writer.h"
+#include "pipeline/config_pipelines.h"
 #include "pipeline/graph.h"
+#include "pipeline/refusals.h"
 #include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
 #include "sys/wall_clock.h"
@@ -99,15 +101,72 @@ static void exporters_write(struct graph *graph, struct json_writer *json)
     json_end_array(json);
 }
 
+static void names_write(struct json_writer *json, const char *key,
+                        const struct config_component *const *components, size_t count)
+{
+    json_write_key(json, key);
+    json_begin_array(json);
+    for (size_t i = 0; i < count; i++) {
+        json_write_string(json, components[i]->name);
+    }
+    json_end_array(json);
+}
+
+static void pipelines_write(const struct graph *graph, struct json_writer *json)
+{
+    const struct config_pipelines *all = graph_pipelines(graph);
+    json_write_key(json, "pipelines");
+    json_begin_array(json);
+    for (size_t i = 0; i < all->pipeline_count; i++) {
+        const struct config_pipeline *pipeline = &all->pipelines[i];
+        json_begin_object(json);
+        json_write_key(json, "name");
+        json_write_string(json, pipeline->name);
+        names_write(json, "receivers", pipeline->receivers, pipeline->receiver_count);
+        names_write(json, "processors", pipeline->processors, pipeline->processor_count);
+        names_write(json, "exporters", pipeline->exporters, pipeline->exporter_count);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void seconds_write(struct json_writer *json, const char *key, int64_t time_ns)
+{
+    json_write_key(json, key);
+    json_write_double(json, (double)(time_ns / 1000000) / 1000);
+}
+
+static void refusals_write(struct refusals *refusals, struct json_writer *json)
+{
+    struct refusal all[REFUSALS_MAX];
+    size_t count = refusals_list(refusals, all);
+    json_write_key(json, "refusals");
+    json_begin_array(json);
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(json);
+        json_write_key(json, "signal");
+        json_write_string(json, otlp_signal_name(all[i].signal));
+        json_write_key(json, "kind");
+        json_write_string(json, refusal_kind_name(all[i].kind));
+        json_write_key(json, "reason");
+        json_write_string(json, all[i].reason);
+        json_write_key(json, "count");
+        json_write_uint(json, all[i].count);
+        seconds_write(json, "last", all[i].last_ns);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 void daemon_status_write(const struct daemon_status *status, struct json_writer *json)
 {
-    json_write_key(json, "started");
-    json_write_double(json, (double)(status->started_ns / 1000000) / 1000);
-    json_write_key(json, "now");
-    json_write_double(json, (double)(wall_clock_ns() / 1000000) / 1000);
+    seconds_write(json, "started", status->started_ns);
+    seconds_write(json, "now", wall_clock_ns());
     memory_write(status, json);
     receivers_write(status->graph, json);
     exporters_write(status->graph, json);
+    pipelines_write(status->graph, json);
+    refusals_write(status->refusals, json);
     if (status->store->store != NULL) {
         json_write_key(json, "store");
         json_begin_object(json);

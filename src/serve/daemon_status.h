@@ -8,6 +8,7 @@ struct daemon_store;
 struct graph;
 struct json_writer;
 struct memory_watch;
+struct refusals;
 struct slu_budget;
 
 /* Borrowed for the call. */
@@ -17,6 +18,7 @@ struct daemon_status {
     const struct daemon_store *store;
     struct memory_watch *watch;
     struct graph *graph;
+    struct refusals *refusals;
     int64_t started_ns; /* since 1970 */
 };
 

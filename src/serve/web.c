@@ -32,7 +32,7 @@ static void routes_fill(struct web *web)
     count += web_page_routes(web, routes + count);
     web->route_count = count;
     for (size_t i = 0; i < count; i++) {
-        routes[i].methods = NET_GET;
+        routes[i].methods |= NET_GET;
         routes[i].arg = web;
         routes[i].is_open = true;
     }

@@ -4,9 +4,12 @@
 
 #include "net/net.h"
 #include "serve/web_query.h"
+#include "store/text_set.h"
 
 struct listing {
     struct web_query *query;
+    enum store_signal signal;
+    struct slu_bytes name; /* of the label whose values are asked for */
     uint64_t count;
     bool is_cut;
     bool is_streams;
@@ -45,45 +48,82 @@ static int list_begin(struct web_query *query)
     return err;
 }
 
-void web_label_names_answer(struct web *web, struct net_request *request, enum store_signal signal,
-                            const char *selector)
+/* Show what the query's selector finds. */
+typedef int find_fn(const struct listing *listing, store_text_fn *visit, void *arg);
+
+static int names_find(const struct listing *listing, store_text_fn *visit, void *arg)
+{
+    return store_label_names(listing->query->web->store, listing->signal, &listing->query->store,
+                             visit, arg);
+}
+
+static int values_find(const struct listing *listing, store_text_fn *visit, void *arg)
+{
+    return store_label_values(listing->query->web->store, listing->signal, &listing->query->store,
+                              listing->name, visit, arg);
+}
+
+static int streams_find(const struct listing *listing, store_text_fn *visit, void *arg)
+{
+    return store_streams(listing->query->web->store, listing->signal, &listing->query->store, visit,
+                         arg);
+}
+
+static int text_gather(void *arg, struct slu_bytes text)
+{
+    return text_set_add(arg, text);
+}
+
+/* Of several selectors, what any of them finds, once each. */
+static int union_list(struct listing *listing, find_fn *find, const char *selector)
+{
+    struct text_set *set = NULL;
+    int err = text_set_create(listing->query->budget, &set);
+    for (size_t i = 0; err == 0; i++) {
+        err = web_selector_take(listing->query, selector, i);
+        err = err != 0 ? err : find(listing, text_gather, set);
+    }
+    err = err != -ENOENT ? err : list_begin(listing->query);
+    err = err != 0 ? err : text_set_visit(set, text_list, listing);
+    text_set_destroy(&set);
+    return err;
+}
+
+static void list_answer(struct web *web, struct net_request *request, const char *selector,
+                        struct listing *listing, find_fn *find)
 {
     struct web_query *query = web_query_begin(web, request, selector, 0, WEB_LIMIT_MAX);
     if (query == NULL) {
         return;
     }
-    struct listing listing = {.query = query};
-    int err = list_begin(query);
-    err =
-        err != 0 ? err : store_label_names(web->store, signal, &query->store, text_list, &listing);
-    web_query_end(query, list_end(&listing, err));
+    listing->query = query;
+    int err = web_selector_take(query, selector, 1);
+    if (err == 0) {
+        err = union_list(listing, find, selector);
+    } else if (err == -ENOENT) {
+        err = list_begin(query);
+        err = err != 0 ? err : find(listing, text_list, listing);
+    }
+    web_query_end(query, query->is_begun ? list_end(listing, err) : err);
+}
+
+void web_label_names_answer(struct web *web, struct net_request *request, enum store_signal signal,
+                            const char *selector)
+{
+    struct listing listing = {.signal = signal};
+    list_answer(web, request, selector, &listing, names_find);
 }
 
 void web_label_values_answer(struct web *web, struct net_request *request, enum store_signal signal,
                              const char *selector)
 {
-    struct slu_bytes name = net_request_parameter(request, "name");
-    struct web_query *query = web_query_begin(web, request, selector, 0, WEB_LIMIT_MAX);
-    if (query == NULL) {
-        return;
-    }
-    struct listing listing = {.query = query};
-    int err = list_begin(query);
-    err = err != 0
-              ? err
-              : store_label_values(web->store, signal, &query->store, name, text_list, &listing);
-    web_query_end(query, list_end(&listing, err));
+    struct listing listing = {.signal = signal, .name = net_request_parameter(request, "name")};
+    list_answer(web, request, selector, &listing, values_find);
 }
 
 void web_series_answer(struct web *web, struct net_request *request, enum store_signal signal,
                        const char *selector)
 {
-    struct web_query *query = web_query_begin(web, request, selector, 0, WEB_LIMIT_MAX);
-    if (query == NULL) {
-        return;
-    }
-    struct listing listing = {.query = query, .is_streams = true};
-    int err = list_begin(query);
-    err = err != 0 ? err : store_streams(web->store, signal, &query->store, text_list, &listing);
-    web_query_end(query, list_end(&listing, err));
+    struct listing listing = {.signal = signal, .is_streams = true};
+    list_answer(web, request, selector, &listing, streams_find);
 }

@@ -10,6 +10,7 @@
 #include "serve/web_query.h"
 
 #define SELECTOR          "match[]"
+#define FORM_MAX          UINT64_C(65536)
 #define RANGE_NS          UINT64_C(3600000000000)
 #define SERIES_LIMIT      1000
 #define SAMPLES_MAX       UINT64_C(2000000) /* of one answer */
@@ -92,6 +93,12 @@ static void samples_answer(struct net_request *request, void *arg)
     }
     struct samples_answering answering = {.query = query};
     struct json_writer *json = &query->json;
+    if (web_selector_take(query, SELECTOR, 1) == 0) {
+        (void)snprintf(query->diag.message, sizeof(query->diag.message),
+                       "match[]: samples are read with one selector at a time");
+        web_query_end(query, -EINVAL);
+        return;
+    }
     int err = web_success_begin(query);
     json_begin_object(json);
     json_write_key(json, "resultType");
@@ -182,9 +189,17 @@ static void build_answer(struct net_request *request, void *arg)
 size_t web_metrics_routes(struct web *web, struct net_route *routes)
 {
     const struct net_route all[] = {
-        {.path = "/api/v1/labels", .handle = names_answer, .place = NET_ON_WORKER},
+        {.methods = NET_POST,
+         .body_bytes_max = FORM_MAX,
+         .path = "/api/v1/labels",
+         .handle = names_answer,
+         .place = NET_ON_WORKER},
         {.path = "/api/v1/label/:name/values", .handle = values_answer, .place = NET_ON_WORKER},
-        {.path = "/api/v1/series", .handle = series_answer, .place = NET_ON_WORKER},
+        {.methods = NET_POST,
+         .body_bytes_max = FORM_MAX,
+         .path = "/api/v1/series",
+         .handle = series_answer,
+         .place = NET_ON_WORKER},
         {.path = "/api/v1/samples", .handle = samples_answer, .place = NET_ON_WORKER},
         {.path = "/api/v1/metadata", .handle = metadata_answer, .place = NET_ON_WORKER},
         {.path = "/api/v1/status/buildinfo", .handle = build_answer},

@@ -1,4 +1,4 @@
-/* Profiles: which there are, and one of them as it came. */
+/* Profiles: which there are. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,7 +6,6 @@
 
 #include <sluice/budget.h>
 
-#include "base/block.h"
 #include "base/bytes.h"
 #include "net/net.h"
 #include "serve/profile_rows.h"
@@ -25,8 +24,6 @@ struct profiles_answering {
     struct row_ranking *ranking;
     struct store_row_query rows;
     char type[TYPE_MAX];
-    struct block newest; /* the newest profile's bytes */
-    int64_t newest_ns;
 };
 
 static bool is_of_type(const struct profiles_answering *answering, const struct row *row)
@@ -100,7 +97,6 @@ static struct profiles_answering *profiles_begin(struct web *web, struct net_req
 static void profiles_end(struct profiles_answering *answering, int err)
 {
     struct web_query *query = answering->query;
-    block_free(query->budget, &answering->newest);
     row_ranking_destroy(&answering->ranking);
     slu_budget_free(query->budget, answering, sizeof(*answering));
     web_query_end(query, err);
@@ -132,45 +128,6 @@ static void list_answer(struct net_request *request, void *arg)
     }
 }
 
-static int newest_keep(void *arg, struct slu_bytes labels, const struct row *row)
-{
-    struct profiles_answering *answering = arg;
-    struct slu_budget *budget = answering->query->budget;
-    (void)labels;
-    if (!is_of_type(answering, row) ||
-        (answering->newest.data != NULL && row->time_ns <= answering->newest_ns)) {
-        return 0;
-    }
-    struct slu_bytes pprof = profile_row_pprof(row);
-    block_free(budget, &answering->newest);
-    answering->newest = (struct block){0};
-    int err = block_begin(budget, pprof.len + 1, &answering->newest);
-    err = err != 0 ? err : block_append(budget, &answering->newest, pprof.data, pprof.len);
-    answering->newest_ns = row->time_ns;
-    answering->rows.query.from_ns = row->time_ns;
-    return err;
-}
-
-static void pprof_answer(struct net_request *request, void *arg)
-{
-    struct web *web = arg;
-    struct profiles_answering *answering = profiles_begin(web, request);
-    if (answering == NULL) {
-        return;
-    }
-    int err = store_rows(web->store, STORE_PROFILES, &answering->rows, newest_keep, answering);
-    if (err == 0 && answering->newest.data == NULL) {
-        (void)snprintf(answering->query->diag.message, sizeof(answering->query->diag.message),
-                       "there is no profile of that kind in the range");
-        err = -ENOENT;
-    }
-    if (err == 0) {
-        err = net_respond(request, 200, "application/octet-stream",
-                          (struct slu_bytes){answering->newest.data, answering->newest.len});
-    }
-    profiles_end(answering, err);
-}
-
 static void names_answer(struct net_request *request, void *arg)
 {
     web_label_names_answer(arg, request, STORE_PROFILES, SELECTOR);
@@ -190,7 +147,7 @@ size_t web_profiles_routes(struct web *web, struct net_route *routes)
 {
     const struct net_route all[] = {
         {.path = "/api/profiles", .handle = list_answer, .place = NET_ON_WORKER},
-        {.path = "/api/profiles/pprof", .handle = pprof_answer, .place = NET_ON_WORKER},
+        {.path = "/api/profiles/pprof", .handle = web_pprof_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/flame", .handle = web_flame_answer, .place = NET_ON_WORKER},
         {.path = "/api/verdicts", .handle = web_verdicts_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/labels", .handle = names_answer, .place = NET_ON_WORKER},

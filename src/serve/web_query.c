@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sluice/budget.h>
 #include <sluice/scope.h>
@@ -12,6 +13,7 @@
 #include "query/time_text.h"
 #include "sys/wall_clock.h"
 
+#define FORM_TYPE "application/x-www-form-urlencoded"
 #define JSON_TYPE "application/json"
 #define FAIL_MAX  1024
 
@@ -34,15 +36,38 @@ void web_fail(struct net_request *request, unsigned status, const char *type, co
     net_respond(request, status, JSON_TYPE, (struct slu_bytes){bytes, sink.len});
 }
 
-int web_parameter(struct web_query *query, const char *name, char *value, size_t size_bytes)
+static void selector_clear(struct web_query *query)
 {
-    int err = net_request_query_value(query->request, name, value, size_bytes);
+    query->selector.count = 0;
+    memset(query->selector.regexes, 0, sizeof(query->selector.regexes));
+}
+
+/* The form of a POST follows on the query. */
+static int parameter_at(struct web_query *query, const char *name, size_t index, char *value,
+                        size_t size_bytes)
+{
+    struct slu_bytes parts[2] = {net_request_query(query->request), query->form};
+    int err = -ENOENT;
+    for (size_t i = 0; err == -ENOENT && i < 2; i++) {
+        size_t here = 0;
+        err = net_form_value(parts[i], name, index, value, size_bytes);
+        while (err == -ENOENT && here < index &&
+               net_form_value(parts[i], name, here, value, size_bytes) != -ENOENT) {
+            here++;
+        }
+        index -= here;
+    }
     if (err != 0 && err != -ENOENT) {
         (void)snprintf(query->diag.message, sizeof(query->diag.message), "%s: %s", name,
                        err == -ENOBUFS ? "it is too long" : "a broken escape");
         return -EINVAL;
     }
     return err;
+}
+
+int web_parameter(struct web_query *query, const char *name, char *value, size_t size_bytes)
+{
+    return parameter_at(query, name, 0, value, size_bytes);
 }
 
 static int time_parameter(struct web_query *query, const char *name, int64_t *time_ns)
@@ -79,17 +104,20 @@ static int limit_parameter(struct web_query *query)
     return err;
 }
 
-static int selector_parameter(struct web_query *query, const char *name)
+int web_selector_take(struct web_query *query, const char *name, size_t index)
 {
     char text[WEB_VALUE_MAX];
-    int err = name == NULL ? -ENOENT : web_parameter(query, name, text, sizeof(text));
-    if (err == 0) {
-        err = selector_read(&query->selector, query->budget, (struct slu_bytes){text, strlen(text)},
-                            &query->diag);
+    int err = parameter_at(query, name, index, text, sizeof(text));
+    if (err != 0) {
+        return err;
     }
+    selector_deinit(&query->selector);
+    selector_clear(query);
+    err = selector_read(&query->selector, query->budget, (struct slu_bytes){text, strlen(text)},
+                        &query->diag);
     query->store.matchers = query->selector.matchers;
     query->store.matcher_count = query->selector.count;
-    return err == -ENOENT ? 0 : err;
+    return err;
 }
 
 static int parameters_read(struct web_query *query, const char *selector, uint64_t range_ns)
@@ -99,7 +127,21 @@ static int parameters_read(struct web_query *query, const char *selector, uint64
     int err = time_parameter(query, "start", &query->store.from_ns);
     err = err != 0 ? err : time_parameter(query, "end", &query->store.to_ns);
     err = err != 0 ? err : limit_parameter(query);
-    return err != 0 ? err : selector_parameter(query, selector);
+    if (err == 0 && selector != NULL) {
+        err = web_selector_take(query, selector, 0);
+        err = err == -ENOENT ? 0 : err;
+    }
+    return err;
+}
+
+static struct slu_bytes form_of(const struct net_request *request)
+{
+    struct slu_bytes type = {0};
+    bool is_form = net_request_method(request) == NET_POST &&
+                   net_request_header(request, "content-type", &type) &&
+                   type.len >= strlen(FORM_TYPE) &&
+                   strncasecmp(type.data, FORM_TYPE, strlen(FORM_TYPE)) == 0;
+    return is_form ? net_request_body(request) : (struct slu_bytes){"", 0};
 }
 
 static struct web_query *query_create(struct web *web, struct net_request *request)
@@ -132,8 +174,8 @@ struct web_query *web_query_begin(struct web *web, struct net_request *request,
         web_fail(request, 503, "unavailable", "no memory for the query: try again in a moment");
         return NULL;
     }
-    query->selector.count = 0;
-    memset(query->selector.regexes, 0, sizeof(query->selector.regexes));
+    selector_clear(query);
+    query->form = form_of(request);
     query->diag = (struct slu_diag){0};
     query->is_begun = false;
     query->limit = limit;

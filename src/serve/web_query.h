@@ -43,6 +43,7 @@ struct web {
 struct web_query {
     struct web *web;
     struct net_request *request;
+    struct slu_bytes form;     /* parameters of a POST, behind those of its query */
     struct slu_budget *budget; /* its own */
     struct selector selector;
     struct store_query store; /* range and matchers, as the parameters say */
@@ -74,6 +75,13 @@ void web_query_end(struct web_query *query, int err);
 /* A parameter, with a final zero. Returns 0; -ENOENT; -EINVAL, which the diag says more of */
 int web_parameter(struct web_query *query, const char *name, char *value, size_t size_bytes);
 
+/*
+ * Let the query ask with the index-th selector of that name in place of the one before.
+ *
+ * Returns  0; -ENOENT: there are no more; -EINVAL; -EDQUOT; -ENOMEM
+ */
+SLU_MUST_USE int web_selector_take(struct web_query *query, const char *name, size_t index);
+
 /* Begin an answer in JSON; later errors cut it off. Returns 0; as net_response_begin */
 SLU_MUST_USE int web_json_begin(struct web_query *query);
 
@@ -103,8 +111,9 @@ size_t web_page_routes(struct web *web, struct net_route *routes);
 
 #define WEB_ROUTES_MAX 64
 
-/* web_flame.c, web_verdicts.c: handlers of routes. */
+/* web_flame.c, web_pprof.c, web_verdicts.c: handlers of routes. */
 void web_flame_answer(struct net_request *request, void *arg);
+void web_pprof_answer(struct net_request *request, void *arg);
 void web_verdicts_answer(struct net_request *request, void *arg);
 
 /* Labels, values and streams of any signal; web_labels.c. */

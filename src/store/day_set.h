@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
+
 #define DAYS_MAX 64
 
 struct day_set {
@@ -14,24 +16,35 @@ struct day_set {
     size_t last; /* that was asked for */
 };
 
-/* False if it is not there, and there is no room for it. */
-static inline bool day_set_add(struct day_set *set, int64_t day)
+/* Whether it is there, or has room. */
+static inline bool day_set_takes(const struct day_set *set, int64_t day)
 {
-    if (set->count > 0 && set->days[set->last] == day) {
+    if (set->count < DAYS_MAX || set->days[set->last] == day) {
         return true;
     }
     for (size_t i = 0; i < set->count; i++) {
         if (set->days[i] == day) {
-            set->last = i;
             return true;
         }
     }
-    if (set->count == DAYS_MAX) {
-        return false;
+    return false;
+}
+
+/* Add a day that the set takes. */
+static inline void day_set_add(struct day_set *set, int64_t day)
+{
+    if (set->count > 0 && set->days[set->last] == day) {
+        return;
     }
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->days[i] == day) {
+            set->last = i;
+            return;
+        }
+    }
+    SLU_ASSERT(set->count < DAYS_MAX);
     set->last = set->count;
     set->days[set->count++] = day;
-    return true;
 }
 
 #endif

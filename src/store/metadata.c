@@ -62,6 +62,7 @@ void metadata_put(struct metadata *metadata, struct slu_bytes name, struct slu_b
         metadata->refused_count++;
         return;
     }
+    metadata->change_count++;
     text.len = has_room ? text.len : 0;
     byte_log_put(&metadata->texts, index, text);
     metadata->text_bytes += text.len;

@@ -25,6 +25,7 @@ struct metadata {
     size_t block_bytes;
     uint64_t text_bytes;
     uint64_t refused_count;
+    uint64_t change_count;
     struct slu_budget *budget;
 };
 

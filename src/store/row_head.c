@@ -181,10 +181,6 @@ static void room_make(struct row_head *head, int64_t now_ns)
 static int stream_open(struct row_head *head, struct slu_bytes labels, uint64_t hash,
                        int64_t now_ns, uint32_t *index)
 {
-    *index = stream_table_find(&head->table, labels, hash);
-    if (*index != STREAM_NONE) {
-        return 0;
-    }
     int err = stream_table_add(&head->table, labels, hash, index);
     if (err == -EDQUOT) {
         room_make(head, now_ns);
@@ -202,7 +198,7 @@ static int time_check(const struct row_head *head, const struct stream *stream, 
     if (time_ns > now_ns && time_ns - now_ns > head->future_ns) {
         return -ETIME;
     }
-    int64_t newest_ns = stream->newest_ns;
+    int64_t newest_ns = stream == NULL ? INT64_MIN : stream->newest_ns;
     bool is_late = newest_ns != INT64_MIN && time_ns < newest_ns &&
                    (uint64_t)newest_ns - (uint64_t)time_ns > (uint64_t)head->out_of_order_ns;
     return is_late ? -ESTALE : 0;
@@ -270,14 +266,15 @@ static int entry_add(struct row_generation *live, const struct row_stream *strea
 int row_head_add(struct row_head *head, struct slu_bytes labels, uint64_t hash, int64_t now_ns,
                  const struct row *row)
 {
-    uint32_t index = STREAM_NONE;
     size_t len = row->key.len + row->text.len + row->rest.len + row->scope.len;
     if (len > ROW_BLOCK_BYTES_MAX / 2) {
         return -E2BIG;
     }
-    int err = stream_open(head, labels, hash, now_ns, &index);
-    if (err == 0) {
-        err = time_check(head, stream_at(head, index), now_ns, row->time_ns);
+    uint32_t index = stream_table_find(&head->table, labels, hash);
+    int err = time_check(head, index == STREAM_NONE ? NULL : stream_at(head, index), now_ns,
+                         row->time_ns);
+    if (err == 0 && index == STREAM_NONE) {
+        err = stream_open(head, labels, hash, now_ns, &index);
     }
     if (err != 0) {
         return err;

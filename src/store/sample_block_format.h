@@ -23,6 +23,14 @@ enum sample_stream {
     SAMPLE_STREAM_COUNT = STREAM_XOR + 8
 };
 
+/* How a stream is kept. */
+enum stream_kept {
+    STREAM_KEPT_PLAIN,
+    STREAM_KEPT_ZSTD,
+    STREAM_KEPT_RANS, /* codec/rans.h */
+    STREAM_KEPT_COUNT
+};
+
 /* Of a chunk's first byte. */
 #define CHUNK_MESSAGES    0x01U
 #define CHUNK_XOR         0x02U

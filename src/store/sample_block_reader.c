@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/block.h"
+#include "codec/rans.h"
 #include "codec/zstd_frame.h"
 #include "store/little_endian.h"
 #include "store/sample_block_format.h"
@@ -33,6 +34,7 @@ struct decoding {
     struct slu_bytes rest; /* of the block's bytes */
     size_t plain_len[SAMPLE_STREAM_COUNT];
     size_t stored_len[SAMPLE_STREAM_COUNT];
+    unsigned char kept[SAMPLE_STREAM_COUNT];
     size_t begin[SAMPLE_STREAM_COUNT]; /* in the decoded memory */
     size_t used[SAMPLE_STREAM_COUNT];  /* by chunks so far */
     uint64_t chunk_count;
@@ -40,6 +42,30 @@ struct decoding {
     uint64_t first_time;
     unsigned char *plain;
 };
+
+/* What is told of a stream before all of them. */
+static bool stream_head_read(struct decoding *decoding, size_t stream)
+{
+    uint64_t plain = 0;
+    uint64_t stored = 0;
+    if (decoding->rest.len == 0) {
+        return false;
+    }
+    unsigned char kept = *(const unsigned char *)decoding->rest.data;
+    decoding->rest =
+        (struct slu_bytes){(const char *)decoding->rest.data + 1, decoding->rest.len - 1};
+    if (kept >= STREAM_KEPT_COUNT || !varint_next(&decoding->rest, &plain) ||
+        !varint_next(&decoding->rest, &stored) || plain > STREAM_MAX || stored > plain ||
+        (kept == STREAM_KEPT_PLAIN && stored != plain)) {
+        return false;
+    }
+    decoding->kept[stream] = kept;
+    decoding->plain_len[stream] = (size_t)plain;
+    decoding->stored_len[stream] = (size_t)stored;
+    decoding->begin[stream] = decoding->plain_bytes;
+    decoding->plain_bytes += (size_t)plain;
+    return true;
+}
 
 static int head_read(struct decoding *decoding, struct slu_bytes bytes)
 {
@@ -55,19 +81,9 @@ static int head_read(struct decoding *decoding, struct slu_bytes bytes)
     }
     decoding->plain_bytes = 1; /* so that 0 is no plane's place */
     for (size_t i = 0; i < SAMPLE_STREAM_COUNT; i++) {
-        uint64_t plain = 0;
-        uint64_t stored = 0;
-        if ((present >> i & 1) == 0) {
-            continue;
-        }
-        if (!varint_next(&decoding->rest, &plain) || !varint_next(&decoding->rest, &stored) ||
-            plain > STREAM_MAX || stored > plain) {
+        if ((present >> i & 1) != 0 && !stream_head_read(decoding, i)) {
             return -EBADMSG;
         }
-        decoding->plain_len[i] = (size_t)plain;
-        decoding->stored_len[i] = (size_t)stored;
-        decoding->begin[i] = decoding->plain_bytes;
-        decoding->plain_bytes += (size_t)plain;
     }
     /* Each chunk has three bytes of its stream at least. */
     bool is_absurd = decoding->plain_bytes > STREAM_MAX ||
@@ -75,23 +91,34 @@ static int head_read(struct decoding *decoding, struct slu_bytes bytes)
     return is_absurd ? -EBADMSG : 0;
 }
 
+static int stream_unpack(struct slu_budget *budget, unsigned char kept, struct slu_bytes stored,
+                         unsigned char *to, size_t plain_len)
+{
+    switch (kept) {
+    case STREAM_KEPT_PLAIN:
+        memcpy(to, stored.data, plain_len);
+        return 0;
+    case STREAM_KEPT_ZSTD:
+        return zstd_unpack(budget, stored, to, plain_len);
+    default:
+        return rans_unpack(stored, to, plain_len);
+    }
+}
+
 static int streams_unpack(struct decoding *decoding, struct slu_budget *budget)
 {
     int err = 0;
     for (size_t i = 0; err == 0 && i < SAMPLE_STREAM_COUNT; i++) {
-        size_t stored = decoding->stored_len[i];
-        size_t plain = decoding->plain_len[i];
-        unsigned char *to = decoding->plain + decoding->begin[i];
-        if (stored > decoding->rest.len) {
+        struct slu_bytes stored = {decoding->rest.data, decoding->stored_len[i]};
+        if (stored.len > decoding->rest.len) {
             return -EBADMSG;
         }
-        if (plain > 0 && stored == plain) {
-            memcpy(to, decoding->rest.data, plain);
-        } else if (plain > 0) {
-            err = zstd_unpack(budget, (struct slu_bytes){decoding->rest.data, stored}, to, plain);
+        if (decoding->plain_len[i] > 0) {
+            err = stream_unpack(budget, decoding->kept[i], stored,
+                                decoding->plain + decoding->begin[i], decoding->plain_len[i]);
         }
-        decoding->rest = (struct slu_bytes){(const char *)decoding->rest.data + stored,
-                                            decoding->rest.len - stored};
+        decoding->rest = (struct slu_bytes){(const char *)decoding->rest.data + stored.len,
+                                            decoding->rest.len - stored.len};
     }
     return err != 0 || decoding->rest.len == 0 ? err : -EBADMSG;
 }

@@ -5,8 +5,9 @@
  *          1  version, 1
  *          8  which streams there are, a bit of 1 << its number each, little endian
  *     varint  number of chunks
- *             for each stream that is there, varints of its plain and its stored length
- *          -  the streams in order: a zstd frame, or where both lengths are equal the bytes
+ *             for each stream that is there, one byte of how it is kept (STREAM_KEPT_...) and
+ *             varints of its plain and its stored length
+ *          -  the streams in order
  *
  * Streams are told in sample_block_format.h. The stream of chunks has for each of them:
  *
@@ -27,6 +28,7 @@
 #include <sluice/budget.h>
 
 #include "base/block.h"
+#include "codec/rans.h"
 #include "codec/zstd_frame.h"
 #include "store/little_endian.h"
 #include "store/sample_block_format.h"
@@ -342,46 +344,67 @@ size_t sample_block_pending_bytes(const struct sample_block_writer *writer)
     return writer->is_ended ? 0 : writer->plain_bytes;
 }
 
-/* Pack a stream behind what `out` has. Returns its stored length */
-static int stream_pack(struct sample_block_writer *writer, const struct block *stream,
-                       struct block *out, size_t *stored)
+/*
+ * Pack a stream in the way that makes it shortest, at `to` with room for all. Matches are what zstd
+ * finds; where there are none, its code of whole bits loses against shares.
+ */
+static enum stream_kept stream_pack(struct sample_block_writer *writer, const struct block *stream,
+                                    char *to, size_t most, size_t *stored)
 {
-    size_t most = zstd_packed_max(stream->len);
-    size_t len = 0;
+    struct slu_bytes plain = {stream->data, stream->len};
+    enum stream_kept kept = STREAM_KEPT_PLAIN;
+    size_t packed = 0;
+    size_t coded = 0;
+    *stored = stream->len;
+    if (zstd_pack(writer->packer, writer->level, plain, to, most, &packed) == 0 &&
+        packed < *stored) {
+        kept = STREAM_KEPT_ZSTD;
+        *stored = packed;
+    }
+    if (rans_pack(plain, to + *stored, most - *stored, &coded) == 0 && coded < *stored) {
+        memmove(to, to + *stored, coded);
+        kept = STREAM_KEPT_RANS;
+        *stored = coded;
+    }
+    if (kept == STREAM_KEPT_PLAIN) {
+        memcpy(to, stream->data, stream->len);
+    }
+    return kept;
+}
+
+/* Pack a stream behind what `out` has, and tell of it in `head`. */
+static int stream_end(struct sample_block_writer *writer, const struct block *stream,
+                      struct block *out, unsigned char *head, size_t *head_len)
+{
+    size_t most = stream->len + zstd_packed_max(stream->len) + rans_packed_max(stream->len);
+    size_t stored = 0;
     int err = 0;
     while (err == 0 && out->size_bytes - out->len < most) {
-        err = block_grow(writer->budget, out, 4 * SAMPLE_BLOCK_PLAIN_MAX);
+        err = block_grow(writer->budget, out, 6 * SAMPLE_BLOCK_PLAIN_MAX);
     }
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        enum stream_kept kept =
+            stream_pack(writer, stream, (char *)out->data + out->len, most, &stored);
+        head[(*head_len)++] = (unsigned char)kept;
+        *head_len += varint_put(head + *head_len, stream->len);
+        *head_len += varint_put(head + *head_len, stored);
+        out->len += stored;
     }
-    char *to = (char *)out->data + out->len;
-    err = zstd_pack(writer->packer, writer->level, (struct slu_bytes){stream->data, stream->len},
-                    to, most, &len);
-    if (err != 0 || len >= stream->len) {
-        memcpy(to, stream->data, stream->len);
-        len = stream->len;
-    }
-    out->len += len;
-    *stored = len;
-    return 0;
+    return err;
 }
 
 int sample_block_end(struct sample_block_writer *writer, struct slu_bytes *bytes)
 {
-    unsigned char head[9 + VARINT_BYTES_MAX + SAMPLE_STREAM_COUNT * 2 * VARINT_BYTES_MAX];
+    unsigned char head[9 + VARINT_BYTES_MAX + SAMPLE_STREAM_COUNT * (1 + 2 * VARINT_BYTES_MAX)];
     struct block packed = {0};
     uint64_t present = 0;
     int err = block_begin(writer->budget, PACKED_FIRST, &packed);
     size_t len = 9;
     len += varint_put(head + len, writer->chunk_count);
     for (size_t i = 0; err == 0 && i < SAMPLE_STREAM_COUNT; i++) {
-        size_t stored = 0;
         if (writer->streams[i].len > 0) {
             present |= UINT64_C(1) << i;
-            err = stream_pack(writer, &writer->streams[i], &packed, &stored);
-            len += varint_put(head + len, writer->streams[i].len);
-            len += varint_put(head + len, stored);
+            err = stream_end(writer, &writer->streams[i], &packed, head, &len);
         }
     }
     head[0] = SAMPLE_BLOCK_VERSION;

@@ -236,9 +236,9 @@ static int time_check(const struct sample_head *head, const struct series *serie
     if (time_ms > now_ms && time_ms - now_ms > head->future_ms) {
         return -ETIME;
     }
-    bool is_late = series != NULL && series->newest_ms != INT64_MIN &&
-                   time_ms < series->newest_ms &&
-                   series->newest_ms - time_ms > head->out_of_order_ms;
+    bool is_late =
+        series != NULL && series->newest_ms != INT64_MIN && time_ms < series->newest_ms &&
+        (uint64_t)series->newest_ms - (uint64_t)time_ms > (uint64_t)head->out_of_order_ms;
     return is_late ? -ESTALE : 0;
 }
 

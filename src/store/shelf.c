@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sluice/budget.h>
@@ -223,28 +224,52 @@ static int entry_replay(void *arg, const struct queue_entry *entry)
     return shelf->is_closing ? -ECANCELED : 0;
 }
 
+static int last_sequence_compare(const void *left, const void *right)
+{
+    uint64_t first = (*(struct part *const *)left)->name.last_sequence;
+    uint64_t second = (*(struct part *const *)right)->name.last_sequence;
+    return (first > second) - (first < second);
+}
+
+static int part_metadata_recall(struct shelf *shelf, struct part *part)
+{
+    struct block bytes = {0};
+    if (part->facts.metadata.plain_bytes == 0) {
+        return 0;
+    }
+    int err = part_open(&shelf->parts, part);
+    if (err != 0) {
+        return err;
+    }
+    err = section_read(&part->section, &part->facts.metadata, shelf->options.budget, &bytes);
+    if (err == 0) {
+        err = metadata_read(&shelf->metadata, (struct slu_bytes){bytes.data, bytes.len});
+        block_free(shelf->options.budget, &bytes);
+    }
+    part_close(&shelf->parts, part);
+    shelf->counted.damaged_count += err == -EBADMSG;
+    return err == -EBADMSG ? 0 : err;
+}
+
+/* In the order that texts came in, which is not that of days: the newest of a name stays. */
 static int metadata_recall(struct shelf *shelf)
 {
-    int err = 0;
-    for (uint32_t i = 0; err == 0 && shelf_has_samples(shelf) && i < shelf->parts.count; i++) {
-        struct part *part = shelf->parts.parts[i];
-        struct block bytes = {0};
-        if (part->facts.metadata.plain_bytes == 0) {
-            continue;
-        }
-        err = part_open(&shelf->parts, part);
-        if (err != 0) {
-            break;
-        }
-        err = section_read(&part->section, &part->facts.metadata, shelf->options.budget, &bytes);
-        if (err == 0) {
-            err = metadata_read(&shelf->metadata, (struct slu_bytes){bytes.data, bytes.len});
-            block_free(shelf->options.budget, &bytes);
-        }
-        part_close(&shelf->parts, part);
-        shelf->counted.damaged_count += err == -EBADMSG;
-        err = err == -EBADMSG ? 0 : err;
+    struct block order = {0};
+    size_t count = shelf->parts.count;
+    if (!shelf_has_samples(shelf) || count == 0) {
+        return 0;
     }
+    int err = block_begin(shelf->options.budget, count * sizeof(struct part *), &order);
+    if (err != 0) {
+        return err;
+    }
+    struct part **parts = order.data;
+    memcpy(parts, shelf->parts.parts, count * sizeof(struct part *));
+    qsort(parts, count, sizeof(struct part *), last_sequence_compare);
+    for (size_t i = 0; err == 0 && i < count; i++) {
+        err = part_metadata_recall(shelf, parts[i]);
+    }
+    block_free(shelf->options.budget, &order);
     return err;
 }
 
@@ -254,9 +279,10 @@ static int log_replay(struct shelf *shelf, struct slu_diag *diag)
     shelf->first_sequence = queue_position(shelf->log);
     shelf->applied_sequence = shelf->first_sequence - 1;
     shelf->is_replaying = true;
-    int err = queue_replay(shelf->log, shelf->options.budget, entry_replay, &replaying);
+    int err = metadata_recall(shelf); /* before the log, which has newer texts */
     if (err == 0) {
-        err = metadata_recall(shelf);
+        shelf->kept_metadata_count = shelf->metadata.change_count;
+        err = queue_replay(shelf->log, shelf->options.budget, entry_replay, &replaying);
     }
     shelf->is_replaying = false;
     return err == 0 ? 0

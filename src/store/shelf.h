@@ -59,6 +59,8 @@ struct shelf {
         struct row_head rows;
     } head;
     struct metadata metadata;
+    uint64_t kept_metadata_count; /* of its changes, those that parts have */
+    uint64_t sealed_metadata_count;
     struct part_list parts;
     struct day_set days; /* of the live head */
     struct day_set sealed_days;

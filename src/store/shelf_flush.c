@@ -35,10 +35,15 @@ static uint64_t log_bytes(const struct shelf *shelf)
     return stats.disk_bytes;
 }
 
+static bool has_long_log(const struct shelf *shelf)
+{
+    return log_bytes(shelf) > shelf->options.store->log_bytes_max / LOG_FULL_PART;
+}
+
 bool shelf_is_due(struct shelf *shelf, int64_t now_ns)
 {
     const struct store_options *store = shelf->options.store;
-    bool has_long_log = log_bytes(shelf) > store->log_bytes_max / LOG_FULL_PART;
+    bool is_log_long = has_long_log(shelf);
     mutex_lock(&shelf->lock);
     bool is_old =
         shelf->live_since_ns != 0 && now_ns - shelf->live_since_ns > (int64_t)store->head_age_ns;
@@ -46,7 +51,7 @@ bool shelf_is_due(struct shelf *shelf, int64_t now_ns)
     bool may_try = shelf->retry_ns == 0 || now_ns >= shelf->retry_ns ||
                    shelf->retry_ns - now_ns > RETRY_NS; /* the clock was set back */
     bool is_due = has_something && may_try &&
-                  (shelf->is_sealed || shelf->is_flush_wanted || is_old || has_long_log);
+                  (shelf->is_sealed || shelf->is_flush_wanted || is_old || is_log_long);
     mutex_unlock(&shelf->lock);
     return is_due;
 }
@@ -66,6 +71,7 @@ static int head_seal(struct shelf *shelf)
     shelf->sealed_last_sequence = shelf->applied_sequence;
     shelf->first_sequence = shelf->applied_sequence + 1;
     shelf->sealed_days = shelf->days;
+    shelf->sealed_metadata_count = shelf->metadata.change_count;
     shelf->days = (struct day_set){.count = 0};
     shelf->live_since_ns = 0;
     shelf->is_flush_wanted = false;
@@ -344,6 +350,7 @@ static void parts_publish(struct shelf *shelf, struct part *parts, int64_t now_n
     } else {
         row_head_release(&shelf->head.rows, idle_before_ns);
     }
+    shelf->kept_metadata_count = shelf->sealed_metadata_count;
     shelf->is_sealed = false;
     shelf->counted.flush_count++;
     condition_broadcast(&shelf->changed);
@@ -387,19 +394,31 @@ static int sealed_write(struct shelf *shelf, int64_t now_ns)
     return 0;
 }
 
+/*
+ * With the lock held: messages without a record are let go, but not while the log alone has texts
+ * that they brought; unless it becomes full, because then nothing would come to be written.
+ */
+static void empty_release(struct shelf *shelf, bool is_log_long)
+{
+    if (is_log_long || shelf->metadata.change_count == shelf->kept_metadata_count) {
+        shelf->sealed_last_sequence = shelf->applied_sequence;
+        shelf->first_sequence = shelf->applied_sequence + 1;
+    }
+    shelf->is_flush_wanted = false;
+}
+
 int shelf_flush(struct shelf *shelf, int64_t now_ns)
 {
     int err = 0;
+    bool is_log_long = has_long_log(shelf);
     mutex_lock(&shelf->lock);
     bool has_news = !live_is_empty(shelf);
     if (!shelf->is_sealed && has_news) {
         err = head_seal(shelf);
     }
     bool is_sealed = shelf->is_sealed;
-    if (err == 0 && !is_sealed) { /* messages without a record */
-        shelf->sealed_last_sequence = shelf->applied_sequence;
-        shelf->first_sequence = shelf->applied_sequence + 1;
-        shelf->is_flush_wanted = false;
+    if (err == 0 && !is_sealed) {
+        empty_release(shelf, is_log_long);
     }
     mutex_unlock(&shelf->lock);
     if (err == 0 && is_sealed) {

@@ -52,16 +52,18 @@ static int time_admit(struct store_batch *batch, int64_t time_ns)
         (uint64_t)batch->now_ns - (uint64_t)time_ns > retention_ns) {
         return -ESTALE;
     }
-    if (!day_set_add(&shelf->days, part_day(time_ns))) {
+    if (!day_set_takes(&shelf->days, part_day(time_ns))) {
         shelf_want_flush(shelf);
         return -ESTALE;
     }
     return 0;
 }
 
-static void note_added(struct store_batch *batch)
+/* A day is the head's when it has a record of it: one that was refused takes no place. */
+static void note_added(struct store_batch *batch, int64_t time_ns)
 {
     struct shelf *shelf = batch->shelf;
+    day_set_add(&shelf->days, part_day(time_ns));
     shelf->counted.record_count++;
     if (shelf->live_since_ns == 0) {
         shelf->live_since_ns = batch->now_ns;
@@ -97,7 +99,7 @@ int store_add_sample(struct store_batch *batch, const struct store_sample *sampl
 {
     int err = sample_add(batch, sample);
     if (err == 0) {
-        note_added(batch);
+        note_added(batch, sample->time_ms * MS_NS);
     } else {
         refuse(batch, err);
     }
@@ -118,7 +120,7 @@ int store_add_row(struct store_batch *batch, struct label *labels, size_t label_
         err = row_head_add(&batch->shelf->head.rows, whole, labels_hash(whole), batch->now_ns, row);
     }
     if (err == 0) {
-        note_added(batch);
+        note_added(batch, row->time_ns);
     } else {
         refuse(batch, err);
     }

@@ -25,6 +25,9 @@ enum otlp_signal {
 #define OTLP_SIGNAL_COUNT     3 /* of OpenTelemetry's own */
 #define PIPELINE_SIGNAL_COUNT 4
 
+/* "traces", "metrics", "logs", "profiles"; as pipelines are named. */
+const char *otlp_signal_name(enum otlp_signal signal);
+
 /* Messages by what they are, in all signals. */
 enum otlp_level {
     OTLP_RESOURCE_LEVEL, /* resources; empty ones where the sender left them out */

@@ -116,10 +116,7 @@ __attribute__((always_inline)) static inline bool otlp_fields_next(struct otlp_f
         fields->is_broken = true;
         return false;
     }
-    part->number = (uint32_t)(tag >> 3);
-    part->wire = (uint32_t)(tag & 7);
-    part->value = 0;
-    part->bytes = (struct slu_bytes){NULL, 0};
+    *part = (struct otlp_part){.number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7)};
     if (part->wire == PROTOBUF_GROUP) {
         const unsigned char *behind = otlp_group_end(fields->at, fields->end);
         fields->is_broken = behind == NULL;

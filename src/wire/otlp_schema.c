@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+const char *otlp_signal_name(enum otlp_signal signal)
+{
+    static const char *const names[PIPELINE_SIGNAL_COUNT] = {[OTLP_TRACES] = "traces",
+                                                             [OTLP_METRICS] = "metrics",
+                                                             [OTLP_LOGS] = "logs",
+                                                             [OTLP_PROFILES] = "profiles"};
+    return names[signal];
+}
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define FIELD(text, field_number, field_kind)                                                      \

@@ -36,6 +36,31 @@ static void items_stay_where_they_were_put(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void what_is_taken_away_makes_room_for_others(void **state)
+{
+    (void)state;
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct column column;
+    column_init(&column, budget, sizeof(uint32_t), SHIFT);
+    for (uint32_t round = 0; round < 3; round++) {
+        struct slu_budget_stats stats;
+        for (uint32_t i = column.count; i < 5 * CHUNK; i++) {
+            uint32_t index = 0;
+            uint32_t value = 1000 * round + i;
+            assert_int_equal(column_add(&column, &value, &index), 0);
+            assert_int_equal(index, i);
+        }
+        assert_int_equal(*(uint32_t *)column_at(&column, 5 * CHUNK - 1),
+                         1000 * round + 5 * CHUNK - 1);
+        assert_int_equal(*(uint32_t *)column_at(&column, CHUNK + 6), CHUNK + 6);
+        slu_budget_stats(budget, &stats);
+        assert_true(stats.high_water_bytes < 6 * CHUNK * sizeof(uint32_t) + 4096);
+        column_shorten(&column, CHUNK + 7);
+    }
+    column_deinit(&column);
+    slu_budget_destroy(&budget);
+}
+
 static void a_run_lies_within_one_chunk(void **state)
 {
     (void)state;
@@ -127,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_stay_where_they_were_put),
+        cmocka_unit_test(what_is_taken_away_makes_room_for_others),
         cmocka_unit_test(a_run_lies_within_one_chunk),
         cmocka_unit_test(what_is_dropped_goes_back_to_the_budget),
         cmocka_unit_test(a_refused_item_changes_nothing),

@@ -33,6 +33,25 @@ def labels_values_and_series_are_as_prometheus_has_them():
         assert daemon.found("/api/v1/series", match='{job=~"c.*"}')[0]["job"] == "cart"
 
 
+def several_selectors_find_what_any_of_them_finds():
+    with Keeper(SERVE) as daemon:
+        for service in ("a", "b", "c"):
+            daemon.send("metrics", gauge("depth", [1], service=service))
+        asked = "match[]={job%3D%22a%22}&match[]={job%3D~%22a|c%22}"
+        jobs = [{"__name__": "depth", "job": job} for job in ("a", "c")]
+        assert daemon.get("/api/v1/series?" + asked)["data"] == jobs
+        assert daemon.get("/api/v1/label/job/values?" + asked)["data"] == ["a", "c"]
+        for path in ("/api/v1/series", "/api/v1/series?match[]={job%3D%22a%22}"):
+            body = asked if "?" not in path else "match[]={job%3D%22c%22}"
+            status, _, answer = daemon.submit(path, body)
+            assert status == 200 and json.loads(answer)["data"] == jobs, (path, answer)
+        assert json.loads(daemon.submit("/api/v1/labels", asked)[2])["data"] == ["__name__", "job"]
+        status, error = daemon.refusal("/api/v1/samples?" + asked)
+        assert (status, error) == (400, "match[]: samples are read with one selector at a time")
+        status, _, answer = daemon.submit("/api/v1/series", "match[]={job%3D%22a%22}&match[]={")
+        assert status == 400 and "column" in json.loads(answer)["error"], answer
+
+
 def every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have():
     with Keeper(SERVE) as daemon:
         daemon.send("metrics", ALL["metrics"])
@@ -96,10 +115,10 @@ def a_row_tells_its_severity_ids_and_attributes():
 
 def a_histogram_counts_the_lines_of_each_step():
     with Keeper(SERVE) as daemon:
-        base = now_ns() - 100 * 10**9
+        base = (now_ns() // 10**9 - 100) * 10**9
         daemon.send("logs", log_lines(["a"] * 30, times=[base + at * 10**9 for at in range(30)]))
-        found = daemon.found("/api/logs/histogram", start=str(base / 1e9),
-                            end=str(base / 1e9 + 30), buckets="3", contains="a")
+        found = daemon.found("/api/logs/histogram", start=str(base // 10**9),
+                            end=str(base // 10**9 + 29.5), buckets="3", contains="a")
         assert found["counts"] == [10, 10, 10] and found["total"] == 30, found
 
 
@@ -254,6 +273,26 @@ def status_metrics_and_health_are_there():
         assert b"sluice_memory_limit_bytes" in daemon.ask("/metrics")[2]
 
 
+def status_tells_the_ways_of_data_and_why_senders_were_refused():
+    with Keeper(SERVE) as daemon:
+        status = daemon.get("/api/status")
+        assert {"name": "logs", "receivers": ["otlp"], "processors": [],
+                "exporters": ["store"]} in status["pipelines"], status
+        assert status["refusals"] == []
+        for _ in range(3):
+            times = [now_ns(), now_ns() - 86400 * 10**9]
+            daemon.send("logs", log_lines(["new", "old"], times=times))
+        assert daemon.post("/v1/traces", b"\x0a\x05", "application/x-protobuf")[0] == 400
+        assert daemon.post("/v1/metrics", b"hello", "text/plain")[0] == 415
+        found = [(one["signal"], one["kind"], one["count"])
+                 for one in daemon.get("/api/status")["refusals"]]
+        assert found == [("metrics", "invalid", 1), ("traces", "invalid", 1),
+                         ("logs", "partial", 3)], found
+        reasons = [one["reason"] for one in daemon.get("/api/status")["refusals"]]
+        assert "Content-Type" in reasons[0] and "too old" in reasons[2], reasons
+        assert daemon.get("/api/status")["refusals"][0]["last"] > time.time() - 60
+
+
 def old_and_surplus_parts_are_dropped():
     with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
         old = now_ns() - 47 * 3600 * 10**9
@@ -270,6 +309,7 @@ def old_and_surplus_parts_are_dropped():
 
 
 TESTS = (labels_values_and_series_are_as_prometheus_has_them,
+         several_selectors_find_what_any_of_them_finds,
          every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have,
          logs_are_found_by_selector_text_word_and_pattern,
          the_newest_lines_come_first_and_a_limit_is_told,
@@ -286,6 +326,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          a_client_that_goes_away_ends_its_query,
          many_queries_at_once_are_answered_or_told_to_wait,
          status_metrics_and_health_are_there,
+         status_tells_the_ways_of_data_and_why_senders_were_refused,
          old_and_surplus_parts_are_dropped)
 
 if __name__ == "__main__":

@@ -43,6 +43,17 @@ class Keeper(Daemon):
         finally:
             connection.close()
 
+    def submit(self, path, form):
+        """Ask by a form in the body. Returns status, headers and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.pages(), timeout=WAIT_SECONDS)
+        try:
+            connection.request("POST", path, form,
+                               {"Content-Type": "application/x-www-form-urlencoded"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
     def get(self, path, **parameters):
         status, _, body = self.ask(path, **parameters)
         assert status == 200, (path, parameters, status, body)

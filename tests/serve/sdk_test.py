@@ -15,6 +15,7 @@ sys.path.insert(0, HERE)
 import npm_packages  # noqa: E402
 import tap  # noqa: E402
 from daemon import Daemon, lines_of, pipelines, until  # noqa: E402
+from reading import Keeper  # noqa: E402
 
 SERVE, FOLDER = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -60,6 +61,26 @@ def sdk_arrives_by(protocol):
             check_arrived(path, protocol)
 
 
+def what_the_sdk_sent_is_found_in_the_store():
+    with Keeper(SERVE) as daemon:
+        for protocol in ("grpc", "proto", "http"):
+            send(daemon, protocol)
+            service = f"shop-{protocol}"
+            selector = f'{{service_name="{service}"}}'
+            assert daemon.lines_kept(query=selector) == ["order placed"]
+            (row,) = daemon.get("/api/search", query=selector)["traces"]
+            assert (row["rootServiceName"], row["rootTraceName"]) == (service, "place order"), row
+            trace = daemon.get("/api/traces/" + row["traceID"])
+            (span,) = trace["resourceSpans"][0]["scopeSpans"][0]["spans"]
+            assert span["attributes"] == [{"key": "items", "value": {"intValue": "3"}}], span
+            assert span["events"][0]["attributes"][0]["value"] == {"stringValue": "CNY"}, span
+            samples = {one["metric"]["__name__"]: one["values"][-1][1] for one in daemon.found(
+                "/api/v1/samples", match=f'{{job="{service}"}}')["result"]}
+            assert samples["orders_placed_total"] == "7", samples
+            assert samples["orders_seconds_count"] == "1", samples
+            assert samples["orders_seconds_sum"] == "0.25", samples
+
+
 def all_signals_of_the_sdk_arrive_by_grpc():
     sdk_arrives_by("grpc")
 
@@ -76,4 +97,5 @@ if __name__ == "__main__":
     npm_packages.install(HERE, FOLDER)
     sys.exit(tap.run([all_signals_of_the_sdk_arrive_by_grpc,
                       all_signals_of_the_sdk_arrive_by_http_and_protobuf,
-                      all_signals_of_the_sdk_arrive_by_http_and_json]))
+                      all_signals_of_the_sdk_arrive_by_http_and_json,
+                      what_the_sdk_sent_is_found_in_the_store]))

@@ -41,6 +41,10 @@ static int record_apply(void *arg, enum store_signal signal, struct slu_bytes me
                                       .label_count = 2,
                                       .time_ms = record.time_ns / 1000000,
                                       .number = record.value};
+        if (record.text_len > 0) {
+            store_add_metadata(batch, (struct slu_bytes){"metric", 6},
+                               (struct slu_bytes){record.text, record.text_len});
+        }
         return store_add_sample(batch, &sample);
     }
     struct row row = {.time_ns = record.time_ns,
@@ -393,6 +397,105 @@ static void names_values_and_streams_are_told_once(void **state)
     bench_close(&bench);
 }
 
+static void a_row_that_is_refused_opens_no_stream(void **state)
+{
+    struct bench bench;
+    struct store_signal_stats stats;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "now");
+    put(&bench, STORE_LOGS, &record);
+    record = record_of(2, 601, 1, "early");
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(bench.refused_count, 1);
+    store_stats(bench.store, STORE_LOGS, &stats);
+    assert_int_equal(stats.stream_count, 1);
+    struct store_query query = {.budget = bench.budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    size_t streams = 0;
+    assert_int_equal(store_streams(bench.store, STORE_LOGS, &query, text_count, &streams), 0);
+    assert_int_equal(streams, 1);
+    bench_close(&bench);
+}
+
+static int text_is_newest(void *arg, struct slu_bytes name, struct slu_bytes text)
+{
+    size_t *count = arg;
+    (void)name;
+    assert_int_equal(text.len, 3);
+    assert_memory_equal(text.data, "new", 3);
+    ++*count;
+    return 0;
+}
+
+static void metadata_check(struct bench *bench)
+{
+    size_t count = 0;
+    assert_int_equal(
+        store_metadata(bench->store, (struct slu_bytes){NULL, 0}, text_is_newest, &count), 0);
+    assert_int_equal(count, 1);
+}
+
+/* The older text lies in the part of a later day; then, beside it, in a part and the newer in the
+ * log. */
+static void the_newest_text_of_a_metric_is_there_after_a_start(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "old");
+    put(&bench, STORE_METRICS, &record);
+    assert_int_equal(store_flush(bench.store), 0);
+    record = record_of(2, -86400, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    store_close(&bench.store);
+    bench_reopen(&bench);
+    metadata_check(&bench);
+    at_each_stage(&bench, metadata_check);
+    bench_close(&bench);
+}
+
+/* Nothing is written without a sample, so that the text has to wait in the log. */
+static void the_text_of_a_refused_sample_is_there_after_a_start(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 601, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    assert_int_equal(bench.refused_count, 1);
+    at_each_stage(&bench, metadata_check);
+    record = record_of(1, 0, 1, "new");
+    put(&bench, STORE_METRICS, &record);
+    at_each_stage(&bench, metadata_check);
+    bench_close(&bench);
+}
+
+static void refused_records_take_no_days_from_others(void **state)
+{
+    static const enum store_signal signals[] = {STORE_METRICS, STORE_TRACES};
+    struct bench bench;
+    struct store_signal_stats stats;
+    (void)state;
+    bench_open(&bench);
+    for (size_t i = 0; i < 2; i++) {
+        struct record record;
+        for (uint32_t day = 1; day <= 100; day++) {
+            record = record_of(1, 86400 * (int64_t)day, 1, "early");
+            put(&bench, signals[i], &record);
+        }
+        assert_int_equal(bench.refused_count, (i + 1) * 100);
+        record = record_of(1, 0, 1, "now");
+        put(&bench, signals[i], &record);
+        assert_int_equal(bench.refused_count, (i + 1) * 100);
+    }
+    assert_int_equal(store_flush(bench.store), 0);
+    for (size_t i = 0; i < 2; i++) {
+        store_stats(bench.store, signals[i], &stats);
+        assert_int_equal(stats.part_count, 1);
+    }
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +506,10 @@ int main(void)
         cmocka_unit_test(what_was_acknowledged_is_there_after_a_start_without_a_flush),
         cmocka_unit_test(a_log_longer_than_the_memory_is_there_after_a_start),
         cmocka_unit_test(names_values_and_streams_are_told_once),
+        cmocka_unit_test(a_row_that_is_refused_opens_no_stream),
+        cmocka_unit_test(the_newest_text_of_a_metric_is_there_after_a_start),
+        cmocka_unit_test(the_text_of_a_refused_sample_is_there_after_a_start),
+        cmocka_unit_test(refused_records_take_no_days_from_others),
     };
     return TEST_RUN("store", tests);
 }

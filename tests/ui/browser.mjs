@@ -22,9 +22,12 @@ const browser = await chromium.launch({
 
 /** Whatever a page asked for, and whatever it complained of. */
 const requests = new Set();
+const hosts = new Set([HOST]);
 const complaints = [];
 
-export async function open(path, { viewport = WIDE, theme = "light", reduced = false } = {}) {
+export async function open(path, { viewport = WIDE, theme = "light", reduced = false,
+    host = HOST } = {}) {
+    hosts.add(host);
     const context = await browser.newContext({
         viewport, colorScheme: theme, reducedMotion: reduced ? "reduce" : "no-preference",
         acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"],
@@ -38,7 +41,7 @@ export async function open(path, { viewport = WIDE, theme = "light", reduced = f
             complaints.push(`${path}: ${message.text()}`);
         }
     });
-    await page.goto(HOST + path);
+    await page.goto(host + path);
     await settled(page);
     return page;
 }
@@ -78,7 +81,8 @@ export function takeComplaints() {
 }
 
 export function strangers() {
-    return [...requests].filter((url) => !url.startsWith(HOST) && !url.startsWith("blob:" + HOST));
+    return [...requests].filter((url) => ![...hosts].some((host) =>
+        url.startsWith(`${host}/`) || url.startsWith(`blob:${host}/`)));
 }
 
 /** What axe-core finds, a line each. It is run from outside: the page's policy stays in force. */

@@ -11,6 +11,13 @@ export interface Exporter {
     name: string; sent: number; failed: number; lost: number; refused: number; waiting: number;
     waiting_bytes: number;
 }
+export interface RefusalReason {
+    signal: string; kind: "later" | "invalid" | "partial"; reason: string; count: number;
+    last: number;
+}
+export interface Pipeline {
+    name: string; receivers: string[]; processors: string[]; exporters: string[];
+}
 export interface StoreSignal {
     signal: string; disk_bytes: number; log_bytes: number; head_bytes: number; parts: number;
     streams: number; stream_limit: number; records: number; late: number; future: number;
@@ -21,7 +28,8 @@ export interface Status {
     version: string; started: number; now: number;
     memory: { limit_bytes: number; resident_bytes: number; budget_bytes: number;
         overhead_bytes: number; budgets: Budget[] };
-    receivers: Receiver[]; exporters: Exporter[]; store_signals: StoreSignal[];
+    receivers: Receiver[]; exporters: Exporter[]; pipelines: Pipeline[];
+    refusals: RefusalReason[]; store_signals: StoreSignal[];
     store?: { path: string; disk_limit_bytes: number; retention_seconds: number };
 }
 export interface LogRow {

@@ -1,16 +1,19 @@
 /** Logs: how many over time, the lines, and the fields of one; live, too. */
 
 import { button, element, fill } from "../shell/element";
-import { exact, moment, momentUtc, readable } from "../shell/format";
+import { Refusal } from "../shell/fetch";
+import { counted, exact, moment, momentUtc, readable } from "../shell/format";
 import { fetchData, fetchLogs, quoted, urlOf } from "./api";
 import type { Histogram, LogRow } from "./api";
-import { bars, emptyState } from "./parts";
+import { bars, emptyState, problem } from "./parts";
 import { RowsList } from "./rows_list";
 import type { Page, Scene, View } from "./view";
 
 const LIMIT = "1000";
 const BUCKETS = "60";
 const TAIL_ROWS_MAX = 5000;
+
+const SELECTOR_LIKE = 'A selector is like {service_name="shop",host=~"a.*",version!=""}.';
 
 const EXAMPLE = [
     "curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/logs -d \\",
@@ -36,58 +39,104 @@ export class LogsView implements View {
         "aria-label": "Selector", placeholder: '{service_name="shop"}', spellcheck: "false" });
     private source: EventSource | null = null;
     private tailRows: LogRow[] = [];
+    private tailDraw = 0;
     private dropped = 0;
     private found: LogRow[] = [];
-    private selector = "";
-    private scene: Scene | null = null;
+    private opened: LogRow | null = null;
+    private selector: string | null = null;
+    private contains = "";
 
     constructor(private readonly page: Page) {
         this.filter.addEventListener("change",
             () => page.address.change({ query: this.filter.value }));
-        this.build();
-    }
-
-    private build(): void {
+        this.rows.root.addEventListener("scroll", () => this.scrolled());
         fill(this.root, element("div", { class: "logs-bar" }, this.filter, this.tailButton),
             this.histogram, this.note,
             element("div", { class: "logs-body" }, this.rows.root, this.fields));
     }
 
     async show(scene: Scene): Promise<void> {
-        this.scene = scene;
-        if (this.histogram.parentElement !== this.root) {
-            this.build();
-        }
         const own = this.page.address.get("query") ?? "";
-        this.selector = own !== "" ? own
+        const selector = own !== "" ? own
             : scene.service === null ? "" : `{service_name=${quoted(scene.service)}}`;
-        this.filter.value = this.selector;
+        const isOther = selector !== this.selector || scene.search !== this.contains;
+        if (selector !== this.selector) {
+            this.filter.value = selector;
+        }
+        this.selector = selector;
+        this.contains = scene.search;
         if (this.source !== null) {
+            if (isOther) {
+                this.startTail();
+            }
             return;
         }
-        const asked = { query: this.selector, contains: scene.search, start: scene.range.start,
+        try {
+            await this.ask(scene);
+        } catch (error) {
+            if (!(error instanceof Refusal)) {
+                throw error;
+            }
+            this.showNone(problem(error, error.status === 400 ? SELECTOR_LIKE : ""));
+        }
+    }
+
+    /** The row that is open stays it, wherever it is among these. */
+    private showRows(rows: LogRow[]): void {
+        const { opened } = this;
+        this.rows.current = opened === null ? -1 : rows.findIndex((row) =>
+            row.time_ns === opened.time_ns && row.line === opened.line);
+        this.rows.show([...rows]);
+    }
+
+    /** In the place of lines; the selector stays where it can be mended. */
+    private showNone(why: HTMLElement): void {
+        this.found = [];
+        this.rows.show([]);
+        this.note.textContent = "";
+        fill(this.histogram, why);
+        this.showFields(null);
+    }
+
+    private async ask(scene: Scene): Promise<void> {
+        const asked = { query: this.selector, contains: this.contains, start: scene.range.start,
             end: scene.range.end };
         const [histogram, answer] = await Promise.all([
             fetchData<Histogram>("/api/logs/histogram", { ...asked, buckets: BUCKETS }),
             fetchLogs({ ...asked, limit: LIMIT })]);
+        if (this.source !== null) {
+            return;
+        }
         this.found = answer.rows;
         this.drawHistogram(histogram);
-        this.note.textContent = `${readable(histogram.total, "count")} lines` +
-            (answer.truncated ? `, of which the newest ${answer.rows.length} are shown` : "") +
+        this.note.textContent = counted(histogram.total, "line", "lines") +
+            (answer.truncated ? `, of which the newest ${exact(answer.rows.length,
+                "count")} are shown` : "") +
             `; ${readable(answer.scanned, "bytes")} read`;
-        this.rows.show(this.found);
+        this.showRows(this.found);
         if (this.found.length === 0) {
-            fill(this.histogram, emptyState("There are no lines in this time",
-                scene.search === "" ? "Send one:"
-                    : "Widen the range, search for less, or send one:",
+            this.showNone(emptyState("There are no lines in this time",
+                scene.search === "" && this.selector === "" ? "Widen the range, or send one:"
+                    : "Widen the range, ask for less, or send one:",
                 EXAMPLE));
-            this.note.textContent = "";
+        } else if (this.rows.current < 0) {
+            this.showFields(null);
         }
-        this.showFields(null);
     }
 
     step(by: number): void {
         this.showFields(this.rows.step(by) ?? null);
+    }
+
+    enter(): void {
+        (this.fields.querySelector<HTMLElement>("button:not(.close)") ??
+            this.fields.querySelector("button"))?.focus();
+    }
+
+    close(): boolean {
+        const isOpen = !this.fields.hidden;
+        this.showFields(null);
+        return isOpen;
     }
 
     leave(): void {
@@ -97,7 +146,7 @@ export class LogsView implements View {
     private drawHistogram(histogram: Histogram): void {
         const { start, step } = histogram;
         fill(this.histogram, bars(histogram.counts, "Lines over time", (at) =>
-            `${exact(histogram.counts[at], "count")} lines from ${moment((start + at * step) *
+            `${counted(histogram.counts[at], "line", "lines")} from ${moment((start + at * step) *
                 1000)}`, (at) => this.page.address.change({ range:
             `${(start + at * step).toFixed(3)}~${(start + (at + 1) * step).toFixed(3)}` })));
     }
@@ -108,18 +157,24 @@ export class LogsView implements View {
             element("time", { title: momentUtc(timeMs(row)) }, moment(timeMs(row))),
             element("span", { class: `level ${/^(ERROR|FATAL)/.test(level) ? "bad"
                 : level.startsWith("WARN") ? "warn" : ""}` }, level.slice(0, 5)),
+            element("span", { class: "line-service" }, row.stream.service_name ?? ""),
             element("span", { class: "line-text" }, row.line));
         made.addEventListener("click", () => {
-            this.rows.current = at;
-            this.rows.step(0);
+            this.rows.choose(at);
             this.showFields(row);
         });
         return made;
     }
 
     private showFields(row: LogRow | null): void {
+        const hadFocus = this.fields.contains(document.activeElement);
+        this.opened = row;
         this.fields.hidden = row === null;
         if (row === null) {
+            if (hadFocus) {
+                this.rows.root.focus({ preventScroll: true });
+            }
+            this.rows.choose(-1);
             return;
         }
         const entries: [string, string, boolean][] = [
@@ -136,7 +191,8 @@ export class LogsView implements View {
             row.truncated_line ? element("p", { class: "quiet" }, "The line is longer; it is " +
                 "cut here.") : null,
             row.trace_id === "" ? null : button("Show the trace", {}, () =>
-                this.page.address.change({ view: "traces", trace: row.trace_id })),
+                this.page.address.change({ view: "traces", trace: row.trace_id, span: row.span_id,
+                    search: null })),
             element("dl", {}, ...entries.filter(([, value]) => value !== "").flatMap(
                 ([name, value, isLabel]) => [element("dt", {}, name), element("dd", {}, value,
                     isLabel ? this.filters(name, value) : null)])));
@@ -144,14 +200,14 @@ export class LogsView implements View {
 
     private filters(name: string, value: string): HTMLElement {
         const change = (sign: string): void => {
-            const inner = this.selector.replace(/^\{|\}$/g, "");
+            const inner = (this.selector ?? "").replace(/^\{|\}$/g, "");
             const added = `${name}${sign}${quoted(value)}`;
             this.page.address.change({ query: `{${inner === "" ? added : `${inner},${added}`}}` });
         };
         return element("span", { class: "filters" },
-            button("only", { "aria-label": `Only lines with ${name} ${value}` },
+            button("only", { "aria-label": `Only ${name} ${value}` },
                 () => change("=")),
-            button("not", { "aria-label": `No lines with ${name} ${value}` },
+            button("not", { "aria-label": `Not ${name} ${value}` },
                 () => change("!=")));
     }
 
@@ -161,21 +217,27 @@ export class LogsView implements View {
             this.page.address.change({}, true);
             return;
         }
+        this.startTail();
+    }
+
+    private startTail(): void {
+        this.stopTail();
         this.tailRows = [];
         this.dropped = 0;
-        const contains = this.scene?.search ?? "";
-        this.source = new EventSource(urlOf("/api/logs/tail", { query: this.selector, contains }));
+        this.source = new EventSource(urlOf("/api/logs/tail", { query: this.selector,
+            contains: this.contains }));
         this.source.addEventListener("row", (event) => this.tailRow(event as MessageEvent<string>));
         this.source.addEventListener("dropped", (event) => {
             this.dropped += (JSON.parse((event as MessageEvent<string>).data) as
                 { rows: number }).rows;
         });
         this.source.addEventListener("error", () => {
-            this.note.textContent = "The tail has ended: four may run at a time.";
             this.stopTail();
+            this.note.textContent = "The tail has ended: four may run at a time.";
         });
         this.tailButton.setAttribute("aria-pressed", "true");
         fill(this.histogram);
+        this.showFields(null);
         this.rows.show([]);
         this.note.textContent = "Waiting for lines";
     }
@@ -183,12 +245,28 @@ export class LogsView implements View {
     private tailRow(event: MessageEvent<string>): void {
         this.tailRows.unshift(JSON.parse(event.data) as LogRow);
         this.tailRows.length = Math.min(this.tailRows.length, TAIL_ROWS_MAX);
+        if (this.tailDraw === 0) { // many rows may come in the time of one frame
+            this.tailDraw = requestAnimationFrame(() => {
+                this.tailDraw = 0;
+                this.scrolled();
+            });
+        }
+    }
+
+    /** Where somebody has scrolled, rows stay as they are. */
+    private scrolled(): void {
+        if (this.source !== null && this.tailRows.length > 0) {
+            this.showTail();
+        }
+    }
+
+    private showTail(): void {
         const isPaused = !this.rows.isAtTop;
-        this.note.textContent = `${exact(this.tailRows.length, "count")} lines` +
+        this.note.textContent = counted(this.tailRows.length, "line", "lines") +
             (this.dropped > 0 ? `, and ${exact(this.dropped, "count")} more that came` : "") +
             (isPaused ? "; paused: scroll to the top to go on" : "");
         if (!isPaused) {
-            this.rows.show(this.tailRows);
+            this.showRows(this.tailRows);
         }
     }
 

@@ -50,9 +50,6 @@ export class MetricsView implements View {
     }
 
     async show(scene: Scene): Promise<void> {
-        if (this.list.parentElement !== this.root) {
-            fill(this.root, this.list, this.body);
-        }
         const all = await fetchData<string[]>("/api/v1/label/__name__/values",
             { start: scene.range.start, end: scene.range.end });
         const words = scene.search.toLowerCase().split(/\s+/).filter((word) => word !== "");

@@ -4,7 +4,6 @@ import { button, element, fill } from "../shell/element";
 import { age, exact, readable, share } from "../shell/format";
 import type { Status, StoreSignal } from "./api";
 import { emptyState, SEND_LINES } from "./parts";
-import { refusedOf } from "./serve_strip";
 import type { Page, Scene, View } from "./view";
 
 const REASONS: [keyof StoreSignal, string][] = [
@@ -13,6 +12,8 @@ const REASONS: [keyof StoreSignal, string][] = [
     ["refused", "one stream too many: a label has too many values"],
     ["invalid", "labels or sizes that are not right"],
 ];
+
+const WHAT = { later: "requests", invalid: "requests", partial: "records" };
 
 /** Rates come from two looks. */
 interface Look { now: number; records: Map<string, number> }
@@ -54,7 +55,7 @@ export class OverviewView implements View {
             const rate = this.rates.get(one.signal);
             return element("li", { class: "card" },
                 button(one.signal, { class: "card-title" },
-                    () => this.page.address.change({ view: one.signal })),
+                    () => this.page.address.change({ view: one.signal, search: null })),
                 element("strong", { title: exact(one.records, "count") },
                     readable(one.records, "count")),
                 element("span", { class: "quiet" }, rate === undefined ? "records"
@@ -89,20 +90,30 @@ export class OverviewView implements View {
                     "count")} requests could not be read`));
             }
         }
-        return refusedOf(status) === 0
-            ? element("p", { class: "quiet" }, "Nothing has been refused since the daemon started.")
-            : element("ul", { class: "reasons" }, ...rows);
+        if (rows.length === 0 && status.refusals.length === 0) {
+            return element("p", { class: "quiet" },
+                "Nothing has been refused since the daemon started.");
+        }
+        return element("div", {}, element("ul", { class: "reasons" }, ...rows),
+            ...this.told(status));
+    }
+
+    /** What senders were told, the newest first. */
+    private told(status: Status): HTMLElement[] {
+        const rows = status.refusals.map((one) => element("li", {},
+            element("span", { class: "quiet" }, `${age(Math.max(0, status.now - one.last))} ago, ${
+                one.signal}, ${readable(one.count, "count")} ${WHAT[one.kind]}: `), one.reason));
+        return rows.length === 0 ? []
+            : [element("h3", {}, "What senders were told"),
+                element("ul", { class: "reasons" }, ...rows)];
     }
 
     private memory(status: Status): HTMLElement[] {
         const { memory } = status;
-        const parts: [string, number, string][] = memory.budgets.map((one) =>
-            [one.name, one.used_bytes, "reserved in this budget; pages count when they are used"]);
-        const rows = parts.map(([name, bytes, about]) => element("tr", {},
-            element("td", { class: "text" }, name),
-            element("td", { class: "number", title: exact(bytes, "bytes") },
-                readable(bytes, "bytes")),
-            element("td", { class: "text about" }, about)));
+        const rows = memory.budgets.map((one) => element("tr", {},
+            element("td", { class: "text" }, one.name),
+            element("td", { class: "number", title: exact(one.used_bytes, "bytes") },
+                readable(one.used_bytes, "bytes"))));
         const used = element("i", { title: exact(memory.resident_bytes, "bytes") });
         used.style.width = `${100 * memory.resident_bytes / memory.limit_bytes}%`;
         return [element("div", { class: "account-bar", role: "img", "aria-label":
@@ -111,6 +122,8 @@ export class OverviewView implements View {
         element("p", {}, `${readable(memory.resident_bytes, "bytes")} resident, ${share(
             memory.resident_bytes, memory.limit_bytes)} of the limit of ${readable(
             memory.limit_bytes, "bytes")}.`),
+        element("p", { class: "quiet" }, "What the budgets have reserved; a page of it is " +
+            "resident once it is used:"),
         element("table", { class: "parts" },
             element("caption", { class: "spoken" }, "Budgets"),
             element("tbody", {}, ...rows))];

@@ -16,11 +16,12 @@ export function emptyState(title: string, about: string, lines: string[]): HTMLE
         lines.length > 0 ? copy : null);
 }
 
-export function problem(error: unknown): HTMLElement {
+export function problem(error: unknown, next = ""): HTMLElement {
     const refusal = error instanceof Refusal ? error : null;
     return element("div", { class: "empty", role: "alert" },
         element("h2", {}, refusal?.message ?? String(error)),
-        element("p", {}, refusal?.next ?? "Reload the page, and tell us if it stays."));
+        element("p", {}, refusal === null ? "Reload the page, and tell us if it stays."
+            : refusal.next || next));
 }
 
 /** Bars over time; a press on one is told with its number. */

@@ -14,8 +14,12 @@ import { verdictCard } from "./verdict_card";
 import type { Target } from "./verdict_card";
 
 const LINES = [
-    "receivers: {pprof: {targets: [{endpoint: 'http://127.0.0.1:6060', service: my-service}]}}",
-    "service: {pipelines: {profiles: {receivers: [pprof], exporters: [store]}}}",
+    "receivers:",
+    "  pprof:",
+    "    targets: [{endpoint: 'http://127.0.0.1:6060', service: my-service}]",
+    "service:",
+    "  pipelines:",
+    "    profiles: {receivers: [pprof], exporters: [store]}",
 ];
 
 /** Which profiles belong together, as the URL has it. */
@@ -39,6 +43,10 @@ export class ProfilesView implements View {
     /** The menu of the flame graph: what can be done here. */
     functionMenu(): void {
         this.tooltip.hidden = true;
+    }
+
+    restyle(): void {
+        this.flame.restyle();
     }
 
     async show(scene: Scene): Promise<void> {
@@ -71,18 +79,18 @@ export class ProfilesView implements View {
                 () => this.address.change({ target: keyOf(newest), at: null, base: null,
                     zoom: null })),
             isChosen ? element("ul", { class: "profile-list" }, ...profiles.slice(0, 100).map(
-                (profile) => this.profileRow(profile))) : element("p", { class: "quiet" },
+                (profile) => this.profileRow(profile, newest))) : element("p", { class: "quiet" },
                 `${profiles.length}, newest ${moment(newest.time * 1000)}`));
     }
 
-    private profileRow(profile: ProfileRow): HTMLElement {
+    private profileRow(profile: ProfileRow, newest: ProfileRow): HTMLElement {
         const at = String(profile.time);
-        const isShown = this.address.get("at") === at;
+        const isShown = (this.address.get("at") ?? String(newest.time)) === at;
         const isBase = this.address.get("base") === at;
         return element("li", {}, button(moment(profile.time * 1000), {
             "aria-pressed": String(isShown), title: momentUtc(profile.time * 1000) },
         () => this.address.change({ at: isShown ? null : at, zoom: null })),
-        button("base", { "aria-pressed": String(isBase),
+        button("compare", { "aria-pressed": String(isBase),
             "aria-label": `Compare with ${moment(profile.time * 1000)}` },
         () => this.address.change({ base: isBase ? null : at, zoom: null })),
         element("span", { class: "quiet", title: exact(profile.bytes, "bytes") },
@@ -105,7 +113,8 @@ export class ProfilesView implements View {
         const pprof = urlOf("/api/profiles/pprof", { query, type: newest.type, ...around(at) });
         fill(this.body, target === undefined || newest.type !== "heap" ? null
             : verdictCard(target), element("p", { class: "quiet profile-links" },
-            `${service}, ${newest.type} of ${moment(at * 1000)} `,
+            `${service}, ${newest.type} of ${moment(at * 1000)}${base === null ? ""
+                : ` compared with ${moment(Number(base) * 1000)}`} `,
             element("a", { href: pprof, download: `${service}-${newest.type}.pb.gz` }, "pprof"),
             element("code", {}, `sluice heap web '${location.origin}${pprof}'`)), this.flame.root);
         this.flame.show(new HeapScene(profile, { type: this.address.get("type"), focus: null,

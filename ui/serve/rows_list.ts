@@ -31,6 +31,13 @@ export class RowsList<Row> {
         this.redraw();
     }
 
+    /** -1 for none. */
+    choose(at: number): void {
+        this.current = at;
+        this.drawn = "";
+        this.redraw();
+    }
+
     step(by: number): Row | undefined {
         this.current = Math.max(0, Math.min(this.rows.length - 1, this.current + by));
         const top = this.current * ROW_PX;

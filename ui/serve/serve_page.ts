@@ -3,11 +3,14 @@
 import { Address } from "../shell/address";
 import { openHelp } from "../shell/dialog";
 import { button, element, fill, icon } from "../shell/element";
+import { Refusal } from "../shell/fetch";
 import { Keys } from "../shell/keys";
+import { onTheme } from "../shell/palette";
 import { fetchData, fetchJson } from "./api";
 import type { Status } from "./api";
 import { LogsView } from "./logs_view";
 import { MetricsView } from "./metrics_view";
+import { keepFocus } from "./focus";
 import { OverviewView } from "./overview_view";
 import { problem } from "./parts";
 import { ProfilesView } from "./profiles_view";
@@ -55,6 +58,7 @@ export class ServePage implements Page {
         () => this.address.change({ live: this.address.get("live") === null ? "1" : null }));
     private status: Status | null = null;
     private turn = 0;
+    private drawn: Record<string, string> = {};
     /** Settled when the last change of the URL is drawn. */
     shown: Promise<void> = Promise.resolve();
 
@@ -70,6 +74,10 @@ export class ServePage implements Page {
         this.bindControls();
         this.bindKeys();
         this.address.onChange(() => { this.shown = this.update(); });
+        onTheme(() => {
+            this.current().view.restyle?.();
+            this.shown = this.update();
+        });
         this.shown = this.update();
         await this.shown;
         setInterval(() => this.tick(), LIVE_EVERY_MS);
@@ -79,7 +87,7 @@ export class ServePage implements Page {
         this.range.addEventListener("change",
             () => this.address.change({ range: this.range.value }));
         this.service.addEventListener("change",
-            () => this.address.change({ service: this.service.value }));
+            () => this.address.change({ service: this.service.value, query: null }));
         this.search.addEventListener("change",
             () => this.address.change({ search: this.search.value }));
     }
@@ -93,6 +101,7 @@ export class ServePage implements Page {
         }
         keys.add("j", "next row", () => this.current().view.step?.(1));
         keys.add("k", "row before", () => this.current().view.step?.(-1));
+        keys.add("Enter", "into the row", () => this.current().view.enter?.());
         keys.add("[", "the time before", () => address.change(
             { range: shifted(rangeOf(address.get("range"), Date.now()), -1) }));
         keys.add("]", "the time after", () => address.change(
@@ -105,6 +114,9 @@ export class ServePage implements Page {
             document.activeElement.blur();
             return;
         }
+        if (this.current().view.close?.() === true) {
+            return;
+        }
         const way = ["span", "trace", "zoom", "base", "search", "metric", "query", "service"]
             .find((name) => this.address.get(name) !== null);
         if (way !== undefined) {
@@ -113,7 +125,8 @@ export class ServePage implements Page {
     }
 
     private open(id: string): void {
-        this.address.change({ view: id === "overview" ? null : id, trace: null, span: null });
+        this.address.change({ view: id === "overview" ? null : id, trace: null, span: null,
+            search: null });
         this.main.focus();
     }
 
@@ -139,8 +152,14 @@ export class ServePage implements Page {
         return this.status;
     }
 
-    private drawShell(): void {
-        const current = this.current();
+    /** Whether `what` is other than last time; somebody may be using what shows it. */
+    private isNew(name: string, what: string): boolean {
+        const isOld = this.drawn[name] === what;
+        this.drawn[name] = what;
+        return !isOld;
+    }
+
+    private drawSections(current: Section): void {
         fill(this.nav, ...this.sections.map((section) => {
             const made = button("", { "aria-current": section === current ? "page" : null,
                 "aria-label": section.label, title: `${section.label} (g ${section.key})` },
@@ -148,12 +167,24 @@ export class ServePage implements Page {
             made.append(icon(section.icon), element("span", {}, section.label));
             return made;
         }));
+    }
+
+    private drawShell(): void {
+        const current = this.current();
+        if (this.isNew("section", current.id)) {
+            this.drawSections(current);
+        }
         const range = this.address.get("range") ?? "1h";
-        const known = RANGES.some(([value]) => value === range);
-        fill(this.range, ...RANGES.map(([value, label]) =>
-            element("option", { value, selected: value === range }, label)),
-        known ? null : element("option", { value: range, selected: true }, "chosen range"));
-        this.search.value = this.address.get("search") ?? "";
+        if (this.isNew("range", range)) {
+            const isKnown = RANGES.some(([value]) => value === range);
+            fill(this.range, ...RANGES.map(([value, label]) =>
+                element("option", { value, selected: value === range }, label)),
+            isKnown ? null : element("option", { value: range, selected: true }, "chosen range"));
+        }
+        const search = this.address.get("search") ?? "";
+        if (this.isNew("search", search)) {
+            this.search.value = search;
+        }
         this.live.setAttribute("aria-pressed", String(this.address.get("live") !== null));
         document.title = `${current.label} · Sluice`;
     }
@@ -163,9 +194,11 @@ export class ServePage implements Page {
         const lists = await Promise.all(["logs", "traces"].map((signal) =>
             fetchData<string[]>(`/api/${signal}/label/service_name/values`, {})));
         const names = [...new Set([...lists.flat(), ...(chosen === null ? [] : [chosen])])].sort();
-        fill(this.service, element("option", { value: "" }, "All services"),
-            ...names.map((name) =>
-                element("option", { value: name, selected: name === chosen }, name)));
+        if (this.isNew("services", JSON.stringify([chosen, names]))) {
+            fill(this.service, element("option", { value: "" }, "All services"),
+                ...names.map((name) =>
+                    element("option", { value: name, selected: name === chosen }, name)));
+        }
     }
 
     private async update(): Promise<void> {
@@ -184,11 +217,14 @@ export class ServePage implements Page {
                 status };
             if (turn === this.turn) {
                 this.strip.show(status);
-                await section.view.show(scene);
+                await keepFocus(section.view.root, () => section.view.show(scene));
             }
         } catch (error) {
             if (turn === this.turn) {
-                fill(section.view.root, problem(error));
+                fill(this.main, problem(error));
+                if (error instanceof Refusal && error.status === 0) {
+                    this.strip.show(null);
+                }
             }
         } finally {
             this.main.setAttribute("aria-busy", "false");

@@ -4,22 +4,30 @@ import { element, fill } from "../shell/element";
 import { age, exact, readable } from "../shell/format";
 import type { Scene, View } from "./view";
 
-type Cell = string | [value: number, unit: string];
+type Cell = string | [value: number, unit: string] | { right: string };
 
 function table(caption: string, heads: string[], rows: Cell[][]): HTMLElement {
     return element("div", { class: "table-box", tabindex: 0, role: "region",
         "aria-label": caption }, element("table", { class: "plain" },
         element("caption", {}, caption),
         element("thead", {}, element("tr", {}, ...heads.map((head, at) =>
-            element("th", { scope: "col", class: at === 0 ? "text" : "number" }, head)))),
+            element("th", { scope: "col", class: typeof rows[0]?.[at] === "string" ? "text"
+                : "number" }, head)))),
         element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map((cell) =>
-            typeof cell === "string" ? element("td", { class: "text" }, cell)
-                : element("td", { class: "number", title: exact(cell[0], cell[1]) },
-                    readable(cell[0], cell[1]))))))));
+            cellOf(cell)))))));
 }
 
-function seconds(time: number, now: number): string {
-    return time === 0 ? "none" : `${age(Math.max(0, now - time))} ago`;
+function cellOf(cell: Cell): HTMLElement {
+    if (typeof cell === "string") {
+        return element("td", { class: "text" }, cell);
+    }
+    return "right" in cell ? element("td", { class: "number" }, cell.right)
+        : element("td", { class: "number", title: exact(cell[0], cell[1]) },
+            readable(cell[0], cell[1]));
+}
+
+function seconds(time: number, now: number): Cell {
+    return { right: time === 0 ? "none" : `${age(Math.max(0, now - time))} ago` };
 }
 
 export class StatusView implements View {
@@ -38,6 +46,9 @@ export class StatusView implements View {
                 status.exporters.map((one) => [one.name, [one.sent, "count"],
                     [one.failed, "count"], [one.lost, "count"], [one.refused, "count"],
                     [one.waiting_bytes, "bytes"]])),
+            table("Pipelines", ["Pipeline", "Way"], status.pipelines.map((one) => [one.name,
+                [one.receivers, one.processors, one.exporters].filter((part) => part.length > 0)
+                    .map((part) => part.join(", ")).join(" → ")])),
             store === undefined ? element("p", {}, "This daemon keeps nothing: add the exporter " +
                 "store to a pipeline.")
                 : element("p", {}, `The store in ${store.path} keeps ${

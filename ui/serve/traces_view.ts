@@ -1,7 +1,7 @@
 /** Traces of a time, and the waterfall of one. */
 
 import { button, element, fill } from "../shell/element";
-import { exact, moment, momentUtc, readable } from "../shell/format";
+import { counted, exact, moment, momentUtc, readable } from "../shell/format";
 import { fetchJson, quoted } from "./api";
 import type { TraceRow } from "./api";
 import { bars, emptyState, SEND_LINES } from "./parts";
@@ -32,7 +32,7 @@ function durations(traces: TraceRow[]): { counts: number[]; from: (at: number) =
 export class TracesView implements View {
     readonly root = element("section", { class: "traces-view scrolled" });
     private traces: TraceRow[] = [];
-    private current = 0;
+    private revealed: string | null = null;
 
     constructor(private readonly page: Page) {}
 
@@ -41,6 +41,7 @@ export class TracesView implements View {
         if (id !== null) {
             const trace = traceOf(await fetchJson<OtlpTrace>(`/api/traces/${id}`, {}));
             fill(this.root, ...this.waterfall(id, trace));
+            this.reveal(this.page.address.get("span"));
             return;
         }
         const query = scene.service === null ? null : `{service_name=${quoted(scene.service)}}`;
@@ -48,18 +49,29 @@ export class TracesView implements View {
             { query, name: scene.search, start: scene.range.start, end: scene.range.end,
                 minDuration: this.page.address.get("longer"), limit: LIMIT });
         this.traces = answer.traces;
-        this.current = Math.min(this.current, Math.max(0, this.traces.length - 1));
         this.drawList(answer.truncated);
     }
 
+    /** Once: somebody may scroll away from it, and the page be drawn again. */
+    private reveal(span: string | null): void {
+        if (span !== this.revealed) {
+            this.revealed = span;
+            this.root.querySelector('.span-name[aria-pressed="true"]')?.scrollIntoView(
+                { block: "nearest" });
+        }
+    }
+
     step(by: number): void {
-        this.current = Math.max(0, Math.min(this.traces.length - 1, this.current + by));
-        this.root.querySelectorAll("tbody tr").forEach((row, at) => {
-            row.toggleAttribute("aria-current", at === this.current);
-            if (at === this.current) {
-                row.querySelector("button")?.focus();
-            }
-        });
+        this.focusNear("tbody button, .span-name", by);
+    }
+
+    /** The button so many from the one with the focus, or from the chosen one. */
+    private focusNear(selector: string, by: number): void {
+        const all = [...this.root.querySelectorAll<HTMLElement>(selector)];
+        const focused = all.findIndex((one) => one === document.activeElement);
+        const at = focused >= 0 ? focused
+            : all.findIndex((one) => one.getAttribute("aria-pressed") === "true");
+        all[Math.max(0, Math.min(all.length - 1, at + by))]?.focus();
     }
 
     private drawList(isTruncated: boolean): void {
@@ -79,14 +91,15 @@ export class TracesView implements View {
                 () => this.page.address.change({ trace: trace.traceID }))),
             element("td", { class: "number", title: `${trace.durationMs} ms` },
                 readable(trace.durationMs * 1e6, "nanoseconds")),
-            element("td", { class: "number" }, exact(trace.spanCount, "count")),
+            element("td", { class: "number spans" }, exact(trace.spanCount, "count")),
             element("td", { class: trace.errorCount > 0 ? "number bad" : "number" },
                 exact(trace.errorCount, "count"))));
         fill(this.root, element("h2", {}, "Durations"),
-            bars(counts, "Traces by duration", (at) => `${counts[at]} traces of ${readable(
-                from(at) * 1e6, "nanoseconds")} and more`, (at) =>
+            bars(counts, "Traces by duration", (at) => `${counted(counts[at], "trace",
+                "traces")} of ${readable(from(at) * 1e6, "nanoseconds")} and more`, (at) =>
                 this.page.address.change({ longer: `${from(at).toFixed(3)}ms` })),
-            element("p", { class: "quiet" }, `${this.traces.length} traces, newest first` +
+            element("p", { class: "quiet" }, `${counted(this.traces.length, "trace",
+                "traces")}, newest first` +
                 (isTruncated ? "; there are more: narrow the range" : "") +
                 (longer === null ? "" : `; of ${longer} and more`),
             longer === null ? null : button("all durations", {},
@@ -95,7 +108,7 @@ export class TracesView implements View {
                 element("caption", { class: "spoken" }, "Traces"),
                 element("thead", {}, element("tr", {}, ...["Time", "Service", "Name", "Duration",
                     "Spans", "Errors"].map((head, at) => element("th", { scope: "col",
-                    class: at < 3 ? "text" : "number" }, head)))),
+                    class: at < 3 ? "text" : at === 4 ? "number spans" : "number" }, head)))),
                 element("tbody", {}, ...rows)));
     }
 
@@ -111,7 +124,8 @@ export class TracesView implements View {
             element("h2", {}, trace.spans[0]?.name ?? "Trace"),
             element("span", { class: "quiet", title: momentUtc(beginMs) }, moment(beginMs)),
             element("span", {}, readable(trace.duration, "nanoseconds")),
-            element("span", { class: "quiet" }, `${trace.spans.length} spans`),
+            element("span", { class: "quiet" }, counted(trace.spans.length, "span",
+                "spans")),
             button("Logs of this trace", {}, () => this.page.address.change({ view: "logs",
                 trace: null, span: null, search: null, range: this.around(beginMs,
                     trace.duration) })),
@@ -144,7 +158,8 @@ export class TracesView implements View {
     private details(span: Span): HTMLElement {
         const list = (pairs: [string, string][]): HTMLElement => element("dl", {},
             ...pairs.flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, value)]));
-        return element("aside", { class: "span-details", "aria-label": "Span" },
+        return element("aside", { class: "span-details", "aria-label": "Span",
+            tabindex: 0 },
             element("h2", {}, `${span.service}: ${span.name}`),
             span.isError ? element("p", { class: "bad" }, `Error${span.message === "" ? ""
                 : `: ${span.message}`}`) : null,

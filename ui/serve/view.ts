@@ -27,5 +27,11 @@ export interface View {
     show(scene: Scene): Promise<void>;
     /** For the keys j and k. */
     step?(by: number): void;
+    /** For Enter, where no button has the focus. */
+    enter?(): void;
+    /** For Escape: close what is open in the view; whether there was something. */
+    close?(): boolean;
     leave?(): void;
+    /** For what is drawn on a canvas, in a theme that has changed. */
+    restyle?(): void;
 }

@@ -62,6 +62,11 @@ export function exact(value: number, unit: Unit): string {
     return grouping.format(value) + name;
 }
 
+/** "1 line", "1,800 lines". */
+export function counted(value: number, one: string, many: string): string {
+    return `${exact(value, "count")} ${value === 1 ? one : many}`;
+}
+
 export function signed(value: number, unit: Unit): string {
     return (value > 0 ? "+" : "") + readable(value, unit);
 }

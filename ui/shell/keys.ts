@@ -8,6 +8,11 @@ export interface Key {
 
 const PREFIX_MS = 1500;
 
+/** Whether Enter has a meaning there already. */
+function isPressable(target: EventTarget | null): boolean {
+    return target instanceof Element && target.closest("button, a, summary") !== null;
+}
+
 function isTyping(target: EventTarget | null): boolean {
     return target instanceof HTMLElement &&
         (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
@@ -30,6 +35,9 @@ export class Keys {
             return;
         }
         if (isTyping(event.target) && event.key !== "Escape") {
+            return;
+        }
+        if (event.key === "Enter" && isPressable(event.target)) {
             return;
         }
         const wanted = event.timeStamp < this.prefixUntil ? `g ${event.key}` : event.key;
