@@ -1,7 +1,8 @@
 /*
- * OTLP's bytes checked, beside a walk over the same bytes that reads each field with the Protocol
- * Buffers reader, descends by the same schema and looks at nothing: no UTF-8, no lengths of ids, no
- * types. Requests are as SDKs send them: a resource and a scope with a few attributes, 512 records.
+ * OTLP's bytes checked, and read as rows and samples, beside a walk over the same bytes that reads
+ * each field with the Protocol Buffers reader, descends by the same schema and looks at nothing: no
+ * UTF-8, no lengths of ids, no types. Requests are as SDKs send them: a resource and a scope with a
+ * few attributes, 512 records.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "codec/protobuf_block.h"
 #include "codec/protobuf_reader.h"
 #include "wire/otlp_check.h"
+#include "wire/otlp_rows.h"
+#include "wire/otlp_samples.h"
 #include "wire/otlp_schema.h"
 
 #include "bench.h"
@@ -24,6 +27,10 @@ struct load {
     enum otlp_signal signal;
     struct slu_bytes message;
     uint64_t round_count;
+    struct slu_budget *budget;
+    struct otlp_row_reader *rows;
+    struct otlp_sample_reader *samples;
+    struct block out; /* rows that are written */
 };
 
 static struct slu_bytes text_of(const char *text)
@@ -179,6 +186,48 @@ static void metric_put(struct protobuf_block *block, uint64_t at)
     protobuf_block_end(block, metric);
 }
 
+/* A gauge with a point of five attributes. */
+static void gauge_put(struct protobuf_block *block, uint64_t at)
+{
+    struct protobuf_mark metric;
+    struct protobuf_mark gauge;
+    struct protobuf_mark point;
+    protobuf_block_begin(block, 2, &metric);
+    protobuf_block_bytes(block, 1, text_of("system.memory.usage"));
+    protobuf_block_bytes(block, 3, text_of("By"));
+    protobuf_block_begin(block, 5, &gauge);
+    protobuf_block_begin(block, 1, &point);
+    fixed64_put(block, 3, TIME_NS + at);
+    fixed64_put(block, 4, at);
+    attribute_put(block, 7, "system.memory.state", "used");
+    attribute_put(block, 7, "host.name", "node-17.example.com");
+    attribute_put(block, 7, "k8s.pod.name", "orders-7d9f8b6c5-x2x9k");
+    attribute_put(block, 7, "k8s.namespace.name", "shop");
+    attribute_put_int(block, 7, "process.pid", 4711);
+    protobuf_block_end(block, point);
+    protobuf_block_end(block, gauge);
+    protobuf_block_end(block, metric);
+}
+
+/* A log record of about 200 bytes. */
+static void short_log_put(struct protobuf_block *block, uint64_t at)
+{
+    struct protobuf_mark record;
+    struct protobuf_mark body;
+    protobuf_block_begin(block, 2, &record);
+    fixed64_put(block, 1, TIME_NS + at);
+    varint_put(block, 2, 9);
+    protobuf_block_bytes(block, 3, text_of("INFO"));
+    protobuf_block_begin(block, 5, &body);
+    protobuf_block_bytes(block, 1, text_of(english_bodies[at % 3]));
+    protobuf_block_end(block, body);
+    attribute_put(block, 6, "http.request.method", "GET");
+    attribute_put_int(block, 6, "http.response.status_code", 200);
+    protobuf_block_bytes(block, 9, text_of("0123456789abcdef"));
+    protobuf_block_bytes(block, 10, text_of("01234567"));
+    protobuf_block_end(block, record);
+}
+
 typedef void (*record_put)(struct protobuf_block *block, uint64_t at);
 
 static struct slu_bytes request_make(struct protobuf_block *block, record_put put)
@@ -239,6 +288,114 @@ static double walk_round(void *context)
     return (double)record_count * 1e3 / (double)(bench_cpu_ns() - start_ns);
 }
 
+static int row_pass(void *arg, const struct otlp_row *row)
+{
+    *(uint64_t *)arg += row->rest.len;
+    return 0;
+}
+
+static int row_write(void *arg, const struct otlp_row *row)
+{
+    struct load *load = arg;
+    load->out.len = 0;
+    return otlp_row_write(load->budget, load->signal, row, &load->out);
+}
+
+static int sample_pass(void *arg, const struct otlp_sample *sample)
+{
+    *(uint64_t *)arg += sample->label_count;
+    return 0;
+}
+
+static double record_ns(const struct load *load, uint64_t start_ns)
+{
+    return (double)(bench_cpu_ns() - start_ns) / (double)(load->round_count * RECORD_COUNT);
+}
+
+static double read_round(void *context)
+{
+    struct load *load = context;
+    uint64_t sum = 0;
+    const struct otlp_sample_visit visit = {.sample = sample_pass, .arg = &sum};
+    uint64_t start_ns = bench_cpu_ns();
+    for (uint64_t round = 0; round < load->round_count; round++) {
+        int err = load->signal == OTLP_METRICS
+                      ? otlp_samples_read(load->samples, load->message, &visit)
+                      : otlp_rows_read(load->rows, load->signal, load->message, 1, row_pass, &sum);
+        require(err == 0, "a reader refused");
+    }
+    bench_keep(sum);
+    return record_ns(load, start_ns);
+}
+
+static double write_round(void *context)
+{
+    struct load *load = context;
+    uint64_t start_ns = bench_cpu_ns();
+    for (uint64_t round = 0; round < load->round_count; round++) {
+        int err = otlp_rows_read(load->rows, load->signal, load->message, 1, row_write, load);
+        require(err == 0, "a row was not written");
+    }
+    return record_ns(load, start_ns);
+}
+
+static double walk_ns_round(void *context)
+{
+    const struct load *load = context;
+    uint64_t record_count = 0;
+    uint64_t start_ns = bench_cpu_ns();
+    for (uint64_t round = 0; round < load->round_count; round++) {
+        record_count += walk(otlp_request(load->signal), load->message);
+    }
+    bench_keep(record_count);
+    return record_ns(load, start_ns);
+}
+
+static void readers_measure(struct bench *bench, struct slu_budget *budget)
+{
+    static const struct {
+        enum otlp_signal signal;
+        record_put put;
+        double (*round)(void *context);
+        const char *name;
+        double goal;
+    } lines[] = {
+        {OTLP_LOGS, short_log_put, read_round, "a log record of 210 bytes read as a row", 150},
+        {OTLP_LOGS, short_log_put, write_round, "a log record read as a row and written again", 0},
+        {OTLP_TRACES, span_put, read_round, "a span of 280 bytes read as a row", 0},
+        {OTLP_METRICS, gauge_put, read_round, "a gauge's point of five attributes as a sample",
+         150},
+        {OTLP_METRICS, metric_put, read_round, "a counter's point of three attributes as a sample",
+         0},
+    };
+    struct load load = {.budget = budget,
+                        .round_count = bench_scaled(bench, RECORDS_ROUND / RECORD_COUNT)};
+    require(otlp_row_reader_create(budget, &load.rows) == 0 &&
+                otlp_sample_reader_create(budget, &load.samples) == 0,
+            "no readers");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct protobuf_block block;
+        double median = 0;
+        double peer_median = 0;
+        protobuf_block_init(&block, budget);
+        load.signal = lines[i].signal;
+        load.message = request_make(&block, lines[i].put);
+        bench_measure(bench, lines[i].round, walk_ns_round, &load, &median, &peer_median);
+        bench_report(bench, (struct bench_line){.name = lines[i].name,
+                                                .value = median,
+                                                .unit = "ns",
+                                                .goal_kind = lines[i].goal > 0 ? BENCH_AT_MOST
+                                                                               : BENCH_NO_GOAL,
+                                                .goal = lines[i].goal,
+                                                .peer = "a walk that looks at nothing",
+                                                .peer_value = peer_median});
+        protobuf_block_deinit(&block);
+    }
+    block_free(budget, &load.out);
+    otlp_sample_reader_destroy(&load.samples);
+    otlp_row_reader_destroy(&load.rows);
+}
+
 static void measure(struct bench *bench, struct load *load, const char *name,
                     const char *name_bytes, double goal)
 {
@@ -288,6 +445,7 @@ static void body(struct bench *bench)
         measure(bench, &load, lines[i].name, lines[i].name_bytes, lines[i].goal);
         protobuf_block_deinit(&block);
     }
+    readers_measure(bench, budget);
     slu_budget_destroy(&budget);
 }
 

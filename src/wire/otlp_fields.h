@@ -35,18 +35,27 @@ static inline struct otlp_fields otlp_fields_of(struct slu_bytes message)
     return (struct otlp_fields){at, message.len == 0 ? at : at + message.len, false};
 }
 
-static inline bool otlp_varint(struct otlp_fields *fields, uint64_t *value)
+static inline bool otlp_varint_long(struct otlp_fields *fields, uint64_t *value)
 {
     uint64_t sum = 0;
     for (unsigned shift = 0; shift < 70 && fields->at < fields->end; shift += 7) {
         unsigned char byte = *fields->at++;
-        sum |= (uint64_t)(byte & 0x7f) << (shift < 64 ? shift : 0);
+        sum |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
             *value = sum;
             return true;
         }
     }
     return false;
+}
+
+static inline bool otlp_varint(struct otlp_fields *fields, uint64_t *value)
+{
+    if (fields->at < fields->end && *fields->at < 0x80) {
+        *value = *fields->at++;
+        return true;
+    }
+    return otlp_varint_long(fields, value);
 }
 
 /* The value of a field whose tag has been read. */
@@ -80,34 +89,23 @@ static inline bool otlp_part_value(struct otlp_fields *fields, struct otlp_part 
         part->bytes = (struct slu_bytes){fields->at, (size_t)len};
         fields->at += len;
         return true;
-    default: /* groups, which otlp_check lets pass in unknown fields alone: see otlp_group_skip */
+    default: /* groups, which otlp_check lets pass in unknown fields alone: see otlp_group_end */
         return false;
     }
 }
 
-/* A group is passed over, with those within. */
-static inline bool otlp_group_skip(struct otlp_fields *fields)
-{
-    for (unsigned depth = 1; depth > 0;) {
-        struct otlp_part part = {0};
-        uint64_t tag = 0;
-        if (!otlp_varint(fields, &tag)) {
-            return false;
-        }
-        part.wire = (uint32_t)(tag & 7);
-        if (part.wire == PROTOBUF_GROUP) {
-            depth++;
-        } else if (part.wire == PROTOBUF_GROUP_END) {
-            depth--;
-        } else if (!otlp_part_value(fields, &part)) {
-            return false;
-        }
-    }
-    return true;
-}
+/*
+ * Where a group ends whose fields begin at `at`, with those within it; NULL: it does not. Out of
+ * line and with no address of the caller's, whose fields so stay in registers.
+ */
+const unsigned char *otlp_group_end(const unsigned char *at, const unsigned char *end);
 
-/* The next field; false at the end, and where the message is broken. */
-static inline bool otlp_fields_next(struct otlp_fields *fields, struct otlp_part *part)
+/*
+ * The next field; false at the end, and where the message is broken. Always inline, so that callers
+ * do not pay for what they do not look at: this is most of what reading a record costs.
+ */
+__attribute__((always_inline)) static inline bool otlp_fields_next(struct otlp_fields *fields,
+                                                                   struct otlp_part *part)
 {
     const unsigned char *begin = fields->at;
     uint64_t tag = 0;
@@ -119,10 +117,14 @@ static inline bool otlp_fields_next(struct otlp_fields *fields, struct otlp_part
         return false;
     }
     *part = (struct otlp_part){.number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7)};
-    bool is_read =
-        part->wire == PROTOBUF_GROUP ? otlp_group_skip(fields) : otlp_part_value(fields, part);
-    if (!is_read) {
-        fields->is_broken = true;
+    if (part->wire == PROTOBUF_GROUP) {
+        const unsigned char *behind = otlp_group_end(fields->at, fields->end);
+        fields->is_broken = behind == NULL;
+        fields->at = behind == NULL ? fields->at : behind;
+    } else {
+        fields->is_broken = !otlp_part_value(fields, part);
+    }
+    if (fields->is_broken) {
         return false;
     }
     part->whole = (struct slu_bytes){begin, (size_t)(fields->at - begin)};

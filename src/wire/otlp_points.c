@@ -53,6 +53,8 @@ struct point {
     struct slu_bytes message;
     struct point_fields fields;
     int64_t time_ns;
+    double number; /* of gauges and sums */
+    bool has_number;
     bool is_stale;
     bool has_exemplars;
 };
@@ -72,6 +74,12 @@ static int point_read(struct otlp_sample_reader *reader, enum otlp_data kind,
             point->is_stale = (part.value & FLAG_NO_VALUE) != 0;
         } else if (part.number == point->fields.exemplars) {
             point->has_exemplars = true;
+        } else if (part.number == NUMBER_DOUBLE) {
+            point->number = otlp_double(part.value);
+            point->has_number = true;
+        } else if (part.number == NUMBER_INT) {
+            point->number = (double)(int64_t)part.value;
+            point->has_number = true;
         }
     }
     if (point->time_ns > reader->newest_ns) {
@@ -106,20 +114,7 @@ static int number_tell(struct otlp_sample_reader *reader, const struct point *po
 
 static int number_visit(struct otlp_sample_reader *reader, const struct point *point)
 {
-    struct otlp_fields fields = otlp_fields_of(point->message);
-    struct otlp_part part;
-    double number = 0;
-    bool has_number = point->is_stale;
-    while (otlp_fields_next(&fields, &part)) {
-        if (part.number == NUMBER_DOUBLE) {
-            number = otlp_double(part.value);
-            has_number = true;
-        } else if (part.number == NUMBER_INT) {
-            number = (double)(int64_t)part.value;
-            has_number = true;
-        }
-    }
-    return has_number ? number_tell(reader, point, "", number) : 0;
+    return point->has_number || point->is_stale ? number_tell(reader, point, "", point->number) : 0;
 }
 
 /* As Prometheus writes numbers in labels of OTLP's points: all places, no exponent. */

@@ -9,6 +9,7 @@
 
 #include "base/block.h"
 #include "wire/otlp_labels.h"
+#include "wire/otlp_names.h"
 #include "wire/otlp_samples.h"
 #include "wire/prometheus_name.h"
 
@@ -31,6 +32,7 @@ struct otlp_sample_reader {
     struct otlp_labels info;   /* all attributes of the resource */
     struct otlp_labels labels; /* of the series: those of the resource, then of the point */
     int64_t newest_ns;         /* of the resource's points */
+    struct otlp_names names;
     size_t name_len;
     char name[PROMETHEUS_NAME_MAX + OTLP_SUFFIX_MAX];
     struct block rest; /* of an exponential histogram's point */

@@ -33,6 +33,7 @@ int otlp_sample_reader_create(struct slu_budget *budget, struct otlp_sample_read
         struct otlp_sample_reader *reader = memory;
         reader->budget = budget;
         reader->rest = (struct block){0};
+        otlp_names_init(&reader->names);
         err = block_begin(budget, OTLP_REST_FIRST, &reader->rest);
         if (err != 0) {
             slu_budget_free(budget, reader, sizeof(*reader));
@@ -174,8 +175,8 @@ static int metric_visit(struct otlp_sample_reader *reader, struct slu_bytes mess
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
     bool is_told = false;
-    reader->name_len = prometheus_metric_name(metric.name, metric.unit, name_kind(&metric),
-                                              reader->name, PROMETHEUS_NAME_MAX);
+    reader->name_len =
+        otlp_names_get(&reader->names, metric.name, metric.unit, name_kind(&metric), reader->name);
     if (reader->name_len == 0 || metric.kind == OTLP_DATA_NONE) {
         return err;
     }

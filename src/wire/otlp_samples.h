@@ -52,8 +52,8 @@ struct otlp_sample_visit {
 };
 
 /*
- * Make a reader, with room for the labels of one data point; used for message after message by one
- * thread at a time.
+ * Make a reader, with room for the labels of one data point and a memory of names that it has
+ * translated, about 250 KiB; used for message after message by one thread at a time.
  *
  * Returns  0; -EDQUOT; -ENOMEM
  */

@@ -30,13 +30,32 @@ static const struct unit_word per_units[] = {
 
 static bool is_letter(char byte)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+    unsigned char lower = (unsigned char)byte | 0x20;
+    return lower >= 'a' && lower <= 'z';
 }
 
 static bool is_digit(char byte)
 {
     return byte >= '0' && byte <= '9';
 }
+
+/* What becomes of each byte in a label's name; 0: a later byte of a character, which goes. */
+static const char label_bytes[256] = {
+    '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '0', '1', '2', '3', '4', '5', '6', '7', '8',
+    '9', '_', '_', '_', '_', '_', '_', '_', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K',
+    'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '_', '_', '_', '_',
+    '_', '_', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q',
+    'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '_', '_', '_', '_', '_', 0,   0,   0,   0,   0,
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+    0,   0,   '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', '_',
+};
 
 /* Whether a byte is a later one of a character, which the first has stood for. */
 static bool goes_on(char byte)
@@ -67,12 +86,11 @@ size_t prometheus_label_name(struct slu_bytes key, char *name, size_t size_bytes
     const char *front = front_of(bytes, key.len);
     size_t len = strlen(front);
     memcpy(name, front, len);
-    for (size_t i = 0; i < key.len; i++) {
-        if (is_letter(bytes[i]) || is_digit(bytes[i])) {
-            name[len++] = bytes[i];
-        } else if (i == 0 || !goes_on(bytes[i])) {
-            name[len++] = '_';
-        }
+    name[len++] = bytes[0] & 0x80 ? '_' : label_bytes[(unsigned char)bytes[0]];
+    for (size_t i = 1; i < key.len; i++) {
+        char byte = label_bytes[(unsigned char)bytes[i]];
+        name[len] = byte;
+        len += byte != 0;
     }
     return len;
 }
