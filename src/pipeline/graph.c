@@ -95,10 +95,8 @@ static void stage_own(struct graph *graph, struct stage *stage,
     graph->stages[graph->stage_count++] = (struct owned_stage){stage, destroy, drain};
 }
 
-/* A message goes to people, and to who listens to messages. */
-static void graph_say(void *arg, const char *text)
+void graph_say(struct graph *graph, const char *text)
 {
-    struct graph *graph = arg;
     graph->options.say(graph->options.say_arg, text);
     for (size_t i = 0; i < graph->receiver_count; i++) {
         const struct graph_receiver *receiver = &graph->receivers[i];
@@ -107,6 +105,11 @@ static void graph_say(void *arg, const char *text)
             receiver->type->hear(receiver->receiver, text);
         }
     }
+}
+
+static void part_say(void *arg, const char *text)
+{
+    graph_say(arg, text);
 }
 
 static int exporter_make(struct graph *graph, const struct config_component *component)
@@ -129,7 +132,7 @@ static int exporter_make(struct graph *graph, const struct config_component *com
         .curl = graph->options.curl,
         .store = graph->options.store,
         .output_fd = graph->options.output_fd,
-        .say = graph_say,
+        .say = part_say,
         .say_arg = graph,
     };
     struct exporter *exporter = NULL;
@@ -364,7 +367,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .metadata_keys = graph->metadata_keys,
         .metadata_count = graph->metadata_count,
         .data_path = graph->options.data_path,
-        .say = graph_say,
+        .say = part_say,
         .say_arg = graph,
         .heap_write = graph->options.heap_write,
         .refusals = graph->options.refusals,

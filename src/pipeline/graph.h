@@ -85,6 +85,9 @@ void graph_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
 /* The part of it that the process counts, by graph_options. */
 void graph_process_metrics(struct graph *graph, self_metric_fn *visit, void *arg);
 
+/* Say something to people, and to those receivers that listen. Threads: any, while it runs */
+void graph_say(struct graph *graph, const char *text);
+
 /* The longest try of the index-th exporter since the last call; NULL behind the last. */
 const char *graph_longest(struct graph *graph, size_t index, struct exporter_span *span);
 

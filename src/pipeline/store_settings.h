@@ -18,6 +18,7 @@ struct store_settings {
     uint64_t size_bytes_max;
     uint64_t memory_bytes; /* 0: a share of the memory limit */
     uint64_t out_of_order_ns;
+    uint64_t verdict_ns;    /* how often heap profiles are judged; 0: when somebody asks */
     uint64_t flush_ns;      /* how old what is only in memory and in the log may get */
     uint64_t log_bytes_max; /* of each signal's log */
     uint64_t series_max;

@@ -28,6 +28,7 @@
 #include "serve/daemon_status.h"
 #include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
+#include "serve/verdict_watch.h"
 #include "serve/web.h"
 #include "sys/wall_clock.h"
 
@@ -56,9 +57,10 @@ struct daemon {
     struct daemon_store store;
     struct graph *graph;
     struct refusals refusals;
-    struct admin *admin; /* NULL: none is configured */
-    struct web *web;     /* NULL: none is configured */
-    int64_t started_ns;  /* since 1970 */
+    struct admin *admin;            /* NULL: none is configured */
+    struct web *web;                /* NULL: none is configured */
+    struct verdict_watch *verdicts; /* NULL: there is no store */
+    int64_t started_ns;             /* since 1970 */
 };
 
 static void say(const char *what, const char *text)
@@ -295,6 +297,17 @@ static int web_open(struct daemon *daemon, struct config_file *file, struct grap
     return err;
 }
 
+static int verdicts_start(struct daemon *daemon, struct graph *graph)
+{
+    struct verdict_watch_options options = {.budget = daemon->root,
+                                            .scope = daemon->scope,
+                                            .store = daemon->store.store,
+                                            .graph = graph,
+                                            .period_ns = daemon->store.settings.verdict_ns};
+    bool is_wanted = options.store != NULL && options.period_ns > 0;
+    return is_wanted ? verdict_watch_create(&options, &daemon->verdicts) : 0;
+}
+
 static void ignored_say(const struct config_file *file)
 {
     const char *name = NULL;
@@ -345,10 +358,14 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
         daemon->graph = graph; /* which the status shows */
         err = web_open(daemon, file, graph, &diag);
     }
+    if (err == 0) {
+        err = verdicts_start(daemon, graph);
+    }
     if (err != 0) {
         if (config_file_report(file) == 0) {
             say("cannot start: ", diag.message[0] != '\0' ? diag.message : strerror(-err));
         }
+        web_stop(&daemon->web);
         if (graph != NULL) {
             graph_stop(graph, 0);
         }
@@ -364,6 +381,7 @@ static int pipelines_start(struct daemon *daemon, struct config_file *file)
 
 static void pipelines_stop(struct daemon *daemon)
 {
+    verdict_watch_stop(&daemon->verdicts);
     web_stop(&daemon->web);
     admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {
@@ -375,6 +393,7 @@ static void pipelines_stop(struct daemon *daemon)
 /* What has not been acknowledged when the store ends is acknowledged then, or told so. */
 static void daemon_stop(struct daemon *daemon)
 {
+    verdict_watch_stop(&daemon->verdicts);
     web_stop(&daemon->web);
     admin_stop(&daemon->admin);
     if (daemon->graph != NULL) {

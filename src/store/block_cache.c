@@ -6,7 +6,7 @@
 
 #include "sys/mutex.h"
 
-/* What a decoded block takes at the most, its table of chunks and the rounding of blocks included. */
+/* What a decoded block takes at the most, its table of chunks and what unpacks it included. */
 #define DECODED_MAX (4 * (uint64_t)SAMPLE_BLOCK_PLAIN_MAX)
 #define NO_ENTRY    UINT32_MAX
 

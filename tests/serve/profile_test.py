@@ -56,8 +56,9 @@ def heap_profile(sites, time_ns):
 class Target:
     """A program whose heap grows at one place, by HTTP."""
 
-    def __init__(self, kept):
+    def __init__(self, kept, count=SERVED):
         self.kept = kept
+        self.count = count
         self.served = []
         target = self
 
@@ -78,7 +79,7 @@ class Target:
         self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def next_body(self):
-        if len(self.served) == SERVED:
+        if len(self.served) == self.count:
             return b""
         sites = {"warm_up": 7, "remember": self.kept * (len(self.served) + 1)}
         self.served.append((sites, heap_profile(sites, 10**18 + len(self.served))))
@@ -90,8 +91,8 @@ class Target:
         self.server.server_close()
 
 
-def with_targets(targets):
-    config = keeping()
+def with_targets(targets, **store):
+    config = keeping(**store)
     config["receivers"]["pprof"] = {
         "interval": "100ms", "profiles": ["heap"],
         "targets": [{"endpoint": target.endpoint, "service": name}
@@ -199,11 +200,30 @@ def a_growing_target_has_a_verdict_of_its_own():
             assert one["diagnosis"]["verdicts"], one
 
 
+def a_verdict_is_said_when_it_begins_and_kept_as_a_log_record():
+    target = Target(40_000, 10_000)
+    config = with_targets({"shop": target}, verdict_interval="100ms")
+    config["receivers"]["selfmon"] = {"interval": "1h"}
+    config["service"]["pipelines"]["logs"]["receivers"] += ["selfmon"]
+    try:
+        with Keeper(SERVE, config) as daemon:
+            daemon.heard("verdict: shop")
+            line = until(lambda: daemon.lines_kept(contains="verdict: "))[-1]
+            said = [text for text in daemon.lines if "verdict: " in text]
+            assert said[0] == "sluice-serve: " + line, (said, line)
+            assert " at remember, " in line and "% sure" in line, line
+            verdict = daemon.get("/api/verdicts")["targets"][0]["diagnosis"]["verdicts"][0]
+            assert verdict["site"]["function"] == "remember", verdict
+    finally:
+        target.close()
+
+
 TESTS = (the_newest_comes_as_it_was_fetched,
          all_of_a_range_add_up,
          two_ranges_are_compared,
          what_is_not_there_or_not_known_is_told,
-         a_growing_target_has_a_verdict_of_its_own)
+         a_growing_target_has_a_verdict_of_its_own,
+         a_verdict_is_said_when_it_begins_and_kept_as_a_log_record)
 
 if __name__ == "__main__":
     sys.exit(tap.run(TESTS))

@@ -34,8 +34,9 @@ function seconds(time: number, now: number): Cell {
 function cacheOf(status: Status): string {
     const cache = status.store_cache;
     const asked = cache === undefined ? 0 : cache.hits + cache.misses;
-    return cache === undefined || asked === 0 ? "" : ` Of the blocks of samples that queries read, ${
-        share(cache.hits, asked)} were decoded already (${readable(cache.used_bytes, "bytes")}).`;
+    return cache === undefined || asked === 0 ? "" : ` Of the blocks of samples that queries ` +
+        `read, ${share(cache.hits, asked)} were decoded already (${readable(cache.used_bytes,
+            "bytes")}).`;
 }
 
 export class StatusView implements View {
