@@ -32,7 +32,8 @@ static void lines_begin(struct otlp_lines *lines)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const struct otlp_sample_visit visit = {otlp_lines_sample, otlp_lines_facts, &actual};
+    static const struct otlp_sample_visit visit = {
+        .sample = otlp_lines_sample, .facts = otlp_lines_facts, .arg = &actual};
     static struct slu_budget *budget;
     static struct otlp_sample_reader *reader;
     struct otlp_counts counts = {0};

@@ -17,6 +17,8 @@
 
 #define FIRST_BYTES ((size_t)4096)
 #define FACTS_MAX   1024
+/* One more than the store takes, which refuses it then. */
+#define LABELS_MOST (LABELS_COUNT_MAX + 1)
 #define MS_NS       INT64_C(1000000)
 #define ROW_SIGNALS (STORE_SIGNAL_COUNT - 1)
 
@@ -106,8 +108,8 @@ static int sample_add(void *arg, const struct otlp_sample *sample)
         [OTLP_SAMPLE_HISTOGRAM] = STORE_HISTOGRAM,
         [OTLP_SAMPLE_EXEMPLAR] = STORE_EXEMPLAR,
     };
-    struct label labels[LABELS_COUNT_MAX];
-    size_t count = sample->label_count < LABELS_COUNT_MAX ? sample->label_count : LABELS_COUNT_MAX;
+    struct label labels[LABELS_MOST];
+    size_t count = sample->label_count < LABELS_MOST ? sample->label_count : LABELS_MOST;
     labels_convert(sample->labels, count, labels);
     struct store_sample added = {.labels = labels,
                                  .label_count = count,
@@ -116,6 +118,12 @@ static int sample_add(void *arg, const struct otlp_sample *sample)
                                  .number = sample->number,
                                  .message = sample->message};
     return store_add_sample(arg, &added);
+}
+
+static int points_refuse(void *arg, uint64_t point_count, const char *reason)
+{
+    store_refuse(arg, point_count, reason);
+    return 0;
 }
 
 /* Type, unit and help, a line each. */
@@ -155,8 +163,8 @@ struct row_adding {
 static int row_add(void *arg, const struct otlp_row *row)
 {
     const struct row_adding *adding = arg;
-    struct label labels[LABELS_COUNT_MAX];
-    size_t count = row->label_count < LABELS_COUNT_MAX ? row->label_count : LABELS_COUNT_MAX;
+    struct label labels[LABELS_MOST];
+    size_t count = row->label_count < LABELS_MOST ? row->label_count : LABELS_MOST;
     int err = around_make(adding->intake, adding->rows, row);
     if (err != 0) {
         return err;
@@ -177,7 +185,7 @@ int store_intake_apply(void *arg, enum store_signal signal, struct slu_bytes mes
     struct store_intake *intake = arg;
     if (signal == STORE_METRICS) {
         const struct otlp_sample_visit visit = {
-            .sample = sample_add, .facts = facts_add, .arg = batch};
+            .sample = sample_add, .facts = facts_add, .refuse = points_refuse, .arg = batch};
         return otlp_samples_read(intake->samples, message, &visit);
     }
     struct row_intake *rows = &intake->rows[signal - STORE_LOGS];

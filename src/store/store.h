@@ -166,6 +166,9 @@ SLU_MUST_USE int store_add_sample(struct store_batch *batch, const struct store_
 SLU_MUST_USE int store_add_row(struct store_batch *batch, struct label *labels, size_t label_count,
                                const struct row *row);
 
+/* Records that cannot be added are counted and told, as those that are refused here. */
+void store_refuse(struct store_batch *batch, uint64_t count, const char *reason);
+
 /* The type, unit and help of a metric, kept as one text: the newest that was told, bounded. */
 void store_add_metadata(struct store_batch *batch, struct slu_bytes name, struct slu_bytes text);
 

@@ -19,7 +19,7 @@ static const char *refusal(int err)
     case -ENOBUFS:
         return "no memory for it; send smaller messages";
     case -E2BIG:
-        return "larger than the store takes";
+        return "larger than the store takes, or more than 128 labels or 16 KiB of them";
     default:
         return "labels that are not right: a name is empty or comes twice";
     }
@@ -125,6 +125,17 @@ int store_add_row(struct store_batch *batch, struct label *labels, size_t label_
         refuse(batch, err);
     }
     return batch->shelf->is_closing ? -ECANCELED : 0;
+}
+
+void store_refuse(struct store_batch *batch, uint64_t count, const char *reason)
+{
+    struct store_outcome *outcome = batch->outcome;
+    batch->shelf->counted.invalid_count += count;
+    if (outcome->refused_count == 0) {
+        (void)snprintf(outcome->reason, sizeof(outcome->reason), "%s: %s",
+                       store_signal_name(batch->shelf->options.signal), reason);
+    }
+    outcome->refused_count += count;
 }
 
 void store_add_metadata(struct store_batch *batch, struct slu_bytes name, struct slu_bytes text)

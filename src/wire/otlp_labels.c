@@ -185,13 +185,18 @@ void otlp_labels_add_attribute(struct otlp_labels *labels, struct slu_bytes mess
     size_t left = OTLP_LABEL_ROOM - labels->used;
     size_t name_len = prometheus_label_name(attribute.key, room, left);
     struct slu_bytes name = {room, name_len};
-    if (name_len == 0 || labels->count >= OTLP_LABELS_MAX - OTLP_LABELS_OWN ||
-        bytes_equal(name, metric_name) || otlp_labels_find(labels, name) != NULL) {
+    if (name_len == 0) {
+        labels->left_out += attribute.key.len > 0;
+        return;
+    }
+    if (bytes_equal(name, metric_name) || otlp_labels_find(labels, name) != NULL) {
         return;
     }
     struct slu_bytes value = otlp_value_text(attribute.any_value, room + name_len, left - name_len);
     value = otlp_text_cut(value, OTLP_LABEL_VALUE_MAX);
-    if (value.len > 0) {
+    if (value.len > 0 && labels->count >= OTLP_LABELS_MAX - OTLP_LABELS_OWN) {
+        labels->left_out++;
+    } else if (value.len > 0) {
         labels->used += name_len + (value.data == room + name_len ? value.len : 0);
         otlp_labels_add(labels, name, value);
     }

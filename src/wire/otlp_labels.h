@@ -22,6 +22,7 @@ struct otlp_labels {
     struct otlp_label labels[OTLP_LABELS_MAX];
     size_t count;
     size_t used;
+    size_t left_out; /* attributes that had no room */
     char room[OTLP_LABEL_ROOM];
 };
 
@@ -29,25 +30,27 @@ struct otlp_labels {
 struct otlp_labels_mark {
     size_t count;
     size_t used;
+    size_t left_out;
 };
 
 static inline struct otlp_labels_mark otlp_labels_mark(const struct otlp_labels *labels)
 {
-    return (struct otlp_labels_mark){labels->count, labels->used};
+    return (struct otlp_labels_mark){labels->count, labels->used, labels->left_out};
 }
 
 static inline void otlp_labels_return(struct otlp_labels *labels, struct otlp_labels_mark mark)
 {
     labels->count = mark.count;
     labels->used = mark.used;
+    labels->left_out = mark.left_out;
 }
 
 /* Add a label whose name is right, and whose texts stay; left out if its value is empty. */
 void otlp_labels_add(struct otlp_labels *labels, struct slu_bytes name, struct slu_bytes value);
 
 /*
- * Add an attribute, a KeyValue. Of a name that is there already, the first with a value stays; what
- * has no room is left out, and so is one that would name the metric (__name__).
+ * Add an attribute, a KeyValue. Of a name that is there already, the first with a value stays; one
+ * that would name the metric (__name__) is left out. What has no room is left out and counted.
  */
 void otlp_labels_add_attribute(struct otlp_labels *labels, struct slu_bytes attribute);
 

@@ -332,12 +332,22 @@ static int point_visit(struct otlp_sample_reader *reader, enum otlp_data kind,
     }
 }
 
+int otlp_points_refuse(const struct otlp_sample_reader *reader, uint64_t count, const char *reason)
+{
+    const struct otlp_sample_visit *visit = reader->visit;
+    return visit->refuse == NULL ? 0 : visit->refuse(visit->arg, count, reason);
+}
+
 int otlp_point_visit(struct otlp_sample_reader *reader, enum otlp_data kind,
                      struct slu_bytes message)
 {
     struct otlp_labels_mark mark = otlp_labels_mark(&reader->labels);
     struct point point;
     int err = point_read(reader, kind, message, &point);
+    if (err == 0 && reader->labels.left_out > mark.left_out) {
+        otlp_labels_return(&reader->labels, mark);
+        return otlp_points_refuse(reader, 1, "a data point has more labels than 124, or 64 KiB");
+    }
     err = err != 0 ? err : point_visit(reader, kind, &point);
     if (err == 0 && point.has_exemplars) {
         err = exemplars_visit(reader, &point);

@@ -38,6 +38,10 @@ struct otlp_sample_reader {
     struct block rest; /* of an exponential histogram's point */
 };
 
+/* Tell of points that can be no samples. Returns what the visitor returned; 0 without one */
+SLU_MUST_USE int otlp_points_refuse(const struct otlp_sample_reader *reader, uint64_t count,
+                                    const char *reason);
+
 /* Visit the samples of a data point. Returns 0; -EBADMSG; what the visitor returned */
 SLU_MUST_USE int otlp_point_visit(struct otlp_sample_reader *reader, enum otlp_data kind,
                                   struct slu_bytes point);

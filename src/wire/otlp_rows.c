@@ -327,7 +327,7 @@ static void labels_take(struct otlp_row_reader *reader, struct slu_bytes message
     static const struct slu_bytes service = {"service_name", 12};
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    otlp_labels_return(&reader->labels, (struct otlp_labels_mark){0, 0});
+    otlp_labels_return(&reader->labels, (struct otlp_labels_mark){0});
     while (otlp_fields_next(&fields, &part)) {
         struct otlp_fields resource = otlp_fields_of(part.bytes);
         struct otlp_part attribute;

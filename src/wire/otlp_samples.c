@@ -168,6 +168,32 @@ static enum prometheus_kind name_kind(const struct metric *metric)
                                              : PROMETHEUS_OTHER;
 }
 
+static uint64_t points_count(struct slu_bytes data)
+{
+    struct otlp_fields fields = otlp_fields_of(data);
+    struct otlp_part part;
+    uint64_t count = 0;
+    while (otlp_fields_next(&fields, &part)) {
+        count += part.number == DATA_POINTS;
+    }
+    return count;
+}
+
+/* Its points are nobody's samples. */
+static int unnamed_tell(const struct otlp_sample_reader *reader, const struct metric *metric,
+                        struct slu_bytes message)
+{
+    struct otlp_fields fields = otlp_fields_of(message);
+    struct otlp_part part;
+    uint64_t count = 0;
+    while (otlp_fields_next(&fields, &part)) {
+        count += part.number == (uint32_t)metric->kind ? points_count(part.bytes) : 0;
+    }
+    return count == 0 ? 0
+                      : otlp_points_refuse(reader, count,
+                                           "a metric's name is empty or longer than 512 bytes");
+}
+
 static int metric_visit(struct otlp_sample_reader *reader, struct slu_bytes message)
 {
     struct metric metric;
@@ -177,8 +203,11 @@ static int metric_visit(struct otlp_sample_reader *reader, struct slu_bytes mess
     bool is_told = false;
     reader->name_len =
         otlp_names_get(&reader->names, metric.name, metric.unit, name_kind(&metric), reader->name);
-    if (reader->name_len == 0 || metric.kind == OTLP_DATA_NONE) {
+    if (err != 0 || metric.kind == OTLP_DATA_NONE) {
         return err;
+    }
+    if (reader->name_len == 0) {
+        return unnamed_tell(reader, &metric, message);
     }
     while (err == 0 && otlp_fields_next(&fields, &part)) {
         if (part.number == (uint32_t)metric.kind) {
@@ -230,7 +259,7 @@ static void identity_take(struct otlp_sample_reader *reader)
     struct slu_bytes instance =
         found_or_empty(otlp_labels_find(info, (struct slu_bytes){"service_instance_id", 19}));
     struct slu_bytes job = service;
-    otlp_labels_return(&reader->labels, (struct otlp_labels_mark){0, 0});
+    otlp_labels_return(&reader->labels, (struct otlp_labels_mark){0});
     if (space.len > 0 && service.len > 0) {
         char *room = reader->labels.room;
         memcpy(room, space.data, space.len);
@@ -247,7 +276,7 @@ static void resource_take(struct otlp_sample_reader *reader, struct slu_bytes me
 {
     struct otlp_fields fields = otlp_fields_of(message);
     struct otlp_part part;
-    otlp_labels_return(&reader->info, (struct otlp_labels_mark){0, 0});
+    otlp_labels_return(&reader->info, (struct otlp_labels_mark){0});
     while (otlp_fields_next(&fields, &part)) {
         struct otlp_fields resource = otlp_fields_of(part.bytes);
         struct otlp_part attribute;

@@ -48,6 +48,9 @@ struct otlp_metric_facts {
 struct otlp_sample_visit {
     int (*sample)(void *arg, const struct otlp_sample *sample);
     int (*facts)(void *arg, const struct otlp_metric_facts *facts); /* NULL: not wanted */
+
+    /* Points that can be no samples, and why; NULL: they are left out */
+    int (*refuse)(void *arg, uint64_t point_count, const char *reason);
     void *arg;
 };
 
@@ -68,8 +71,9 @@ void otlp_sample_reader_destroy(struct otlp_sample_reader **reader);
  * _total are appended as the specification says. job and instance come from service.name (with
  * service.namespace) and service.instance.id, before attributes of a point that are called so; the
  * resource's other attributes make a series target_info with value 1, at the time of the resource's
- * newest point, if there are any beside those and a job or an instance. A metric without a name,
- * or with one of more than 512 bytes, has no samples.
+ * newest point, if there are any beside those and a job or an instance. What
+ * is refused: points of a metric without a name, or with one of more than 512 bytes, and those with
+ * more labels than there is room for.
  *
  * A histogram becomes _bucket (with le), _sum if it has one, and _count; a summary its quantiles,
  * _sum and _count; exemplars are of the series without a suffix, at their own time or else their

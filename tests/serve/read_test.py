@@ -245,6 +245,20 @@ def one_series_too_many_names_the_label():
         assert status["store_signals"][0]["refused"] == 1, status
 
 
+def what_has_no_name_or_too_many_labels_is_refused_and_told():
+    with Keeper(SERVE) as daemon:
+        answer = daemon.send("metrics", gauge("", [1, 2, 3]))
+        success = answer["partialSuccess"]
+        assert success["rejectedDataPoints"] == "3" and "name is empty" in success["errorMessage"]
+        many = {f"label{at}": "a" for at in range(130)}
+        answer = daemon.send("metrics", gauge("wide", [1], labels=many))
+        success = answer["partialSuccess"]
+        assert success["rejectedDataPoints"] == "1", success
+        assert "more labels than" in success["errorMessage"], success
+        assert daemon.found("/api/v1/series") == []
+        assert daemon.get("/api/status")["store_signals"][0]["invalid"] == 4
+
+
 def a_client_that_goes_away_ends_its_query():
     with Keeper(SERVE) as daemon:
         daemon.send("logs", log_lines([f"line {at} " + "x" * 900 for at in range(3000)]))
@@ -323,6 +337,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          what_is_wrong_with_a_parameter_is_told,
          what_is_late_or_early_is_refused_as_partial_success,
          one_series_too_many_names_the_label,
+         what_has_no_name_or_too_many_labels_is_refused_and_told,
          a_client_that_goes_away_ends_its_query,
          many_queries_at_once_are_answered_or_told_to_wait,
          status_metrics_and_health_are_there,

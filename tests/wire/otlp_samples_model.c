@@ -26,6 +26,7 @@ struct pair {
 struct pairs {
     struct pair pairs[LABELS_MAX];
     size_t count;
+    bool is_over; /* there are more */
 };
 
 /* Which fields a kind of data point has; 0: it has none such. */
@@ -136,9 +137,13 @@ static void attribute_add(struct model *model, struct pairs *pairs, struct slu_b
             value.len--;
         }
     }
-    if (name.len > 0 && value.len > 0 && pairs->count < ATTRIBUTES_MAX &&
-        pair_find(pairs, name) == NULL && !bytes_equal(name, literal("__name__"))) {
-        pair_set(pairs, name, keep(model, value, literal("")));
+    if (name.len > 0 && value.len > 0 && pair_find(pairs, name) == NULL &&
+        !bytes_equal(name, literal("__name__"))) {
+        if (pairs->count < ATTRIBUTES_MAX) {
+            pair_set(pairs, name, keep(model, value, literal("")));
+        } else {
+            pairs->is_over = true;
+        }
     }
 }
 
@@ -437,6 +442,10 @@ static void point_tell(struct model *model, uint32_t kind, struct slu_bytes poin
     size_t kept_len = model->kept_len;
     model->point = model->identity;
     attributes_add(model, &model->point, point, shape.attributes);
+    if (model->point.is_over) { /* which is refused */
+        model->kept_len = kept_len;
+        return;
+    }
     switch (kind) {
     case 9:
         histogram_tell(model, point);

@@ -21,7 +21,8 @@ static struct otlp_made made;
 static struct otlp_lines expected;
 static struct otlp_lines actual;
 
-static const struct otlp_sample_visit to_lines = {otlp_lines_sample, otlp_lines_facts, &actual};
+static const struct otlp_sample_visit to_lines = {
+    .sample = otlp_lines_sample, .facts = otlp_lines_facts, .arg = &actual};
 
 struct fixture {
     struct slu_budget *budget;
@@ -475,22 +476,71 @@ static void a_point_without_a_value_that_says_so_is_stale(void **state)
     fixture_close(&fixture);
 }
 
-static void more_attributes_than_there_is_room_for_leave_the_name(void **state)
+/* Whether the actual lines have it; what is behind them is from before. */
+static bool has_text(const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t at = 0; at + len <= actual.len; at++) {
+        if (memcmp(actual.bytes + at, text, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct refused {
+    uint64_t point_count;
+    char reason[128];
+};
+
+static int refusal_note(void *arg, uint64_t point_count, const char *reason)
+{
+    struct refused *refused = arg;
+    refused->point_count += point_count;
+    (void)snprintf(refused->reason, sizeof(refused->reason), "%s", reason);
+    return 0;
+}
+
+static int no_sample(void *arg, const struct otlp_sample *sample)
+{
+    (void)arg;
+    (void)sample;
+    return 0;
+}
+
+/* A request with a point of so many attributes, read as the model reads it. */
+static void point_of_many(struct fixture *fixture, int attributes)
+{
+    struct opened opened;
+    char key[16];
+    fixture_open(fixture);
+    point_begin(fixture, "latency", "s", 9, &opened);
+    for (int i = 0; i < attributes; i++) {
+        (void)snprintf(key, sizeof(key), "key.%d", i);
+        attribute_put_text(&fixture->message, 9, key, bytes_of("v"));
+    }
+    point_end(fixture, &opened);
+    expect_models_samples(fixture->reader, content(&fixture->message));
+}
+
+static void a_point_has_as_many_labels_as_it_has_or_is_refused(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct opened opened;
-    char key[16];
-    fixture_open(&fixture);
-    point_begin(&fixture, "latency", "s", 9, &opened);
-    for (int i = 0; i < 300; i++) {
-        (void)snprintf(key, sizeof(key), "key.%d", i);
-        attribute_put_text(&fixture.message, 9, key, bytes_of("v"));
-    }
-    point_end(&fixture, &opened);
-    expect_models_samples(fixture.reader, content(&fixture.message));
-    assert_non_null(strstr(actual.bytes, "__name__=latency_seconds_bucket,"));
-    assert_non_null(strstr(actual.bytes, "le=+Inf,"));
+    struct refused refused = {0};
+    struct otlp_sample_visit visit = {.sample = no_sample, .refuse = refusal_note, .arg = &refused};
+    point_of_many(&fixture, 120);
+    assert_true(has_text("__name__=latency_seconds_bucket,"));
+    assert_true(has_text("key_119=v,"));
+    assert_true(has_text("le=+Inf,"));
+    assert_int_equal(otlp_samples_read(fixture.reader, content(&fixture.message), &visit), 0);
+    assert_int_equal(refused.point_count, 0);
+    fixture_close(&fixture);
+    point_of_many(&fixture, 300);
+    assert_false(has_text("__name__=latency"));
+    assert_int_equal(otlp_samples_read(fixture.reader, content(&fixture.message), &visit), 0);
+    assert_int_equal(refused.point_count, 1);
+    assert_non_null(strstr(refused.reason, "more labels than 124"));
     fixture_close(&fixture);
 }
 
@@ -611,7 +661,7 @@ int main(void)
         cmocka_unit_test(a_counter_is_told_as_prometheus_tells_it),
         cmocka_unit_test(a_histogram_counts_what_is_below_each_bound),
         cmocka_unit_test(a_point_without_a_value_that_says_so_is_stale),
-        cmocka_unit_test(more_attributes_than_there_is_room_for_leave_the_name),
+        cmocka_unit_test(a_point_has_as_many_labels_as_it_has_or_is_refused),
         cmocka_unit_test(an_error_of_the_visitor_ends_the_reading),
         cmocka_unit_test(whatever_the_bytes_nothing_outside_them_is_read),
         cmocka_unit_test(a_reader_that_has_seen_as_much_allocates_nothing),
