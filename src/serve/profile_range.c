@@ -30,7 +30,7 @@ static int memory_read(void *context, void *bytes, size_t room, size_t *got)
     return 0;
 }
 
-static int pprof_add(struct web_query *query, struct model *model, struct slu_bytes pprof)
+int profile_pprof_add(struct web_query *query, struct slu_bytes pprof, struct model *model)
 {
     struct memory_source memory = {.rest = pprof};
     struct profile_source source = {.read = memory_read, .context = &memory, .name = "profile"};
@@ -63,7 +63,7 @@ static struct slu_bytes type_of(const struct profile_range *range)
     return (struct slu_bytes){range->type, strlen(range->type)};
 }
 
-static int missing(const struct profile_range *range, const char *what)
+int profile_range_missing(const struct profile_range *range, const char *what)
 {
     (void)snprintf(range->query->diag.message, sizeof(range->query->diag.message),
                    "there is no profile of that kind in the %s", what);
@@ -74,7 +74,7 @@ int profile_range_newest(const struct profile_range *range, const struct store_q
                          struct profile_rows *rows, const char *what)
 {
     int err = profile_rows_open(rows, range->query->web->store, from, type_of(range), 1);
-    return err == 0 && rows->count == 0 ? missing(range, what) : err;
+    return err == 0 && rows->count == 0 ? profile_range_missing(range, what) : err;
 }
 
 /* It is chosen before it is read. */
@@ -84,8 +84,9 @@ static int newest_add(const struct profile_range *range, const struct store_quer
     struct profile_rows rows;
     int err = profile_range_newest(range, from, &rows, what);
     if (err == 0) {
-        err = pprof_add(range->query, model,
-                        (struct slu_bytes){rows.rows[0].pprof.data, rows.rows[0].pprof.len});
+        err = profile_pprof_add(range->query,
+                                (struct slu_bytes){rows.rows[0].pprof.data, rows.rows[0].pprof.len},
+                                model);
     }
     profile_rows_close(&rows);
     return err;
@@ -104,7 +105,7 @@ static int row_merge(void *arg, struct slu_bytes labels, const struct row *row)
     if (!bytes_equal(type_of(merging->range), row->text)) {
         return 0;
     }
-    int err = pprof_add(merging->range->query, merging->model, profile_row_pprof(row));
+    int err = profile_pprof_add(merging->range->query, profile_row_pprof(row), merging->model);
     return err != 0 ? err : model_join(merging->model, merging->profile);
 }
 
@@ -117,7 +118,7 @@ static int all_add(const struct profile_range *range, const struct store_query *
         .query = *from, .columns = (1U << ROW_COLUMN_COUNT) - 1, .is_backward = true};
     int err = store_rows(range->query->web->store, STORE_PROFILES, &rows, row_merge, &merging);
     bool is_there = model->profiles.count > merging.profile;
-    return err == 0 && !is_there ? missing(range, what) : err;
+    return err == 0 && !is_there ? profile_range_missing(range, what) : err;
 }
 
 int profile_range_add(const struct profile_range *range, const struct store_query *from,

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include <sluice/api.h>
+#include <sluice/bytes.h>
 
 #define PROFILE_TYPE_MAX 64
 
@@ -21,6 +22,13 @@ struct profile_range {
 
 /* Read the parameters `type` and `op`. Returns 0; -EINVAL, which the query's diag says more of */
 SLU_MUST_USE int profile_range_read(struct profile_range *range, struct web_query *query);
+
+/* Add a profile of these bytes. Returns 0; -EINVAL, which the diag says more of; -EDQUOT; -ENOMEM */
+SLU_MUST_USE int profile_pprof_add(struct web_query *query, struct slu_bytes pprof,
+                                   struct model *model);
+
+/* Say that there is no such profile. Returns -ENOENT */
+int profile_range_missing(const struct profile_range *range, const char *what);
 
 /*
  * Add to the model one profile of what the range has.

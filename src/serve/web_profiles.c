@@ -149,6 +149,7 @@ size_t web_profiles_routes(struct web *web, struct net_route *routes)
         {.path = "/api/profiles", .handle = list_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/pprof", .handle = web_pprof_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/flame", .handle = web_flame_answer, .place = NET_ON_WORKER},
+        {.path = "/api/profiles/timeline", .handle = web_timeline_answer, .place = NET_ON_WORKER},
         {.path = "/api/verdicts", .handle = web_verdicts_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/labels", .handle = names_answer, .place = NET_ON_WORKER},
         {.path = "/api/profiles/label/:name/values",

@@ -111,8 +111,9 @@ size_t web_page_routes(struct web *web, struct net_route *routes);
 
 #define WEB_ROUTES_MAX 64
 
-/* web_flame.c, web_pprof.c, web_verdicts.c: handlers of routes. */
+/* web_flame.c, web_pprof.c, web_timeline.c, web_verdicts.c: handlers of routes. */
 void web_flame_answer(struct net_request *request, void *arg);
+void web_timeline_answer(struct net_request *request, void *arg);
 void web_pprof_answer(struct net_request *request, void *arg);
 void web_verdicts_answer(struct net_request *request, void *arg);
 

@@ -403,6 +403,30 @@ check("profiles are listed by time, drawn, and compared with one before", () =>
         await look(page, "compared-light-1280.png");
     }));
 
+check("a brushed range of the timeline is added up, and a key goes back to one", () =>
+    withPage("/?view=profiles", {}, async (page) => {
+        await settled(page);
+        const chart = page.locator(".profile-timeline .u-over");
+        const box = await chart.boundingBox();
+        await page.mouse.move(box.x + 0.1 * box.width, box.y + 20);
+        await page.mouse.down();
+        await page.mouse.move(box.x + 0.9 * box.width, box.y + 20, { steps: 5 });
+        await page.mouse.up();
+        await page.getByText(/sum of \d+ profiles/).waitFor(WAIT);
+        assert.ok(Number(valueOf(page, "from")) < Number(valueOf(page, "to")));
+        await look(page, "summed-light-1280.png");
+        const [, count] = /sum of (\d+) profiles/.exec(
+            await page.locator(".profile-links").textContent());
+        assert.ok(Number(count) >= 2);
+        await page.getByRole("button", { name: "show the newest alone" }).press("Enter");
+        const all = page.getByRole("button", { name: /^add up all/ });
+        await all.waitFor(WAIT);
+        assert.equal(valueOf(page, "from"), null);
+        await all.press("Enter");
+        await page.getByText(/sum of \d+ profiles/).waitFor(WAIT);
+        assert.deepEqual(takeComplaints(), []);
+    }));
+
 check("every page is under a policy that lets nothing in from elsewhere", async () => {
     for (const path of ["/", "/page.js", "/page.css", "/icon.svg"]) {
         const { headers } = await fetch(HOST + path);

@@ -177,9 +177,23 @@ def numbers_of(value):
     return {value} if isinstance(value, (int, float)) else set()
 
 
+def a_timeline_has_what_sites_hold_at_each_moment():
+    with Fetched() as fetched:
+        document = fetched.daemon.get("/api/profiles/timeline", query='{service_name="shop"}')
+        times = [one["time"] for one in fetched.listed(query='{service_name="shop"}')][::-1]
+        assert [round(time) for time in document["moments"]["time_ms"]] == [
+            round(1000 * time) for time in times], document["moments"]
+        assert document["sites"]["name"][0] == "remember" and document["unit"] == "bytes"
+        assert document["live"][0] == [100 * OBJECT * at for at in (1, 2, 3, 4)], document
+        assert document["total"] == [(100 * at + 7) * OBJECT for at in (1, 2, 3, 4)], document
+        newest = fetched.daemon.get("/api/profiles/timeline", query='{service_name="shop"}',
+                                    limit="2")
+        assert newest["live"][0] == [300 * OBJECT, 400 * OBJECT], newest
+
+
 def what_is_not_there_or_not_known_is_told():
     with Fetched() as fetched:
-        for path in ("/api/profiles/pprof", "/api/profiles/flame"):
+        for path in ("/api/profiles/pprof", "/api/profiles/flame", "/api/profiles/timeline"):
             for more in ({}, {"op": "merge"}):
                 status, error = fetched.daemon.refusal(path, query='{service_name="none"}', **more)
                 assert (status, error) == (
@@ -221,6 +235,7 @@ def a_verdict_is_said_when_it_begins_and_kept_as_a_log_record():
 TESTS = (the_newest_comes_as_it_was_fetched,
          all_of_a_range_add_up,
          two_ranges_are_compared,
+         a_timeline_has_what_sites_hold_at_each_moment,
          what_is_not_there_or_not_known_is_told,
          a_growing_target_has_a_verdict_of_its_own,
          a_verdict_is_said_when_it_begins_and_kept_as_a_log_record)
