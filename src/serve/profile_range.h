@@ -23,7 +23,7 @@ struct profile_range {
 /* Read the parameters `type` and `op`. Returns 0; -EINVAL, which the query's diag says more of */
 SLU_MUST_USE int profile_range_read(struct profile_range *range, struct web_query *query);
 
-/* Add a profile of these bytes. Returns 0; -EINVAL, which the diag says more of; -EDQUOT; -ENOMEM */
+/* Add a profile of these bytes. Returns 0; -EINVAL, told in the diag; -EDQUOT; -ENOMEM */
 SLU_MUST_USE int profile_pprof_add(struct web_query *query, struct slu_bytes pprof,
                                    struct model *model);
 
