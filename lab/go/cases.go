@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -148,4 +150,130 @@ func heartbeatFixed(id int, _ string) {
 		pulses[place] = time.AfterFunc(10*time.Minute, func() {})
 	}
 	pulses[place].Reset(10 * time.Minute)
+}
+
+// unbounded-keys: the state of each request, also when it is over.
+type requestState struct{ slots [12]int64 }
+
+var states = map[int]*requestState{}
+
+func gatewayStateFaulty(id int, _ string) {
+	openState(id).slots[0]++
+}
+
+func openState(id int) *requestState {
+	state := &requestState{}
+	states[id] = state
+	return state
+}
+
+// It goes with its request.
+func gatewayStateFixed(id int, _ string) {
+	openState(id).slots[0]++
+	defer delete(states, id)
+}
+
+// coarse-window: each event of the last five seconds is kept, in place of a hundred milliseconds.
+type point struct {
+	at     time.Time
+	labels [400]byte
+	next   *point
+}
+
+const coarseSpan = 5 * time.Second
+
+var oldest, newest *point
+
+func coarseFaulty(id int, _ string) {
+	now := time.Now()
+	for oldest != nil && now.Sub(oldest.at) > coarseSpan {
+		oldest = oldest.next
+	}
+	keepPoint(now)
+}
+
+func keepPoint(now time.Time) {
+	one := &point{at: now}
+	if oldest == nil {
+		oldest = one
+	} else {
+		newest.next = one
+	}
+	newest = one
+}
+
+// Counts by bucket, whatever the span.
+var counts [50]int64
+
+func coarseFixed(id int, _ string) {
+	counts[time.Now().UnixMilli()/100%int64(len(counts))]++
+}
+
+// timer-pileup: a fresh time-out for each item, which outlives the item.
+var items = make(chan int)
+var handled int
+
+func pseudoWindowFaulty(id int, _ string) {
+	startOnce.Do(func() { go receiveFaulty() })
+	items <- id
+}
+
+func receiveFaulty() {
+	for {
+		receiveOne()
+	}
+}
+
+func receiveOne() {
+	select {
+	case <-items:
+		handled++
+	case <-time.After(10 * time.Minute):
+		handled = 0
+	}
+}
+
+// One timer, moved by each item.
+func pseudoWindowFixed(id int, _ string) {
+	startOnce.Do(func() { go receiveFixed() })
+	items <- id
+}
+
+func receiveFixed() {
+	quiet := time.NewTimer(10 * time.Minute)
+	for {
+		select {
+		case <-items:
+			handled++
+			if !quiet.Stop() {
+				<-quiet.C
+			}
+			quiet.Reset(10 * time.Minute)
+		case <-quiet.C:
+			handled = 0
+			quiet.Reset(10 * time.Minute)
+		}
+	}
+}
+
+var startOnce sync.Once
+
+// No fault of memory: keys that do not exist go through the cache to a slow store.
+var backendCalls int64
+var missing [1 << 16]bool // which of a bounded set of keys is known to be missing
+
+func askBackend() {
+	atomic.AddInt64(&backendCalls, 1)
+	time.Sleep(time.Millisecond)
+}
+
+func cachePenetrationFaulty(id int, _ string) {
+	askBackend()
+}
+
+func cachePenetrationFixed(id int, _ string) {
+	if key := id % 100; !missing[key] {
+		askBackend()
+		missing[key] = true
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,21 +20,34 @@ import (
 type form func(id int, path string)
 
 var cases = map[string]map[string]form{
-	"gateway":        {"faulty": gatewayFaulty, "fixed": gatewayFixed},
-	"slices":         {"faulty": slicesFaulty, "fixed": slicesFixed},
-	"log-aggregator": {"faulty": aggregatorFaulty, "fixed": aggregatorFixed},
-	"metrics":        {"faulty": metricsFaulty, "fixed": metricsFixed},
-	"heartbeat":      {"faulty": heartbeatFaulty, "fixed": heartbeatFixed},
+	"gateway":           {"faulty": gatewayFaulty, "fixed": gatewayFixed},
+	"gateway-state":     {"faulty": gatewayStateFaulty, "fixed": gatewayStateFixed},
+	"slices":            {"faulty": slicesFaulty, "fixed": slicesFixed},
+	"log-aggregator":    {"faulty": aggregatorFaulty, "fixed": aggregatorFixed},
+	"metrics":           {"faulty": metricsFaulty, "fixed": metricsFixed},
+	"heartbeat":         {"faulty": heartbeatFaulty, "fixed": heartbeatFixed},
+	"coarse":            {"faulty": coarseFaulty, "fixed": coarseFixed},
+	"pseudo-window":     {"faulty": pseudoWindowFaulty, "fixed": pseudoWindowFixed},
+	"cache-penetration": {"faulty": cachePenetrationFaulty, "fixed": cachePenetrationFixed},
 }
 
 // Requests after which its address is told.
 const warmUp = 1000
 
-func drive(address string, rate int) {
+// A window that is full follows the load: that of `coarse` is a third for six seconds of twelve, and
+// high enough for collections to be frequent, since profiles change with them alone.
+const swing = 6 * time.Second
+const coarseRate = 1500
+
+func drive(address string, rate int, swings bool) {
 	step := time.Second / time.Duration(rate)
-	next := time.Now()
+	begun := time.Now()
+	next := begun
 	for id := 0; ; id++ {
 		next = next.Add(step)
+		if swings && next.Sub(begun)/swing%2 == 1 {
+			next = next.Add(2 * step)
+		}
 		time.Sleep(time.Until(next))
 		answer, err := http.Get(fmt.Sprintf("http://%s/users/%d/orders", address, id*7919%1000000007))
 		if err != nil {
@@ -53,6 +67,9 @@ func main() {
 		os.Exit(2)
 	}
 	rate := 500
+	if os.Args[1] == "coarse" {
+		rate = coarseRate
+	}
 	if len(os.Args) > 3 {
 		rate, _ = strconv.Atoi(os.Args[3])
 	}
@@ -74,7 +91,10 @@ func main() {
 		serve(id, r.URL.Path)
 		count <- id + 1
 	})
-	go drive(listener.Addr().String(), rate)
+	http.HandleFunc("/backend-calls", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, atomic.LoadInt64(&backendCalls))
+	})
+	go drive(listener.Addr().String(), rate, os.Args[1] == "coarse")
 	fmt.Fprintln(os.Stderr, http.Serve(listener, nil))
 	os.Exit(3)
 }

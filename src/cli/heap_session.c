@@ -14,6 +14,7 @@
 #include "base/sink.h"
 #include "cli/cli.h"
 #include "cli/source.h"
+#include "cli/source_capsule.h"
 #include "codec/json_writer.h"
 #include "draw/draw.h"
 #include "profile/model.h"
@@ -53,26 +54,51 @@ static int watched_read(void *context, void *bytes, size_t room, size_t *got)
     return err;
 }
 
-static int profile_add(struct heap_session *session, const char *name, struct slu_diag *diag)
+/* Read the profile that the source stands at. */
+static int profile_take(struct heap_session *session, struct watched_source *watched,
+                        struct slu_diag *diag)
 {
-    struct watched_source watched;
     struct cli *cli = session->cli;
+    const char *name = watched->source.name;
     char label[LABEL_BYTES];
     struct sink sink;
+    sink_init_fixed(&sink, label, sizeof(label));
+    sink_format(&sink, "reading %.200s", name);
+    draw_progress_begin(&watched->progress, &cli->err_terminal, cli->err, label,
+                        watched->source.size_bytes, DRAW_BYTES, slu_clock_monotonic_ns());
+    struct pprof_symbols symbols = symbol_files_lookup(session->modules);
+    struct profile_read_options options = {.symbols = &symbols};
+    struct profile_source from = {watched_read, watched, name};
+    int err = profile_read(session->model, &from, &options, diag);
+    draw_progress_end(&watched->progress);
+    symbol_files_close(session->modules);
+    return err;
+}
+
+static int capsule_take(struct heap_session *session, struct watched_source *watched,
+                        struct slu_diag *diag)
+{
+    uint64_t place = 0;
+    bool found = false;
+    int err = source_capsule_next(&watched->source, &place, &found, diag);
+    while (err == 0 && found) {
+        err = profile_take(session, watched, diag);
+        err = err == 0 ? source_capsule_next(&watched->source, &place, &found, diag) : err;
+    }
+    return err;
+}
+
+/* A profile; of a capsule the newest one, or if it is wanted `whole`, all. */
+static int profile_add(struct heap_session *session, const char *name, bool whole,
+                       struct slu_diag *diag)
+{
+    struct watched_source watched;
     int err = source_open(&watched.source, name, diag);
     if (err != 0) {
         return err;
     }
-    sink_init_fixed(&sink, label, sizeof(label));
-    sink_format(&sink, "reading %.200s", name);
-    draw_progress_begin(&watched.progress, &cli->err_terminal, cli->err, label,
-                        watched.source.size_bytes, DRAW_BYTES, slu_clock_monotonic_ns());
-    struct pprof_symbols symbols = symbol_files_lookup(session->modules);
-    struct profile_read_options options = {.symbols = &symbols};
-    struct profile_source from = {watched_read, &watched, name};
-    err = profile_read(session->model, &from, &options, diag);
-    draw_progress_end(&watched.progress);
-    symbol_files_close(session->modules);
+    err = whole && watched.source.is_part ? capsule_take(session, &watched, diag)
+                                          : profile_take(session, &watched, diag);
     source_close(&watched.source);
     return err;
 }
@@ -96,10 +122,10 @@ static int folder_add(struct heap_session *session, const char *folder, bool who
     }
     for (size_t i = 0; i < names.count && err == 0; i++) {
         newest = written_ns(names.names[i]) >= written_ns(names.names[newest]) ? i : newest;
-        err = whole ? profile_add(session, names.names[i], diag) : 0;
+        err = whole ? profile_add(session, names.names[i], true, diag) : 0;
     }
     if (err == 0 && !whole) {
-        err = profile_add(session, names.names[newest], diag);
+        err = profile_add(session, names.names[newest], false, diag);
     }
     source_names_free(&names);
     return err;
@@ -198,7 +224,7 @@ int heap_session_open(struct heap_session *session, struct cli *cli,
     for (size_t i = 0; i < source_count && err == 0; i++) {
         err = source_kind_of(sources[i]) == SOURCE_FOLDER
                   ? folder_add(session, sources[i], wanted->whole_folders, &diag)
-                  : profile_add(session, sources[i], &diag);
+                  : profile_add(session, sources[i], wanted->whole_folders, &diag);
     }
     if (err == 0) {
         err = view_open(session, wanted->by_line, &diag);
@@ -214,7 +240,7 @@ int heap_session_open(struct heap_session *session, struct cli *cli,
 int heap_session_add(struct heap_session *session, const char *name, struct slu_diag *diag)
 {
     struct view *view = NULL;
-    int err = profile_add(session, name, diag);
+    int err = profile_add(session, name, false, diag);
     if (err == 0) {
         err = heap_session_view(session, false, NULL, diag, &view);
     }

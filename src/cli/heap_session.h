@@ -100,7 +100,7 @@ extern const char *const heap_unit_choices[];
 
 /* What a subcommand decides itself; all zeroes is what most want. */
 struct heap_session_options {
-    bool whole_folders; /* all profiles of a folder; else the newest */
+    bool whole_folders; /* all profiles of a folder or a capsule; else the newest */
     bool by_line;       /* whatever level the user asks for */
 };
 

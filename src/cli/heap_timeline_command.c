@@ -279,8 +279,8 @@ const struct command heap_timeline_command = {
     .name = "heap timeline",
     .summary = "what each function holds and allocates, over time",
     .description =
-        "Reads successive profiles of one program, of folders all, puts them in the order of their "
-        "times and shows the functions whose values changed most: the first and the last value, "
+        "Reads successive profiles of one program, of folders and capsules all, puts them in order "
+        "of time and shows the functions whose values changed most: the first and the last value, "
         "the growth by least squares, and what they allocated in a second at the end. A SOURCE is "
         "what 'sluice heap top' takes.",
     .operands = {.synopsis = "SOURCE ...", .kind = OPERAND_FILE, .min = 1, .max = UINT32_MAX},

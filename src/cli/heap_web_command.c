@@ -142,8 +142,9 @@ const struct command heap_web_command = {
     .description =
         "Serves a page at a loopback address and opens it: a flame graph (also of callers and "
         "callees), a table, annotated source, a timeline with two moments to compare, and who "
-        "holds the resident memory. Of a folder all profiles are read. A running program is asked "
-        "again and again while the page is looked at. Nothing leaves the machine.\n\n"
+        "holds the resident memory. Of a folder or a capsule all profiles are read. A running "
+        "program is asked again and again while the page is looked at. Nothing leaves the "
+        "machine.\n\n"
         "A SOURCE is what 'sluice heap top' takes. The program ends with Ctrl-C.",
     .operands = {.synopsis = "SOURCE ...", .kind = OPERAND_FILE, .min = 1, .max = UINT32_MAX},
     .options = options,

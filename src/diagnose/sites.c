@@ -144,6 +144,18 @@ static void stack_write(struct sink *sink, const struct role_frame *frame, uint6
     }
 }
 
+/* In its file, where that is known: the same in each run, wherever the program was loaded. */
+static uint64_t address_of(const struct model *model, const struct model_location *location)
+{
+    if (location->mapping == MODEL_NONE) {
+        return location->address;
+    }
+    const struct model_mapping *mapping = model_mapping_at(model, location->mapping);
+    bool is_inside = location->address >= mapping->start && location->address < mapping->limit;
+    return is_inside ? location->address - mapping->start + mapping->file_offset
+                     : location->address;
+}
+
 static void place_take(struct place *place, const struct role_frame *frame, uint64_t address,
                        uint32_t line)
 {
@@ -171,11 +183,12 @@ static void place_find(const struct model *model, uint32_t stack, struct place *
             bool is_inner = role_is_inner(&frame);
             uint32_t roles = is_inner ? roles_of(&frame) : 0;
             place->is_go = place->is_go || role_is_go(&frame);
-            stack_write(&sink, &frame, location->address, shown);
+            stack_write(&sink, &frame, address_of(model, location), shown);
             place->roles |= is_found ? roles & ROLE_OBSERVER : roles;
             if ((!is_found && !is_inner) || shown == 0) {
                 is_found = !is_inner;
-                place_take(place, &frame, location->address, lines == NULL ? 0 : lines[at].line);
+                place_take(place, &frame, address_of(model, location),
+                           lines == NULL ? 0 : lines[at].line);
             }
             shown++;
         }

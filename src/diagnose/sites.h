@@ -32,7 +32,7 @@ enum measure {
 };
 
 struct site {
-    char function[SITE_FUNCTION_BYTES]; /* or "0x1234 in program" */
+    char function[SITE_FUNCTION_BYTES]; /* or "0x1234 in program", an offset in its file */
     char file[SITE_FILE_BYTES];         /* may be empty */
     char stack[SITE_STACK_BYTES];       /* one of its stacks, leaf first */
     uint32_t line;

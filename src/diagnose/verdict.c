@@ -244,6 +244,17 @@ static void candidate_add(struct candidate *candidates, uint32_t *count,
     candidates[place] = *added;
 }
 
+/* A window whose load is low at the last moment holds little then. */
+static double site_mean(const struct sites *sites, const struct site *site, enum measure measure)
+{
+    const double *values = site_values(site, measure);
+    double sum = 0;
+    for (uint32_t i = 0; i < sites->moment_count; i++) {
+        sum += values[i];
+    }
+    return sites->moment_count == 0 ? 0 : sum / sites->moment_count;
+}
+
 static bool is_worth_judging(const struct judge *judge, const struct site *site,
                              const struct trend *trend, bool is_task)
 {
@@ -257,7 +268,7 @@ static bool is_worth_judging(const struct judge *judge, const struct site *site,
     if (trend->grows) {
         return rise >= RISE_BYTES_MIN && rise >= RISE_SHARE_MIN * judge->view.heap_last;
     }
-    return site_last(judge->evidence->heap, site, MEASURE_BYTES) >= WINDOW_BYTES_MIN &&
+    return site_mean(judge->evidence->heap, site, MEASURE_BYTES) >= WINDOW_BYTES_MIN &&
            (site_share(&judge->view, site) > 0.4 || (site->roles & ROLE_TIMER) != 0);
 }
 

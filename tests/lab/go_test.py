@@ -8,27 +8,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
-import tap
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import go_cases  # noqa: E402
+import tap  # noqa: E402
 
 SLUICE, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
-BUILD_SECONDS = 300
-WANTED = {"gateway": ("timer-pileup", "main.startTicker"),
-          "slices": ("retained-array", "main.appendEvent"),
-          "log-aggregator": ("task-leak", "main.startAggregator.func1"),
-          "metrics": ("unbounded-keys", "main.observe"),
-          "heartbeat": ("timer-pileup", "main.startTimeout")}
+TOGETHER = 8  # services at a time
 
 
 def built(folder):
     if shutil.which("go") is None:
         raise tap.Skip("go is not installed")
-    program = os.path.join(folder, "labgo")
-    subprocess.run(["go", "build", "-o", program, "."], cwd=SOURCE, check=True,
-                   timeout=BUILD_SECONDS, env={**os.environ, "GOFLAGS": "-mod=mod",
-                                               "GOCACHE": os.path.join(folder, "cache"),
-                                               "GOPATH": os.path.join(folder, "path")})
-    return program
+    return go_cases.built(SOURCE, folder)
 
 
 def verdict(program, name, form):
@@ -46,15 +40,30 @@ def verdict(program, name, form):
 def faulty_forms_are_known_and_fixed_ones_are_healthy():
     with tempfile.TemporaryDirectory(prefix="lab-go-") as folder:
         program = built(folder)
-        orders = [(name, form) for name in WANTED for form in ("faulty", "fixed")]
-        with concurrent.futures.ThreadPoolExecutor(len(orders)) as pool:
+        orders = [(name, form) for name in go_cases.WANTED for form in ("faulty", "fixed")]
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
             found = pool.map(lambda order: verdict(program, *order), orders)
             for (name, form), first in zip(orders, found):
-                if form == "fixed":
-                    assert first["pattern"] == "healthy", (name, first)
-                else:
-                    assert (first["pattern"], first["site"]["function"]) == WANTED[name], (name,
-                                                                                           first)
+                assert go_cases.is_right(name, form, first), (name, form, first)
+
+
+def backend_calls(program, form):
+    """Of 1,000 requests for keys that do not exist."""
+    with subprocess.Popen([program, "cache-penetration", form], stdout=subprocess.PIPE,
+                          text=True) as service:
+        try:
+            address = service.stdout.readline().strip()
+            with urllib.request.urlopen(address + "/backend-calls", timeout=60) as answer:
+                return int(answer.read())
+        finally:
+            service.kill()
+
+
+def keys_that_do_not_exist_reach_the_slow_store_once():
+    with tempfile.TemporaryDirectory(prefix="lab-go-") as folder:
+        program = built(folder)
+        faulty, fixed = (backend_calls(program, form) for form in ("faulty", "fixed"))
+        assert faulty >= 1000 and fixed == 100, (faulty, fixed)
 
 
 def what_is_no_case_is_refused():
@@ -67,4 +76,5 @@ def what_is_no_case_is_refused():
 
 if __name__ == "__main__":
     sys.exit(tap.run([faulty_forms_are_known_and_fixed_ones_are_healthy,
+                      keys_that_do_not_exist_reach_the_slow_store_once,
                       what_is_no_case_is_refused]))
