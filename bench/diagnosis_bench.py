@@ -155,8 +155,9 @@ class Matrix:
     def run(self, order):
         """The first verdict's pattern and site."""
         done = subprocess.run([self.options.sluice, "lab", "run", order.name, "--" + order.form,
-                               "--json", "--rate", str(order.rate), "--seed", str(order.seed),
-                               "--seconds", str(order.seconds or self.options.seconds)],
+                               "--json", "--listen", "none", "--rate", str(order.rate),
+                               "--seed", str(order.seed), "--seconds",
+                               str(order.seconds or self.options.seconds)],
                               capture_output=True, text=True, check=False,
                               env={**os.environ, "SLUICE_LAB": self.programs.folders[order.names]})
         if not done.stdout:

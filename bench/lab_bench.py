@@ -37,8 +37,8 @@ class Failed(Exception):
 
 
 def run(options, name, form, *words):
-    done = subprocess.run([options.sluice, "lab", "run", name, "--" + form, "--json", *words],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run([options.sluice, "lab", "run", name, "--" + form, "--json", "--listen",
+                           "none", *words], capture_output=True, text=True, check=False)
     if not done.stdout:
         raise Failed(f"{name}, {form}: {done.stderr.strip()}")
     return json.loads(done.stdout)

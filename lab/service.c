@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -307,7 +306,6 @@ int main(int argc, char **argv)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL); /* also in all threads that follow */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     service.settings = (struct lab_settings){.seed = (uint64_t)seed,
                                              .speed = speed,
                                              .connections_max = (uint32_t)connections,

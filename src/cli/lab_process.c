@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,29 +17,58 @@
 #define END_NS  UINT64_C(1000000000)
 #define TURN_NS UINT64_C(20000000)
 
-/* Without the signals that this program holds back. */
-static int spawn(const char *const *words, char *const *environment, int output, pid_t *pid)
+struct birth {
+    const char *const *words;
+    char *const *environment;
+    int output;
+    int report; /* where an error goes */
+    pid_t parent;
+};
+
+/*
+ * The child: without the signals that this program holds back, and gone with it however it ends,
+ * also when that was before the kernel could be asked for it.
+ */
+static _Noreturn void become(const struct birth *birth)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
     sigset_t none;
     sigemptyset(&none);
-    int err = -posix_spawn_file_actions_init(&actions);
-    if (err != 0) {
-        return err;
+    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* fails for an unknown first argument alone */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == birth->parent &&
+        dup2(birth->output, STDOUT_FILENO) >= 0) {
+        (void)execve(birth->words[0], (char **)(uintptr_t)birth->words, birth->environment);
     }
-    err = -posix_spawnattr_init(&attributes);
-    if (err == 0) {
-        err = -posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        err = err != 0 ? err : -posix_spawnattr_setsigmask(&attributes, &none);
-        err = err != 0 ? err : -posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        err = err != 0
-                  ? err
-                  : -posix_spawn(pid, words[0], &actions, &attributes, (char **)(uintptr_t)words,
-                                 environment == NULL ? environ : environment);
-        (void)posix_spawnattr_destroy(&attributes); /* cannot fail */
+    int err = -errno;
+    ssize_t written = write(birth->report, &err, sizeof(err));
+    _exit(written == sizeof(err) ? 127 : 126);
+}
+
+static int spawn(const char *const *words, char *const *environment, int output, pid_t *pid)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        return -errno;
     }
-    (void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
+    const struct birth birth = {.words = words,
+                                .environment = environment == NULL ? environ : environment,
+                                .output = output,
+                                .report = report[1],
+                                .parent = getpid()};
+    int err = 0;
+    *pid = fork();
+    if (*pid == 0) {
+        become(&birth);
+    }
+    err = *pid < 0 ? -errno : 0;
+    close(report[1]);
+    ssize_t got = 0;
+    while (err == 0 && (got = read(report[0], &err, sizeof(err))) < 0 && errno == EINTR) {
+    }
+    close(report[0]);
+    if (got > 0) { /* there is no program in it */
+        (void)waitpid(*pid, NULL, 0);
+        *pid = 0;
+    }
     return err;
 }
 

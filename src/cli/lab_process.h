@@ -1,6 +1,6 @@
 /*
  * A program of the laboratory that runs beside this one: what it says is read line by line, and it
- * is gone when lab_process_end returns.
+ * is gone when lab_process_end returns, or when this program is killed.
  */
 #ifndef CLI_LAB_PROCESS_H
 #define CLI_LAB_PROCESS_H

@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <sluice/diag.h>
 
@@ -12,6 +14,9 @@
 #include "cli/lab_redis.h"
 #include "cli/lab_run.h"
 #include "cli/lab_view.h"
+#include "sys/address.h"
+
+#define PAGES_USUAL "127.0.0.1:6070"
 
 enum {
     RUN_FAULTY,
@@ -64,15 +69,16 @@ static const struct option options[] = {
                     .letter = 'l',
                     .kind = OPTION_TEXT,
                     .value_name = "ADDRESS",
-                    .help = "where the profiler's pages are meanwhile; `sluice serve` asks "
-                            "127.0.0.1:6070"},
+                    .help =
+                        "where the profiler's pages are meanwhile, or none; default " PAGES_USUAL
+                        ", where `sluice serve` asks, if it is free"},
     [RUN_JSON] = OPTION_JSON,
 };
 
 static const struct example examples[] = {
     {"sluice lab run gateway --both", "faulty and fixed, side by side"},
     {"sluice lab run metrics --faulty --seconds 60", "a minute of one of them"},
-    {"sluice lab run metrics --faulty --seconds 120 --listen 127.0.0.1:6070",
+    {"sluice lab run metrics --faulty --seconds 120",
      "with `sluice serve` beside it: the verdict is on its page Profiles"},
     {"sluice lab run --all --both --seconds 10", "all that is there"},
     {"sluice lab run gateway --json | jq '.verdicts[0].pattern'", "in a script: a line a run"},
@@ -96,6 +102,27 @@ static bool wants(const struct session *session, const struct lab_case_row *row,
     return both || values[is_faulty ? RUN_FAULTY : RUN_FIXED].given;
 }
 
+/* Where the pages are; if nobody said it and another run has the usual place, nowhere. */
+static const char *pages_of(const struct option_value *wanted)
+{
+    struct address address;
+    bool is_free = false;
+    if (wanted->given) {
+        return strcmp(wanted->text, "none") == 0 ? NULL : wanted->text;
+    }
+    if (address_read(PAGES_USUAL, &address) != 0) {
+        return NULL;
+    }
+    int fd = socket(address.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        int yes = 1;
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+        is_free = bind(fd, &address.socket.any, address.len) == 0;
+        close(fd);
+    }
+    return is_free ? PAGES_USUAL : NULL;
+}
+
 static int case_run(struct session *session, const struct lab_case_row *row, struct slu_diag *diag)
 {
     static const char *const forms[] = {"faulty", "fixed"};
@@ -111,7 +138,7 @@ static int case_run(struct session *session, const struct lab_case_row *row, str
             .connections =
                 values[RUN_CONNECTIONS].given ? (uint32_t)values[RUN_CONNECTIONS].number : 0,
             .seed = values[RUN_SEED].number,
-            .listen = values[RUN_LISTEN].given ? values[RUN_LISTEN].text : NULL,
+            .listen = pages_of(&values[RUN_LISTEN]),
         };
         if (!wants(session, row, forms[i])) {
             continue;

@@ -10,10 +10,12 @@ import math
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import tap
 
@@ -40,7 +42,7 @@ def cases():
 def run(name, form, *options, **environment):
     """One run's document, whatever the verdict."""
     done = sluice("lab", "run", name, "--" + form, "--json", "--rate", RATE, "--seconds", SECONDS,
-                  *NEEDS.get(name, ()), *options, **environment)
+                  "--listen", "none", *NEEDS.get(name, ()), *options, **environment)
     assert done.returncode in (0, 1), (name, form, done)
     document = json.loads(done.stdout)
     assert (document["name"], document["form"]) == (name, form), document
@@ -154,7 +156,8 @@ def names_make_no_difference():
 
 
 def both_forms_are_shown_side_by_side():
-    done = sluice("lab", "run", "metrics", "--both", "--rate", RATE, "--seconds", "6")
+    done = sluice("lab", "run", "metrics", "--both", "--rate", RATE, "--seconds", "6",
+                  "--listen", "none")
     assert done.returncode == 0, done
     for words in ("faulty resident", "fixed resident", "unbounded-keys", "healthy", "served",
                   "figures: {\"series\":1}"):
@@ -202,7 +205,7 @@ def program_of(session, name):
 def check_interrupted(name, number, ready):
     """Nothing is left, at whatever moment it is told to end."""
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
-        process = started(name, folder)
+        process = started(name, folder, "--listen", "none")
         until(lambda: ready is None or program_of(process.pid, ready))
         process.send_signal(number)
         _, said = process.communicate(timeout=WAIT_SECONDS)
@@ -220,6 +223,8 @@ def an_interrupt_leaves_nothing_behind():
 
 def a_run_that_is_killed_takes_its_processes_with_it():
     check_interrupted("gateway", signal.SIGKILL, "lab-load")
+    if os.access("/usr/bin/redis-server", os.X_OK):
+        check_interrupted("cache-penetration", signal.SIGKILL, "lab-load")
 
 
 def a_store_behind_the_service_goes_with_it():
@@ -235,6 +240,23 @@ def a_service_that_dies_is_told():
         _, said = process.communicate(timeout=WAIT_SECONDS)
         assert process.returncode == 3 and "sluice lab run: " in said, (process.returncode, said)
         until(lambda: not processes_of(process.pid))
+
+
+def pages_are_where_the_daemon_asks():
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 6070))
+        except OSError as error:
+            raise tap.Skip("port 6070 is taken by somebody") from error
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        process = started("metrics", folder)
+        until(lambda: program_of(process.pid, "lab-load"))
+        with urllib.request.urlopen("http://127.0.0.1:6070/debug/pprof/heap",
+                                    timeout=WAIT_SECONDS) as answer:
+            assert answer.status == 200 and answer.read(2) == b"\x1f\x8b", answer.headers
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=WAIT_SECONDS)
 
 
 def wrong_use_is_told():
@@ -269,6 +291,7 @@ if __name__ == "__main__":
         a_run_that_is_killed_takes_its_processes_with_it,
         a_store_behind_the_service_goes_with_it,
         a_service_that_dies_is_told,
+        pages_are_where_the_daemon_asks,
         wrong_use_is_told,
         numbers_of_memory_are_finite,
     ]))
