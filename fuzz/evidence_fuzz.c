@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static void check_report(const struct evidence *evidence)
+static void check_report(struct evidence *evidence)
 {
     static struct report report;
     struct verdict_options options = {.rate_max = VERDICT_RATE_DEFAULT};

@@ -40,7 +40,7 @@ static const struct option options[] = {
                      .letter = 's',
                      .kind = OPTION_INTEGER,
                      .value_name = "N",
-                     .fallback = "20",
+                     .fallback = "30",
                      .min = 2,
                      .max = 86400,
                      .help = "how long each form runs"},
@@ -78,7 +78,7 @@ static const struct option options[] = {
 static const struct example examples[] = {
     {"sluice lab run gateway --both", "faulty and fixed, side by side"},
     {"sluice lab run metrics --faulty --seconds 60", "a minute of one of them"},
-    {"sluice lab run metrics --faulty --seconds 120",
+    {"sluice lab run metrics --faulty",
      "with `sluice serve` beside it: the verdict is on its page Profiles"},
     {"sluice lab run --all --both --seconds 10", "all that is there"},
     {"sluice lab run gateway --json | jq '.verdicts[0].pattern'", "in a script: a line a run"},

@@ -485,6 +485,18 @@ void sites_forget(struct sites *sites, double seconds)
     }
 }
 
+double sites_restart(const struct sites *sites)
+{
+    for (uint32_t i = sites->moment_count; i-- > 1;) {
+        double before = sum_at(sites, MEASURE_ALLOCATED_BYTES, i - 1);
+        bool is_a_count = before > sum_at(sites, MEASURE_BYTES, i - 1);
+        if (is_a_count && sum_at(sites, MEASURE_ALLOCATED_BYTES, i) < before / 2) {
+            return sites->seconds[i];
+        }
+    }
+    return -INFINITY;
+}
+
 static double grain_of(const struct site *site, enum measure measure)
 {
     return site->sum[measure] > 0 ? site->variance[measure] / site->sum[measure] : 0;

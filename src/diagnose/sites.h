@@ -70,6 +70,12 @@ SLU_MUST_USE int sites_add(struct sites *sites, const struct model *model, doubl
 /* Forget what is older. */
 void sites_forget(struct sites *sites, double seconds);
 
+/*
+ * When what was allocated since the program began was last seen to begin again, by the first
+ * profile of the program that runs now; else minus infinity.
+ */
+double sites_restart(const struct sites *sites);
+
 /* A site's measure over time; `site` NULL: all together, into `room`. */
 struct series sites_series(const struct sites *sites, const struct site *site, enum measure measure,
                            double room[SERIES_POINTS_MAX]);

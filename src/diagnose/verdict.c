@@ -453,11 +453,27 @@ static void sort(struct report *report)
     }
 }
 
-void verdict_judge(const struct evidence *evidence, const struct verdict_options *options,
+/* Growth from one process to the next one is nobody's. */
+static void restart_look(struct evidence *evidence, struct report *report)
+{
+    double seconds = sites_restart(evidence->heap);
+    if (isfinite(seconds)) {
+        const struct sites *heap = evidence->heap;
+        double since = heap->seconds[heap->moment_count - 1] - seconds;
+        struct sink sink = warning_begin(report);
+        evidence_forget(evidence, seconds);
+        sink_text(&sink, "the program was started again ");
+        draw_number(&sink, since * 1e9, DRAW_NANOSECONDS);
+        sink_text(&sink, " before the end; what was before it is left out");
+    }
+}
+
+void verdict_judge(struct evidence *evidence, const struct verdict_options *options,
                    struct report *report)
 {
     struct judge judge = {.evidence = evidence, .options = options, .report = report};
     *report = (struct report){0};
+    restart_look(evidence, report);
     process_look(evidence, &judge.view);
     report->seconds = judge.view.seconds;
     report->growth = judge.view.heap.is_known ? judge.view.heap.slope : judge.view.rss.slope;

@@ -51,11 +51,12 @@ struct report {
 };
 
 /*
- * Judge the evidence.
+ * Judge the evidence. If its program was started again meanwhile, what is older is forgotten first,
+ * and a warning says so.
  *
  * Cost  linear in sites times moments; allocates nothing
  */
-void verdict_judge(const struct evidence *evidence, const struct verdict_options *options,
+void verdict_judge(struct evidence *evidence, const struct verdict_options *options,
                    struct report *report);
 
 /* Write the report as one JSON value; docs/verdicts.md describes it. */

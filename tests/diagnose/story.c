@@ -80,6 +80,9 @@ static void see(const struct story *story, const struct story_site *site, double
     double objects = floor(site->objects(seconds));
     double allocated = site->allocated == NULL ? objects : floor(site->allocated(seconds));
     double chance = story->period > 0 ? 1 - exp(-size / story->period) : 1;
+    if (site->allocated != NULL && allocated < seen->true_allocated) { /* it was started again */
+        *seen = (struct seen){0};
+    }
     double added = fmax(allocated - seen->true_allocated, 0);
     double added_seen = sampled(random, added, chance);
     double share = seen->true_objects + added > 0 ? objects / (seen->true_objects + added) : 0;

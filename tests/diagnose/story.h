@@ -19,7 +19,7 @@ struct story_site {
     const char *library;  /* the frame that allocates: time.NewTimer; NULL: none */
     const char *function; /* NULL: stripped */
     double (*objects)(double seconds);
-    double (*allocated)(double seconds); /* objects since the beginning; NULL: those in use */
+    double (*allocated)(double seconds); /* since the program began; NULL: those in use */
     double (*size)(double seconds);      /* of an object */
 };
 

@@ -27,6 +27,27 @@ static double linear(double seconds)
     return 5000 + 10000 * since(seconds);
 }
 
+/* The program is started again after twenty seconds; what it held by then was about to warm up. */
+static double since_start(double seconds)
+{
+    return since(seconds) < 20 ? since(seconds) : since(seconds) - 20;
+}
+
+static double keys_of_two_runs(double seconds)
+{
+    return 5000 + 10000 * since_start(seconds);
+}
+
+static double steady_of_two_runs(double seconds)
+{
+    return since(seconds) < 20 ? 50000 : 20000;
+}
+
+static double allocated_of_two_runs(double seconds)
+{
+    return 60000 + 11000 * since_start(seconds);
+}
+
 static double slow(double seconds)
 {
     return 100 + 100 * since(seconds);
@@ -396,6 +417,25 @@ static void growth_and_limits_are_warned_of(void **state)
     slu_budget_destroy(&budget);
 }
 
+static void program_that_was_started_again_is_judged_by_itself(void **state)
+{
+    struct story grows = {
+        .sites = {{NULL, "count", keys_of_two_runs, allocated_of_two_runs, small}}, USUAL};
+    struct story steady = {
+        .sites = {{NULL, "cache", steady_of_two_runs, allocated_of_two_runs, small}}, USUAL};
+    (void)state;
+    struct report report = judged(&grows, 1);
+    assert_int_equal(report.verdicts[0].pattern, PATTERN_UNBOUNDED_KEYS);
+    assert_true(fabs(report.growth.mid - 10000 * 96) < 1000);
+    assert_true(fabs(report.seconds - 19) < 0.001);
+    assert_string_equal(
+        report.warnings[0],
+        "the program was started again 19 s before the end; what was before it is left out");
+    report = judged(&steady, 1);
+    assert_int_equal(report.verdicts[0].pattern, PATTERN_HEALTHY);
+    assert_true(fabs(report.growth.mid) < 1);
+}
+
 static void json_has_the_members_of_the_interface(void **state)
 {
     static const char *const wanted[] = {
@@ -436,6 +476,7 @@ int main(void)
         cmocka_unit_test(numbers_against_it_beat_names),
         cmocka_unit_test(every_pattern_but_the_last_has_rules_and_a_fix),
         cmocka_unit_test(growth_and_limits_are_warned_of),
+        cmocka_unit_test(program_that_was_started_again_is_judged_by_itself),
         cmocka_unit_test(json_has_the_members_of_the_interface),
     };
     return TEST_RUN("verdict", tests);
