@@ -18,6 +18,8 @@
 #define STACK_SHOWN  12
 #define STACK_LOOKED 64 /* frames in which the site is looked for */
 
+#define COUNT_FALL_SHARE 0.9 /* estimates from samples err, but not so much */
+
 /* A profile that is being added. */
 struct addition {
     struct sites *sites;
@@ -365,6 +367,8 @@ static void columns_move(struct sites *sites, uint32_t from, uint32_t to)
 {
     uint32_t count = sites->moment_count - from;
     memmove(sites->seconds + to, sites->seconds + from, count * sizeof(double));
+    memmove(sites->modules + to, sites->modules + from, count * sizeof(uint64_t));
+    memmove(sites->bases + to, sites->bases + from, count * sizeof(uint64_t));
     for (uint32_t i = 0; i < sites->site_count * MEASURE_COUNT; i++) {
         double *column =
             sites->sites[i / MEASURE_COUNT]->values + i % MEASURE_COUNT * SERIES_POINTS_MAX;
@@ -432,6 +436,17 @@ static double period_of(const struct model *model, const struct model_profile *p
     return is_bytes && profile->period > 0 ? (double)profile->period : 0;
 }
 
+static void module_take(struct sites *sites, const struct model *model, uint32_t moment)
+{
+    sites->modules[moment] = 0;
+    sites->bases[moment] = 0;
+    if (model->mappings.count > 0) {
+        const struct model_mapping *first = model_mapping_at(model, 0);
+        sites->modules[moment] = hash_bytes(model_text(model, first->file), 0);
+        sites->bases[moment] = first->start;
+    }
+}
+
 static int moment_add(struct addition *addition, double seconds)
 {
     struct sites *sites = addition->sites;
@@ -444,6 +459,7 @@ static int moment_add(struct addition *addition, double seconds)
         sites->stale_count++;
         return 0;
     }
+    module_take(sites, addition->model, addition->moment);
     addition->period = period_of(addition->model, profile);
     int err = samples_add(addition, profile);
     if (err != 0 || is_stale(sites, addition->moment)) {
@@ -485,12 +501,23 @@ void sites_forget(struct sites *sites, double seconds)
     }
 }
 
+static bool is_loaded_elsewhere(const struct sites *sites, uint32_t moment)
+{
+    return sites->modules[moment] == sites->modules[moment - 1] &&
+           sites->bases[moment] != sites->bases[moment - 1];
+}
+
+static bool begins_again(const struct sites *sites, uint32_t moment)
+{
+    double before = sum_at(sites, MEASURE_ALLOCATED_BYTES, moment - 1);
+    bool is_a_count = before > sum_at(sites, MEASURE_BYTES, moment - 1);
+    return is_a_count && sum_at(sites, MEASURE_ALLOCATED_BYTES, moment) < COUNT_FALL_SHARE * before;
+}
+
 double sites_restart(const struct sites *sites)
 {
     for (uint32_t i = sites->moment_count; i-- > 1;) {
-        double before = sum_at(sites, MEASURE_ALLOCATED_BYTES, i - 1);
-        bool is_a_count = before > sum_at(sites, MEASURE_BYTES, i - 1);
-        if (is_a_count && sum_at(sites, MEASURE_ALLOCATED_BYTES, i) < before / 2) {
+        if (is_loaded_elsewhere(sites, i) || begins_again(sites, i)) {
             return sites->seconds[i];
         }
     }

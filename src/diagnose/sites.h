@@ -46,6 +46,8 @@ struct site {
 struct sites {
     struct slu_budget *budget;
     double seconds[SERIES_POINTS_MAX];
+    uint64_t modules[SERIES_POINTS_MAX]; /* the first one of each profile: a hash of its file */
+    uint64_t bases[SERIES_POINTS_MAX];   /* where that was loaded; 0 with 0: it has none */
     uint32_t moment_count;
     uint32_t site_count; /* SITE_REST included */
     struct site *sites[SITES_MAX];
@@ -71,8 +73,9 @@ SLU_MUST_USE int sites_add(struct sites *sites, const struct model *model, doubl
 void sites_forget(struct sites *sites, double seconds);
 
 /*
- * When what was allocated since the program began was last seen to begin again, by the first
- * profile of the program that runs now; else minus infinity.
+ * When the program was last seen to have been started again, by the first profile of the process
+ * that came then: it is loaded elsewhere, or what was allocated since it began is less than before.
+ * Minus infinity if it was not.
  */
 double sites_restart(const struct sites *sites);
 

@@ -370,6 +370,7 @@ static int receiver_make(struct graph *graph, const struct config_component *com
         .say = part_say,
         .say_arg = graph,
         .heap_write = graph->options.heap_write,
+        .names_program = graph->options.names_program,
         .refusals = graph->options.refusals,
     };
     int err = 0;

@@ -42,6 +42,7 @@ struct graph_options {
     void *metrics_arg;
 
     int (*heap_write)(const char *path); /* of receivers: receiver.h */
+    const char *names_program;           /* of receivers as well */
 };
 
 /*

@@ -5,9 +5,11 @@
 
 #include <sluice/clock.h>
 
+#include "base/block.h"
 #include "codec/protobuf_block.h"
 #include "pipeline/config.h"
 #include "pipeline/payload.h"
+#include "pipeline/profile_names.h"
 #include "pipeline/stage.h"
 
 /* Field numbers, as otlp_schema.c has them. */
@@ -65,7 +67,8 @@ static void message_write(struct protobuf_block *out, const struct profile_facts
     protobuf_block_end(out, request);
 }
 
-int profile_send(struct slu_budget *budget, struct stage *next, const struct profile_facts *facts)
+static int message_send(struct slu_budget *budget, struct stage *next,
+                        const struct profile_facts *facts)
 {
     struct protobuf_block out;
     struct payload *payload = NULL;
@@ -81,4 +84,19 @@ int profile_send(struct slu_budget *budget, struct stage *next, const struct pro
     payload->arrived_ns = slu_clock_monotonic_ns();
     stage_consume(next, payload, payload->arrived_ns);
     return 0;
+}
+
+int profile_send(struct slu_budget *budget, struct stage *next, const struct profile_facts *facts)
+{
+    struct profile_facts sent = *facts;
+    struct block named = {0};
+    /* Without names it is a profile all the same: whoever reads it may find them. */
+    if (facts->names != NULL && profile_names_find(facts->names, facts->pprof, &named) == 0) {
+        sent.pprof = (struct slu_bytes){named.data, named.len};
+    }
+    int err = message_send(budget, next, &sent);
+    if (named.data != NULL) {
+        block_free(facts->names->budget, &named);
+    }
+    return err;
 }

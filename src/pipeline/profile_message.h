@@ -8,18 +8,20 @@
 #include <sluice/bytes.h>
 
 struct config_map;
+struct profile_names;
 struct slu_budget;
 struct stage;
 
 #define PROFILE_BYTES_MAX (UINT64_C(16) << 20)
 
 struct profile_facts {
-    const char *name;                /* "heap", "goroutine", "threads" */
-    const char *service;             /* NULL: no service.name */
-    const char *instance;            /* NULL: no service.instance.id */
-    const struct config_map *labels; /* NULL: none; more attributes of the resource */
-    uint64_t time_ns;                /* since 1970 */
-    struct slu_bytes pprof;          /* as it came, gzip and all */
+    const char *name;                  /* "heap", "goroutine", "threads" */
+    const char *service;               /* NULL: no service.name */
+    const char *instance;              /* NULL: no service.instance.id */
+    const struct config_map *labels;   /* NULL: none; more attributes of the resource */
+    uint64_t time_ns;                  /* since 1970 */
+    struct slu_bytes pprof;            /* as it came, gzip and all */
+    const struct profile_names *names; /* who may have names for it; NULL: nobody */
 };
 
 /* Make the message, which is copied into `budget`, and hand it on. Returns 0; -EDQUOT; -ENOMEM */

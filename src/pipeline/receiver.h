@@ -36,6 +36,7 @@ struct receiver_context {
 
     /* Writes the process's heap profile to a file; NULL: it has none. */
     int (*heap_write)(const char *path);
+    const char *names_program; /* finds names for profiles: profile_names.h; may be NULL */
     struct stage *next[PIPELINE_SIGNAL_COUNT]; /* NULL: no pipeline wants that signal */
 };
 

@@ -16,6 +16,7 @@
 #include "pipeline/config.h"
 #include "pipeline/payload.h"
 #include "pipeline/profile_message.h"
+#include "pipeline/profile_names.h"
 #include "pipeline/receiver.h"
 #include "pipeline/stage.h"
 #include "sys/wall_clock.h"
@@ -56,6 +57,7 @@ struct pprof_options {
     struct config_strings profiles;
     uint64_t interval_ns;
     uint64_t timeout_ns;
+    bool symbolize;
 };
 
 static const struct config_field fields[] = {
@@ -73,6 +75,7 @@ static const struct config_field fields[] = {
      .kind = CONFIG_DURATION,
      .offset = offsetof(struct pprof_options, timeout_ns),
      .min = 1000000},
+    {.key = "symbolize", .kind = CONFIG_BOOL, .offset = offsetof(struct pprof_options, symbolize)},
 };
 
 static const struct config_object pprof_object = {
@@ -111,12 +114,15 @@ static void tell(struct pprof *pprof, size_t target, const char *why)
 static void profile_take(struct pprof *pprof, const struct target_options *target, const char *name,
                          const struct net_answer *answer)
 {
+    const struct profile_names names = {pprof->context.names_program, pprof->scope,
+                                        pprof->context.payloads};
     struct profile_facts facts = {.name = name,
                                   .service = target->service,
                                   .instance = target->endpoint,
                                   .labels = &target->labels,
                                   .time_ns = (uint64_t)wall_clock_ns(),
-                                  .pprof = answer->body};
+                                  .pprof = answer->body,
+                                  .names = pprof->options.symbolize ? &names : NULL};
     int err = profile_send(pprof->context.payloads, pprof->context.next[OTLP_PROFILES], &facts);
     stage_count(err == 0 ? &pprof->accepted_count : &pprof->invalid_count, 1);
 }
@@ -212,8 +218,8 @@ static int pprof_create(const struct receiver_context *context, void **out)
     }
     struct pprof *pprof = memory;
     pprof->context = *context;
-    pprof->options =
-        (struct pprof_options){.interval_ns = 60 * SECOND_NS, .timeout_ns = 10 * SECOND_NS};
+    pprof->options = (struct pprof_options){
+        .interval_ns = 60 * SECOND_NS, .timeout_ns = 10 * SECOND_NS, .symbolize = true};
     err = config_read(context->config, context->node, &pprof_object, &pprof->options);
     if (err == 0) {
         err = targets_check(pprof);

@@ -20,6 +20,7 @@
 #include "pipeline/graph.h"
 #include "pipeline/payload.h"
 #include "pipeline/profile_message.h"
+#include "pipeline/profile_names.h"
 #include "pipeline/receiver.h"
 #include "pipeline/self_metrics.h"
 #include "pipeline/stage.h"
@@ -279,8 +280,12 @@ static void heap_send(struct selfmon *selfmon)
 {
     char path[PATH_MAX];
     struct block bytes = {0};
-    struct profile_facts facts = {
-        .name = "heap", .service = "sluice-serve", .time_ns = (uint64_t)wall_clock_ns()};
+    const struct profile_names names = {selfmon->context.names_program, selfmon->scope,
+                                        selfmon->context.payloads};
+    struct profile_facts facts = {.name = "heap",
+                                  .service = "sluice-serve",
+                                  .time_ns = (uint64_t)wall_clock_ns(),
+                                  .names = &names};
     int len = snprintf(path, sizeof(path), "%s/selfmon.pb.gz", selfmon->context.data_path);
     if (len >= PATH_MAX || selfmon->context.heap_write(path) != 0) {
         return;

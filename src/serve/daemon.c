@@ -28,6 +28,7 @@
 #include "serve/daemon_status.h"
 #include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
+#include "serve/sluice_program.h"
 #include "serve/verdict_watch.h"
 #include "serve/web.h"
 #include "sys/wall_clock.h"
@@ -47,9 +48,10 @@
 struct daemon {
     const struct serve_options *options;
     char data_path[PATH_MAX];
-    struct slu_budget *root;     /* all memory but the configurations' */
-    struct slu_budget *payloads; /* below it: what is on its way */
-    struct slu_budget *configs;  /* of configurations, which are not under pressure */
+    char names_program[PATH_MAX]; /* empty: there is none */
+    struct slu_budget *root;      /* all memory but the configurations' */
+    struct slu_budget *payloads;  /* below it: what is on its way */
+    struct slu_budget *configs;   /* of configurations, which are not under pressure */
     struct slu_scope *scope;
     struct memory_watch *watch;
     struct curl_library curl;
@@ -225,6 +227,7 @@ static struct graph_options graph_options_of(struct daemon *daemon, struct confi
         .metrics = memory_metrics,
         .metrics_arg = daemon,
         .heap_write = slu_heap_start != NULL ? own_heap_write : NULL,
+        .names_program = daemon->names_program[0] != '\0' ? daemon->names_program : NULL,
     };
 }
 
@@ -502,6 +505,10 @@ enum serve_status daemon_run(const struct serve_options *options)
     }
     if (err == 0) {
         err = data_open(&daemon);
+    }
+    if (err == 0 && sluice_program_find(daemon.names_program, sizeof(daemon.names_program)) != 0) {
+        say("",
+            "no program sluice beside this one: profiles of native programs stay without names");
     }
     if (err == 0) {
         err = pipelines_start(&daemon, &daemon.file);
