@@ -8,6 +8,10 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What would be rounded to nothing. */
+#define TINY         0.0005
+#define TINY_PERCENT 0.05
+
 struct scale {
     double unit;
     const char *name;
@@ -51,7 +55,7 @@ static void write_scaled(struct sink *out, double value, const struct scale *sca
     double scaled = value / scales[at].unit;
     if (scaled >= 1e6) {
         sink_format(out, "%.3g%s", scaled, scales[at].name);
-    } else if (scaled > 0 && scaled < 0.0005) {
+    } else if (scaled > 0 && scaled < TINY) {
         sink_format(out, "<0.001%s", scales[at].name);
     } else {
         sink_format(out, "%.*f%s", places_after_point(scaled), scaled, scales[at].name);
@@ -106,7 +110,7 @@ static void write_magnitude(struct sink *out, double value, enum draw_unit unit)
         write_scaled(out, value, decimal_scales, LENGTH(decimal_scales));
         break;
     case DRAW_PERCENT:
-        sink_format(out, value > 0 && value < 0.05 ? "<0.1" : "%.1f", value);
+        sink_format(out, value > 0 && value < TINY_PERCENT ? "<0.1" : "%.1f", value);
         break;
     }
 }
@@ -116,6 +120,9 @@ void draw_number(struct sink *out, double value, enum draw_unit unit)
     if (isnan(value)) {
         sink_char(out, '-');
         return;
+    }
+    if (value < 0 && value > (unit == DRAW_PERCENT ? -TINY_PERCENT : -TINY)) {
+        value = 0; /* "-<0.001" says less */
     }
     if (value < 0) {
         sink_char(out, '-');

@@ -30,6 +30,7 @@ struct text_filter {
     char word[256];
     char pattern[WEB_VALUE_MAX];
     struct regex *regex;
+    unsigned char trace_id[WEB_TRACE_ID_BYTES];
 };
 
 struct logs_answering {
@@ -56,6 +57,26 @@ static struct slu_bytes parameter_text(struct web_query *query, const char *name
     return (struct slu_bytes){room, found == 0 ? strlen(room) : 0};
 }
 
+/* Lines of one trace alone, if its id is given. */
+static int trace_read(struct logs_answering *answering)
+{
+    struct web_query *query = answering->query;
+    char text[2 * WEB_TRACE_ID_BYTES + 2];
+    int err = 0;
+    struct slu_bytes id = parameter_text(query, "trace_id", text, sizeof(text), &err);
+    if (err != 0 || id.len == 0) {
+        return err;
+    }
+    err = web_trace_id_read(id, answering->filter.trace_id);
+    if (err != 0) {
+        (void)snprintf(query->diag.message, sizeof(query->diag.message),
+                       "trace_id: a trace's id is up to 32 hexadecimal digits");
+        return err;
+    }
+    answering->rows.key = (struct slu_bytes){answering->filter.trace_id, WEB_TRACE_ID_BYTES};
+    return 0;
+}
+
 static int filter_read(struct logs_answering *answering)
 {
     struct web_query *query = answering->query;
@@ -68,6 +89,7 @@ static int filter_read(struct logs_answering *answering)
     answering->rows.word = parameter_text(query, "word", filter->word, sizeof(filter->word), &err);
     struct slu_bytes pattern =
         parameter_text(query, "regex", filter->pattern, sizeof(filter->pattern), &err);
+    err = err != 0 ? err : trace_read(answering);
     if (err == 0 && pattern.len > 0) {
         err = regex_create(query->budget, pattern, &diag, &filter->regex);
         if (err == -EINVAL) {

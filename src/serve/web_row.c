@@ -1,5 +1,6 @@
 #include "serve/web_row.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,32 @@ size_t web_hex_write(struct slu_bytes bytes, char *text, size_t size_bytes)
         text[len++] = digits[at[i] & 15];
     }
     return len;
+}
+
+static int hex_value(char digit)
+{
+    return digit >= '0' && digit <= '9'   ? digit - '0'
+           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+           : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
+                                          : -1;
+}
+
+int web_trace_id_read(struct slu_bytes text, unsigned char id[WEB_TRACE_ID_BYTES])
+{
+    const char *digits = text.data;
+    memset(id, 0, WEB_TRACE_ID_BYTES);
+    if (text.len == 0 || text.len > 2 * (size_t)WEB_TRACE_ID_BYTES) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        int value = hex_value(digits[text.len - 1 - i]);
+        if (value < 0) {
+            return -EINVAL;
+        }
+        unsigned char *at = &id[WEB_TRACE_ID_BYTES - 1 - i / 2];
+        *at = (unsigned char)(*at | value << (i % 2 == 0 ? 0 : 4));
+    }
+    return 0;
 }
 
 static void hex_write(struct json_writer *json, const char *key, struct slu_bytes bytes)

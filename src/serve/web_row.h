@@ -15,6 +15,15 @@
 struct slu_bytes web_row_text(struct slu_bytes labels, const struct row *row, char *room,
                               size_t size_bytes);
 
+#define WEB_TRACE_ID_BYTES 16
+
+/*
+ * Read a trace's id in hex; one of fewer digits has zeros in front, as Jaeger writes them.
+ *
+ * Returns  0; -EINVAL
+ */
+int web_trace_id_read(struct slu_bytes text, unsigned char id[WEB_TRACE_ID_BYTES]);
+
 /* Bytes in hex. Returns the length */
 size_t web_hex_write(struct slu_bytes bytes, char *text, size_t size_bytes);
 

@@ -23,8 +23,6 @@
 #define TRACES_MAX     500
 #define TABLE_SLOTS    4096 /* traces that are looked at, at the most half of it */
 #define SPANS_MAX      2000000
-#define ID_BYTES       16
-#define HEX_ID         (2 * ID_BYTES)
 #define NAME_MAX_BYTES 96
 #define SPAN_PARENT    4
 #define SPAN_STATUS    15
@@ -34,33 +32,6 @@
 #define TRACE_BYTES    ((size_t)64 * 1024)
 #define SPAN_COLUMNS                                                                               \
     (1U << ROW_TIME | 1U << ROW_DURATION | 1U << ROW_KEY | 1U << ROW_TEXT | 1U << ROW_REST)
-
-static int hex_value(char digit)
-{
-    return digit >= '0' && digit <= '9'   ? digit - '0'
-           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
-           : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
-                                          : -1;
-}
-
-/* Ids of fewer digits have zeros in front, as Jaeger writes them. */
-static int id_read(struct slu_bytes text, unsigned char id[ID_BYTES])
-{
-    const char *digits = text.data;
-    memset(id, 0, ID_BYTES);
-    if (text.len == 0 || text.len > HEX_ID) {
-        return -EINVAL;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        int value = hex_value(digits[text.len - 1 - i]);
-        if (value < 0) {
-            return -EINVAL;
-        }
-        unsigned char *at = &id[ID_BYTES - 1 - i / 2];
-        *at = (unsigned char)(*at | value << (i % 2 == 0 ? 0 : 4));
-    }
-    return 0;
-}
 
 struct trace_answering {
     struct web_query *query;
@@ -102,15 +73,16 @@ static int trace_send(struct trace_answering *answering)
 static void trace_answer(struct net_request *request, void *arg)
 {
     struct web *web = arg;
-    unsigned char id[ID_BYTES];
-    int wrong = id_read(net_request_parameter(request, "id"), id);
+    unsigned char id[WEB_TRACE_ID_BYTES];
+    int wrong = web_trace_id_read(net_request_parameter(request, "id"), id);
     struct web_query *query = web_query_begin(web, request, NULL, 0, 1);
     if (query == NULL) {
         return;
     }
     struct trace_answering answering = {.query = query};
-    struct store_row_query rows = {
-        .query = query->store, .key = {id, ID_BYTES}, .columns = (1U << ROW_COLUMN_COUNT) - 1};
+    struct store_row_query rows = {.query = query->store,
+                                   .key = {id, WEB_TRACE_ID_BYTES},
+                                   .columns = (1U << ROW_COLUMN_COUNT) - 1};
     if (wrong != 0) {
         (void)snprintf(query->diag.message, sizeof(query->diag.message),
                        "a trace's id is up to 32 hexadecimal digits");
@@ -124,7 +96,7 @@ static void trace_answer(struct net_request *request, void *arg)
 
 /* What is known of a trace so far. */
 struct trace {
-    unsigned char id[ID_BYTES];
+    unsigned char id[WEB_TRACE_ID_BYTES];
     int64_t begin_ns;
     int64_t end_ns;
     int64_t root_ns; /* of what is taken for its root */
@@ -149,7 +121,8 @@ struct search {
 static struct trace *trace_find(struct search *search, struct slu_bytes id)
 {
     size_t at = hash_bytes(id, 0) % TABLE_SLOTS;
-    while (search->slots[at].is_used && memcmp(search->slots[at].id, id.data, ID_BYTES) != 0) {
+    while (search->slots[at].is_used &&
+           memcmp(search->slots[at].id, id.data, WEB_TRACE_ID_BYTES) != 0) {
         at = (at + 1) % TABLE_SLOTS;
     }
     struct trace *trace = &search->slots[at];
@@ -160,7 +133,7 @@ static struct trace *trace_find(struct search *search, struct slu_bytes id)
         }
         search->trace_count++;
         memset(trace, 0, sizeof(*trace));
-        memcpy(trace->id, id.data, ID_BYTES);
+        memcpy(trace->id, id.data, WEB_TRACE_ID_BYTES);
         trace->is_used = true;
         trace->begin_ns = INT64_MAX;
         trace->end_ns = INT64_MIN;
@@ -209,7 +182,7 @@ static int span_note(void *arg, struct slu_bytes labels, const struct row *row)
         search->is_full = true;
         return -ENOBUFS;
     }
-    struct trace *trace = row->key.len == ID_BYTES ? trace_find(search, row->key) : NULL;
+    struct trace *trace = row->key.len == WEB_TRACE_ID_BYTES ? trace_find(search, row->key) : NULL;
     if (trace == NULL) {
         return 0;
     }
@@ -248,9 +221,10 @@ static int newest_first(const void *left, const void *right)
 
 static void trace_write(struct json_writer *json, const struct trace *trace)
 {
-    char text[HEX_ID];
+    char text[2 * WEB_TRACE_ID_BYTES];
     char start[24];
-    size_t len = web_hex_write((struct slu_bytes){trace->id, ID_BYTES}, text, sizeof(text));
+    size_t len =
+        web_hex_write((struct slu_bytes){trace->id, WEB_TRACE_ID_BYTES}, text, sizeof(text));
     (void)snprintf(start, sizeof(start), "%lld", (long long)trace->begin_ns);
     json_begin_object(json);
     json_write_key(json, "traceID");

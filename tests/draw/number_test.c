@@ -71,6 +71,8 @@ static void counts_and_rates_have_decimal_units(void **state)
         {0.5, DRAW_COUNT, "0.50"},
         {0.0123, DRAW_COUNT, "0.012"},
         {0.0004, DRAW_COUNT, "<0.001"},
+        {-0.0004, DRAW_COUNT, "0"},
+        {-0.0006, DRAW_PER_SECOND, "-0.001/s"},
         {2.25, DRAW_COUNT, "2.2"},
         {12345, DRAW_PER_SECOND, "12.3 k/s"},
         {310, DRAW_PER_SECOND, "310/s"},
@@ -81,6 +83,7 @@ static void counts_and_rates_have_decimal_units(void **state)
         {12.34, DRAW_PERCENT, "12.3%"},
         {100, DRAW_PERCENT, "100.0%"},
         {0.04, DRAW_PERCENT, "<0.1%"},
+        {-0.04, DRAW_PERCENT, "0.0%"},
         {99.96, DRAW_PERCENT, "100.0%"},
         {0, DRAW_PERCENT, "0.0%"},
     };

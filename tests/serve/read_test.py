@@ -90,6 +90,25 @@ def logs_are_found_by_selector_text_word_and_pattern():
         assert daemon.lines_kept(contains="nowhere") == []
 
 
+def lines_of_a_trace_are_found_by_its_id():
+    with Keeper(SERVE) as daemon:
+        ids = [f"{number:032x}" for number in (7, 0xabcdef << 100)]
+        daemon.send("logs", log_lines(["of none", "of none either"]))
+        for one in ids:
+            daemon.send("logs", log_lines([f"of {one}"], traceId=one))
+            daemon.send("logs", log_lines([f"elsewhere of {one}"], service="cart", traceId=one))
+        for one in ids:
+            assert daemon.lines_kept(trace_id=one, direction="forward") == [
+                f"of {one}", f"elsewhere of {one}"]
+            assert daemon.lines_kept(trace_id=one, query='{service_name="cart"}') == [
+                f"elsewhere of {one}"]
+            assert daemon.found("/api/logs/histogram", trace_id=one)["total"] == 2
+        assert daemon.lines_kept(trace_id="7", direction="forward")[0] == f"of {ids[0]}"
+        assert daemon.lines_kept(trace_id="1234") == []
+        status, error = daemon.refusal("/api/logs", trace_id="xyz")
+        assert status == 400 and "trace_id" in error, error
+
+
 def the_newest_lines_come_first_and_a_limit_is_told():
     with Keeper(SERVE) as daemon:
         daemon.send("logs", log_lines([f"line {at}" for at in range(50)]))
@@ -326,6 +345,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          several_selectors_find_what_any_of_them_finds,
          every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have,
          logs_are_found_by_selector_text_word_and_pattern,
+         lines_of_a_trace_are_found_by_its_id,
          the_newest_lines_come_first_and_a_limit_is_told,
          a_row_tells_its_severity_ids_and_attributes,
          a_histogram_counts_the_lines_of_each_step,

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """ui_test.py KIND ASSETS SCRATCH: the tests of the pages that need node.
 
-KIND is tree (parts of the page in node, needs esbuild), types (the compiler's judgement), vendor
-(uPlot is as published) or page (the page in Chromium; screenshots go to SCRATCH/screenshots).
+KIND is tree or trace (parts of the pages in node, needs esbuild), types (the compiler's judgement),
+vendor (uPlot is as published) or page (the page in Chromium; screenshots go to
+SCRATCH/screenshots).
 """
 
 import contextlib
@@ -66,13 +67,21 @@ def chromium():
     raise CannotRun("chromium is not there")
 
 
-def run_tree(_, scratch):
+def run_bundled(scratch, name):
     if shutil.which("esbuild") is None:
         raise CannotRun("esbuild is not there")
-    bundle = os.path.join(scratch, "tree_test.mjs")
-    subprocess.run(["esbuild", os.path.join(HERE, "tree_test.mjs"), "--bundle", "--format=esm",
+    bundle = os.path.join(scratch, name)
+    subprocess.run(["esbuild", os.path.join(HERE, name), "--bundle", "--format=esm",
                     "--platform=node", "--log-level=warning", f"--outfile={bundle}"], check=True)
     return subprocess.call([node(), bundle])
+
+
+def run_tree(_, scratch):
+    return run_bundled(scratch, "tree_test.mjs")
+
+
+def run_trace(_, scratch):
+    return run_bundled(scratch, "trace_test.mjs")
 
 
 def tell(passed, claim, output=""):

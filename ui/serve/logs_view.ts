@@ -45,12 +45,15 @@ export class LogsView implements View {
     private opened: LogRow | null = null;
     private selector: string | null = null;
     private contains = "";
+    private traced: string | null = null;
+    private readonly ofTrace = element("span", { class: "of-trace", hidden: true });
 
     constructor(private readonly page: Page) {
         this.filter.addEventListener("change",
             () => page.address.change({ query: this.filter.value }));
         this.rows.root.addEventListener("scroll", () => this.scrolled());
-        fill(this.root, element("div", { class: "logs-bar" }, this.filter, this.tailButton),
+        fill(this.root, element("div", { class: "logs-bar" }, this.filter, this.ofTrace,
+            this.tailButton),
             this.histogram, this.note,
             element("div", { class: "logs-body" }, this.rows.root, this.fields));
     }
@@ -59,14 +62,17 @@ export class LogsView implements View {
         const own = this.page.address.get("query") ?? "";
         const selector = own !== "" ? own
             : scene.service === null ? "" : `{service_name=${quoted(scene.service)}}`;
-        const isOther = selector !== this.selector || scene.search !== this.contains;
+        const traced = this.page.address.get("traced");
+        const isOther = selector !== this.selector || scene.search !== this.contains ||
+            traced !== this.traced;
         if (selector !== this.selector) {
             this.filter.value = selector;
         }
         this.selector = selector;
         this.contains = scene.search;
-        if (this.source !== null) {
-            if (isOther) {
+        this.showTrace(traced);
+        if (this.source !== null || this.page.address.get("tail") !== null) {
+            if (isOther || this.source === null) {
                 this.startTail();
             }
             return;
@@ -78,6 +84,15 @@ export class LogsView implements View {
                 throw error;
             }
             this.showNone(problem(error, error.status === 400 ? SELECTOR_LIKE : ""));
+        }
+    }
+
+    private showTrace(traced: string | null): void {
+        this.traced = traced;
+        this.ofTrace.hidden = traced === null;
+        if (traced !== null) {
+            fill(this.ofTrace, `of trace ${traced.slice(0, 8)}`, button("All lines",
+                { title: traced }, () => this.page.address.change({ traced: null })));
         }
     }
 
@@ -99,8 +114,8 @@ export class LogsView implements View {
     }
 
     private async ask(scene: Scene): Promise<void> {
-        const asked = { query: this.selector, contains: this.contains, start: scene.range.start,
-            end: scene.range.end };
+        const asked = { query: this.selector, contains: this.contains, trace_id: this.traced,
+            start: scene.range.start, end: scene.range.end };
         const [histogram, answer] = await Promise.all([
             fetchData<Histogram>("/api/logs/histogram", { ...asked, buckets: BUCKETS }),
             fetchLogs({ ...asked, limit: LIMIT })]);
@@ -113,6 +128,7 @@ export class LogsView implements View {
             (answer.truncated ? `, of which the newest ${exact(answer.rows.length,
                 "count")} are shown` : "") +
             `; ${readable(answer.scanned, "bytes")} read`;
+        this.reopen();
         this.showRows(this.found);
         if (this.found.length === 0) {
             this.showNone(emptyState("There are no lines in this time",
@@ -121,6 +137,16 @@ export class LogsView implements View {
                 EXAMPLE));
         } else if (this.rows.current < 0) {
             this.showFields(null);
+        }
+    }
+
+    /** The line of the URL, where the page was loaded with one. */
+    private reopen(): void {
+        const line = this.page.address.get("line");
+        const row = this.opened !== null ? undefined : this.found.find((one) =>
+            one.time_ns === line);
+        if (row !== undefined) {
+            this.showFields(row);
         }
     }
 
@@ -169,6 +195,7 @@ export class LogsView implements View {
     private showFields(row: LogRow | null): void {
         const hadFocus = this.fields.contains(document.activeElement);
         this.opened = row;
+        this.page.address.note({ line: row?.time_ns ?? null });
         this.fields.hidden = row === null;
         if (row === null) {
             if (hadFocus) {
@@ -214,9 +241,10 @@ export class LogsView implements View {
     private toggleTail(): void {
         if (this.source !== null) {
             this.stopTail();
-            this.page.address.change({}, true);
+            this.page.address.change({ tail: null }, true);
             return;
         }
+        this.page.address.note({ tail: "1" });
         this.startTail();
     }
 
@@ -225,7 +253,7 @@ export class LogsView implements View {
         this.tailRows = [];
         this.dropped = 0;
         this.source = new EventSource(urlOf("/api/logs/tail", { query: this.selector,
-            contains: this.contains }));
+            contains: this.contains, trace_id: this.traced }));
         this.source.addEventListener("row", (event) => this.tailRow(event as MessageEvent<string>));
         this.source.addEventListener("dropped", (event) => {
             this.dropped += (JSON.parse((event as MessageEvent<string>).data) as
@@ -233,6 +261,7 @@ export class LogsView implements View {
         });
         this.source.addEventListener("error", () => {
             this.stopTail();
+            this.page.address.note({ tail: null });
             this.note.textContent = "The tail has ended: four may run at a time.";
         });
         this.tailButton.setAttribute("aria-pressed", "true");

@@ -117,8 +117,8 @@ export class ServePage implements Page {
         if (this.current().view.close?.() === true) {
             return;
         }
-        const way = ["span", "trace", "zoom", "base", "search", "metric", "query", "service"]
-            .find((name) => this.address.get(name) !== null);
+        const way = ["span", "trace", "traced", "zoom", "base", "search", "metric", "query",
+            "service"].find((name) => this.address.get(name) !== null);
         if (way !== undefined) {
             this.address.change({ [way]: null });
         }
@@ -126,7 +126,7 @@ export class ServePage implements Page {
 
     private open(id: string): void {
         this.address.change({ view: id === "overview" ? null : id, trace: null, span: null,
-            search: null });
+            traced: null, line: null, tail: null, search: null });
         this.main.focus();
     }
 

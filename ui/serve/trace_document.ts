@@ -38,18 +38,52 @@ function pairs(attributes: Attribute[] | undefined): [string, string][] {
     return (attributes ?? []).map(({ key, value }) => [key, textOf(value)]);
 }
 
-/** What the trace waits for: of each span, backwards from its end, the child that ended last. */
-function markCritical(span: Span): void {
-    span.isCritical = true;
-    let until = span.start + span.duration;
-    const children = [...span.children].sort((a, b) =>
-        b.start + b.duration - (a.start + a.duration));
-    for (const child of children) {
-        if (child.start + child.duration <= until && child.duration > 0) {
-            markCritical(child);
-            until = child.start;
+function endOf(span: Span): number {
+    return span.start + span.duration;
+}
+
+/**
+ * What the trace waits for: of each span, backwards from its end, the child that ended last. A
+ * child that goes on after its parent was waited for until then, as far as the parent can tell.
+ */
+function markCritical(first: Span): void {
+    const pending = [first];
+    for (let span = pending.pop(); span !== undefined; span = pending.pop()) {
+        span.isCritical = true;
+        const end = endOf(span);
+        let until = end;
+        const children = span.children.filter((child) => child.start < end && child.duration > 0)
+            .sort((a, b) => Math.min(endOf(b), end) - Math.min(endOf(a), end));
+        for (const child of children) {
+            if (Math.min(endOf(child), end) <= until) {
+                pending.push(child);
+                until = child.start;
+            }
         }
     }
+}
+
+/** Gives each its children; who has no parent here, or is its own forefather, is a root. */
+function rootsOf(spans: Span[]): Span[] {
+    const byId = new Map(spans.map((span) => [span.id, span]));
+    const seen = new Set<Span>();
+    const roots: Span[] = [];
+    for (const span of spans) {
+        const way = new Set<Span>(); // up to a root, or to a span that was placed before
+        let at: Span | undefined = span;
+        while (at !== undefined && !seen.has(at)) {
+            way.add(at);
+            seen.add(at);
+            const parent: Span | undefined = byId.get(at.parent);
+            if (parent === undefined || way.has(parent)) {
+                roots.push(at);
+                break;
+            }
+            parent.children.push(at);
+            at = parent;
+        }
+    }
+    return roots;
 }
 
 function ordered(roots: Span[]): Span[] {
@@ -92,15 +126,7 @@ export function traceOf(found: OtlpTrace): Trace {
             at: Number(BigInt(event.timeUnixNano ?? "0") - begin) })),
         depth: 0, isCritical: false, children: [],
     }));
-    const byId = new Map(spans.map((span) => [span.id, span]));
-    const roots = spans.filter((span) => {
-        const parent = byId.get(span.parent);
-        if (parent === undefined || parent === span) {
-            return true;
-        }
-        parent.children.push(span);
-        return false;
-    });
+    const roots = rootsOf(spans);
     const first = [...roots].sort((a, b) => b.duration - a.duration)[0];
     if (first !== undefined) {
         markCritical(first);

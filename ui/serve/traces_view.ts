@@ -127,7 +127,7 @@ export class TracesView implements View {
             element("span", { class: "quiet" }, counted(trace.spans.length, "span",
                 "spans")),
             button("Logs of this trace", {}, () => this.page.address.change({ view: "logs",
-                trace: null, span: null, search: null, range: this.around(beginMs,
+                trace: null, span: null, search: null, traced: id, range: this.around(beginMs,
                     trace.duration) })),
             element("code", {}, id)), legend,
         element("div", { class: "waterfall", role: "list", "aria-label": "Spans" }, ...rows),

@@ -42,6 +42,12 @@ export class Address {
         this.tell();
     }
 
+    /** Change the URL alone: what is shown is that already. */
+    note(changes: Record<string, string | null>): void {
+        history.replaceState(null, "", this.with(changes));
+        this.values = new URLSearchParams(location.search);
+    }
+
     onChange(listener: () => void): void {
         this.listeners.push(listener);
     }
