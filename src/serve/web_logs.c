@@ -167,10 +167,12 @@ static int row_rank(void *arg, struct slu_bytes labels, const struct row *row)
 
 static int end_event(struct logs_answering *answering, size_t count)
 {
-    char text[160];
-    int len = snprintf(text, sizeof(text), "{\"rows\":%zu,\"scanned_bytes\":%llu,\"truncated\":%s}",
+    char text[192];
+    int len = snprintf(text, sizeof(text),
+                       "{\"rows\":%zu,\"scanned_bytes\":%llu,\"truncated\":%s,\"damaged\":%llu}",
                        count, (unsigned long long)answering->rows.scanned_bytes,
-                       answering->is_cut ? "true" : "false");
+                       answering->is_cut ? "true" : "false",
+                       (unsigned long long)answering->query->damage);
     return net_event_write(answering->query->request, "end", (struct slu_bytes){text, (size_t)len});
 }
 

@@ -17,6 +17,8 @@
 #define JSON_TYPE "application/json"
 #define FAIL_MAX  1024
 
+#define DAMAGE_WARNING "parts of the store are damaged, and left out: the daemon has said which"
+
 void web_fail(struct net_request *request, unsigned status, const char *type, const char *text)
 {
     char bytes[FAIL_MAX];
@@ -180,8 +182,9 @@ struct web_query *web_query_begin(struct web *web, struct net_request *request,
     query->is_begun = false;
     query->limit = limit;
     query->now_ns = wall_clock_ns();
-    query->store =
-        (struct store_query){.budget = query->budget, .scope = net_request_scope(request)};
+    query->damage = 0;
+    query->store = (struct store_query){
+        .budget = query->budget, .scope = net_request_scope(request), .damage = &query->damage};
     int err = parameters_read(query, selector, range_ns);
     if (err != 0) {
         web_query_end(query, err);
@@ -263,10 +266,15 @@ int web_success_begin(struct web_query *query)
 
 int web_success_finish(struct web_query *query, bool is_cut)
 {
-    if (is_cut) {
+    if (is_cut || query->damage > 0) {
         json_write_key(&query->json, "warnings");
         json_begin_array(&query->json);
-        json_write_string(&query->json, "results truncated due to limit");
+        if (is_cut) {
+            json_write_string(&query->json, "results truncated due to limit");
+        }
+        if (query->damage > 0) {
+            json_write_string(&query->json, DAMAGE_WARNING);
+        }
         json_end_array(&query->json);
     }
     json_end_object(&query->json);

@@ -47,6 +47,7 @@ struct web_query {
     struct slu_budget *budget; /* its own */
     struct selector selector;
     struct store_query store; /* range and matchers, as the parameters say */
+    uint64_t damage;          /* pieces of the store that were left out of the answer */
     int64_t now_ns;
     uint64_t limit;
     struct slu_diag diag; /* of what was wrong */

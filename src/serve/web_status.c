@@ -128,6 +128,18 @@ static void health_answer(struct net_request *request, void *arg)
     net_respond(request, 200, "text/plain; charset=utf-8", net_text("ok\n"));
 }
 
+/* What tools look for there, and people. */
+static void profiles_answer(struct net_request *request, void *arg)
+{
+    static const char page[] = "<!DOCTYPE html><html lang=\"en\"><title>/debug/pprof/</title>"
+                               "<h1>/debug/pprof/</h1><ul><li><a href=\"/debug/pprof/heap\">heap"
+                               "</a>: what the daemon holds in memory, by who allocated it; "
+                               "<code>sluice heap top URL</code>, <code>go tool pprof URL</code>"
+                               "</ul>\n";
+    (void)arg;
+    net_respond(request, 200, "text/html; charset=utf-8", net_text(page));
+}
+
 /* The profiler writes files: it goes through one. */
 static void heap_answer(struct net_request *request, void *arg)
 {
@@ -159,6 +171,7 @@ size_t web_status_routes(struct web *web, struct net_route *routes)
         {.path = "/metrics", .handle = metrics_answer, .place = NET_ON_WORKER},
         {.path = "/healthz", .handle = health_answer},
         {.path = "/readyz", .handle = health_answer},
+        {.path = "/debug/pprof/", .handle = profiles_answer},
         {.path = "/debug/pprof/heap", .handle = heap_answer, .place = NET_ON_WORKER},
     };
     (void)web;

@@ -263,6 +263,8 @@ static int search_send(struct search *search)
     json_end_array(&query->json);
     json_write_key(&query->json, "truncated");
     json_write_bool(&query->json, search->is_full);
+    json_write_key(&query->json, "damaged");
+    json_write_uint(&query->json, query->damage);
     json_end_object(&query->json);
     int failed = web_json_finish(query);
     return err != 0 ? err : failed;

@@ -123,7 +123,8 @@ static int shelf_read(struct label_reading *reading, struct shelf *shelf)
     }
     shelf_view_copied(&view);
     for (uint32_t i = 0; err == 0 && i < view.part_count; i++) {
-        err = part_read(reading, shelf_view_part(&view, i));
+        const struct part *part = shelf_view_part(&view, i);
+        err = shelf_view_forgive(&view, part, reading->query, part_read(reading, part));
     }
     shelf_view_close(&view);
     return err;

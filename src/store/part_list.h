@@ -31,6 +31,7 @@ struct part {
     uint32_t reference_count; /* under the owner's lock */
     uint32_t open_count;      /* under the list's */
     bool is_gone;             /* unlinked */
+    bool is_damaged;          /* and told; under the owner's lock */
 };
 
 struct part_list {

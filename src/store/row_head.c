@@ -198,8 +198,12 @@ static int time_check(const struct row_head *head, const struct stream *stream, 
     if (time_ns > now_ns && time_ns - now_ns > head->future_ns) {
         return -ETIME;
     }
-    int64_t newest_ns = stream == NULL ? INT64_MIN : stream->newest_ns;
-    bool is_late = newest_ns != INT64_MIN && time_ns < newest_ns &&
+    if (stream == NULL || stream->newest_ns == INT64_MIN) {
+        return 0;
+    }
+    /* What a clock that was ahead has left behind makes nothing late. */
+    int64_t newest_ns = stream->newest_ns < now_ns ? stream->newest_ns : now_ns;
+    bool is_late = time_ns < newest_ns &&
                    (uint64_t)newest_ns - (uint64_t)time_ns > (uint64_t)head->out_of_order_ns;
     return is_late ? -ESTALE : 0;
 }

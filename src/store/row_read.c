@@ -240,6 +240,8 @@ static int refs_read(struct row_reading *reading)
     for (size_t i = 0; err == 0 && i < count; i++) {
         err = store_query_check(&reading->query->query);
         err = err != 0 ? err : ref_read(reading, &refs[i]);
+        err = shelf_view_forgive(&reading->view, shelf_view_part(&reading->view, refs[i].part),
+                                 &reading->query->query, err);
     }
     return err;
 }
@@ -284,7 +286,8 @@ static int reading_run(struct row_reading *reading)
     err = err != 0 ? err : block_begin(reading->budget, FIRST_BYTES, &reading->labels);
     err = err != 0 ? err : row_block_reader_create(reading->budget, &reading->reader);
     for (uint32_t i = 0; err == 0 && i < reading->view.part_count; i++) {
-        err = part_list(reading, i);
+        err = shelf_view_forgive(&reading->view, shelf_view_part(&reading->view, i),
+                                 &reading->query->query, part_list(reading, i));
     }
     if (err == 0 && is_backward) {
         err = head_read(reading);

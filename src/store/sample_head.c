@@ -236,9 +236,13 @@ static int time_check(const struct sample_head *head, const struct series *serie
     if (time_ms > now_ms && time_ms - now_ms > head->future_ms) {
         return -ETIME;
     }
-    bool is_late =
-        series != NULL && series->newest_ms != INT64_MIN && time_ms < series->newest_ms &&
-        (uint64_t)series->newest_ms - (uint64_t)time_ms > (uint64_t)head->out_of_order_ms;
+    if (series == NULL || series->newest_ms == INT64_MIN) {
+        return 0;
+    }
+    /* What a clock that was ahead has left behind makes nothing late. */
+    int64_t newest_ms = series->newest_ms < now_ms ? series->newest_ms : now_ms;
+    bool is_late = time_ms < newest_ms &&
+                   (uint64_t)newest_ms - (uint64_t)time_ms > (uint64_t)head->out_of_order_ms;
     return is_late ? -ESTALE : 0;
 }
 

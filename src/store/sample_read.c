@@ -64,6 +64,21 @@ static int copy_take(struct sample_reading *reading)
     return sample_gather_items(&reading->gather, items, count);
 }
 
+/* What a part has of the series, and on to its next one. */
+static int part_take(struct sample_reading *reading, uint32_t at)
+{
+    struct part_samples *samples = &reading->parts[at];
+    const struct part *part = samples->part;
+    int err = sample_gather_part(&reading->gather, samples);
+    err = shelf_view_forgive(&reading->view, part, reading->query, err);
+    if (err == 0) {
+        err = part_samples_next(samples);
+        samples->is_at_end |= err == -EBADMSG;
+        err = shelf_view_forgive(&reading->view, part, reading->query, err);
+    }
+    return err;
+}
+
 static int series_gather(struct sample_reading *reading, size_t *count)
 {
     struct slu_bytes labels = {reading->labels, reading->labels_len};
@@ -72,8 +87,7 @@ static int series_gather(struct sample_reading *reading, size_t *count)
     for (uint32_t i = 0; err == 0 && i < reading->part_count; i++) {
         struct part_samples *samples = &reading->parts[i];
         if (!samples->is_at_end && labels_compare(samples->labels, labels) == 0) {
-            err = sample_gather_part(&reading->gather, samples);
-            err = err != 0 ? err : part_samples_next(samples);
+            err = part_take(reading, i);
         }
     }
     if (err == 0 && reading->copy_at < reading->copy.series_count &&
@@ -110,10 +124,11 @@ static int parts_begin(struct sample_reading *reading)
     }
     reading->parts = memory;
     for (uint32_t i = 0; err == 0 && i < reading->view.part_count; i++) {
-        err =
-            part_samples_open(&reading->parts[i], shelf_view_part(&reading->view, i),
-                              query->matchers, query->matcher_count, reading->cache, query->budget);
+        err = part_samples_open(&reading->parts[reading->part_count],
+                                shelf_view_part(&reading->view, i), query->matchers,
+                                query->matcher_count, reading->cache, query->budget);
         reading->part_count += err == 0;
+        err = shelf_view_forgive(&reading->view, shelf_view_part(&reading->view, i), query, err);
     }
     return err;
 }

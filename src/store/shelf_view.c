@@ -1,6 +1,7 @@
 #include "store/shelf_view.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <sluice/budget.h>
 #include <sluice/scope.h>
@@ -94,6 +95,43 @@ int shelf_view_open(struct shelf_view *view, struct shelf *shelf, const struct s
         all_give_back(view);
     }
     return err;
+}
+
+/* Note it. Returns whether it is news. */
+static bool damage_note(struct shelf_view *view, const struct part *part)
+{
+    bool is_news = false;
+    mutex_lock(&view->shelf->lock);
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        struct part *own = shelf_view_part(view, i);
+        if (own == part && !own->is_damaged) {
+            own->is_damaged = true;
+            view->shelf->parts.damaged_count++;
+            is_news = true;
+        }
+    }
+    mutex_unlock(&view->shelf->lock);
+    return is_news;
+}
+
+int shelf_view_forgive(struct shelf_view *view, const struct part *part,
+                       const struct store_query *query, int err)
+{
+    char name[PART_NAME_MAX];
+    char text[256];
+    const struct store_options *options = view->shelf->options.store;
+    if (err != -EBADMSG || query->damage == NULL) {
+        return err;
+    }
+    *query->damage += 1;
+    if (damage_note(view, part) && options->say != NULL) {
+        part_name_write(&part->name, name);
+        (void)snprintf(text, sizeof(text),
+                       "store: %s/%s is damaged: what is wrong in it is left out of answers",
+                       store_signal_name(view->shelf->options.signal), name);
+        options->say(options->say_arg, text);
+    }
+    return 0;
 }
 
 void shelf_view_copied(struct shelf_view *view)

@@ -42,6 +42,15 @@ static inline struct part *shelf_view_part(const struct shelf_view *view, uint32
     return ((struct part **)view->parts.data)[at];
 }
 
+/*
+ * What an error of a part means to the query.
+ *
+ * Returns  0: a piece is damaged, and the query goes on without it; it is counted, and for each
+ *          part told once. Else `err`
+ */
+SLU_MUST_USE int shelf_view_forgive(struct shelf_view *view, const struct part *part,
+                                    const struct store_query *query, int err);
+
 /* Returns 0; -ECANCELED, -ETIMEDOUT: the client has gone */
 SLU_MUST_USE int store_query_check(const struct store_query *query);
 

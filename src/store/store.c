@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "store/queue.h"
 #include "store/shelf.h"
+#include "store/settled_clock.h"
 #include "store/store_io.h"
 #include "store/store_state.h"
 #include "sys/wall_clock.h"
@@ -134,11 +135,27 @@ static void flush_run(struct slu_scope *scope, void *arg)
     }
 }
 
+static int64_t settled_ns(struct store *store, struct settled_clock *clock)
+{
+    char text[160];
+    int64_t leap_ns = 0;
+    int64_t now_ns = settled_clock_look(clock, wall_clock_ns(), slu_clock_monotonic_ns(), &leap_ns);
+    if (leap_ns != 0 && store->options.say != NULL) {
+        (void)snprintf(text, sizeof(text),
+                       "store: the clock has leapt ahead by %lld s; until it has stayed there for "
+                       "an hour, nothing is dropped for its age",
+                       (long long)(leap_ns / 1000000000));
+        store->options.say(store->options.say_arg, text);
+    }
+    return now_ns;
+}
+
 static void tend_run(struct slu_scope *scope, void *arg)
 {
     struct store *store = arg;
+    struct settled_clock clock = {0};
     while (slu_scope_sleep_until(scope, slu_clock_monotonic_ns() + TEND_PERIOD_NS) == 0) {
-        store_parts_tend(store, scope, wall_clock_ns());
+        store_parts_tend(store, scope, settled_ns(store, &clock));
     }
 }
 

@@ -188,6 +188,8 @@ struct store_query {
     size_t matcher_count;
     int64_t from_ns; /* since 1970; inclusive, both */
     int64_t to_ns;
+    uint64_t *damage; /* NULL: what is damaged on disk ends the query with -EBADMSG; else it is left
+                         out, and how many pieces is added here */
 };
 
 /*
@@ -209,8 +211,8 @@ typedef int store_series_fn(void *arg, const struct store_series *series);
  * order of time and no time twice.
  *
  * kind     of samples that are wanted
- * Returns  0; what `visit` returned; -ECANCELED; -EDQUOT; -ENOMEM; -EBADMSG if a part is damaged;
- *          an error of the disk
+ * Returns  0; what `visit` returned; -ECANCELED; -EDQUOT; -ENOMEM; -EBADMSG if a part is damaged
+ *          and that is no matter of `damage`; an error of the disk
  */
 SLU_MUST_USE int store_samples(struct store *store, const struct store_query *query,
                                enum store_sample_kind kind, store_series_fn *visit, void *arg);

@@ -2,6 +2,7 @@
 """read_test.py SLUICE_SERVE: what came can be read back, by every route of docs/http-api.md."""
 
 import concurrent.futures
+import glob
 import http.client
 import json
 import os
@@ -225,6 +226,32 @@ def what_was_kept_is_there_after_a_restart():
             assert daemon.get(f"/api/traces/{TRACE}") == TRACES
 
 
+def damage_on_disk_is_told_and_the_rest_answered():
+    with Keeper(SERVE, keeping(flush_interval="1s")) as daemon:
+        for service in ("one", "two"):
+            daemon.send("logs", log_lines([f"line {at} of {service}" for at in range(200)],
+                                          service=service))
+            daemon.send("metrics", gauge("depth", range(100), service=service))
+        folder = os.path.join(daemon.data, "store")
+        parts = until(lambda: (found := [glob.glob(f"{folder}/{signal}/*.part")
+                                         for signal in ("logs", "metrics")]) and all(found) and
+                      found)
+        assert daemon.stop() == 0
+        for path in (names[0] for names in parts):
+            with open(path, "r+b") as file:
+                file.seek(100)
+                bits = file.read(1)[0] ^ 4
+                file.seek(100)
+                file.write(bytes([bits]))
+        daemon.start()
+        *rows, (kind, end) = daemon.events("/api/logs", start="0", limit="5000")
+        assert kind == "end" and end["damaged"] == 1, end
+        assert 200 <= len(rows) < 400, len(rows)
+        answer = daemon.get("/api/v1/samples", match="depth")
+        assert "damaged" in answer["warnings"][0], answer
+        daemon.heard(os.path.basename(parts[0][0]) + " is damaged")
+
+
 def what_is_wrong_with_a_parameter_is_told():
     wrong = [("/api/v1/series", {"match": "{job=api}"}, "column 6"),
              ("/api/v1/series", {"match": '{job=~"("}'}, "regular expression"),
@@ -354,6 +381,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          a_trace_comes_back_as_it_was_sent,
          traces_are_found_by_service_name_and_duration,
          what_was_kept_is_there_after_a_restart,
+         damage_on_disk_is_told_and_the_rest_answered,
          what_is_wrong_with_a_parameter_is_told,
          what_is_late_or_early_is_refused_as_partial_success,
          one_series_too_many_names_the_label,

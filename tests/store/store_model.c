@@ -124,6 +124,7 @@ static bool is_admitted(const struct model *model, const struct model_record *re
     bool is_open = model->is_open[record->signal][record->kind][record->stream];
     int64_t newest_ns = model->newest_ns[record->signal][record->kind][record->stream];
     bool is_old = model->retention_ns != 0 && now_ns - record->time_ns > model->retention_ns;
+    newest_ns = newest_ns < now_ns ? newest_ns : now_ns;
     bool is_late = is_open && newest_ns - record->time_ns > model->out_of_order_ns;
     return !is_old && !is_late && record->time_ns - now_ns <= model->future_ns;
 }

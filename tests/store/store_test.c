@@ -115,14 +115,20 @@ static void told(void *arg, const struct store_outcome *outcome)
     }
 }
 
-/* Put one, and have it committed. */
-static void put(struct bench *bench, enum store_signal signal, const struct record *record)
+/* Put one, and have it committed, at a time. */
+static void put_at(struct bench *bench, enum store_signal signal, const struct record *record,
+                   int64_t now_ns)
 {
     uint64_t before = bench->done_count;
     struct slu_bytes message = {record, sizeof(*record)};
-    assert_int_equal(store_put(bench->store, signal, message, NOW_NS, told, bench), 0);
+    assert_int_equal(store_put(bench->store, signal, message, now_ns, told, bench), 0);
     store_commit(bench->store, 0);
     assert_int_equal(bench->done_count, before + 1);
+}
+
+static void put(struct bench *bench, enum store_signal signal, const struct record *record)
+{
+    put_at(bench, signal, record, NOW_NS);
 }
 
 static struct record record_of(uint32_t stream, int64_t seconds, double value, const char *text)
@@ -270,6 +276,33 @@ static void rows_are_read_back_wherever_they_are(void **state)
     }
     assert_int_equal(bench.refused_count, 0);
     at_each_stage(&bench, rows_check);
+    bench_close(&bench);
+}
+
+/* Of the host: what is stamped by it leaps along, and comes back with it. */
+static void a_clock_that_leapt_ahead_and_back_costs_nothing(void **state)
+{
+    static const int64_t leaps[] = {0, 86400, 0, -86400, 0, 400 * 86400, 0};
+    const int64_t count = sizeof(leaps) / sizeof(leaps[0]);
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    for (int64_t i = 0; i < 10 * count; i++) {
+        int64_t leap = leaps[i / 10];
+        struct record record = record_of(1, i + leap, 1, "line");
+        put_at(&bench, STORE_METRICS, &record, record.time_ns);
+        put_at(&bench, STORE_LOGS, &record, record.time_ns);
+        assert_int_equal(bench.refused_count, 0);
+        if (i % 10 == 4) {
+            assert_int_equal(store_flush(bench.store), 0);
+        }
+        if (i % 10 == 7) { /* with some in the log alone */
+            store_close(&bench.store);
+            bench_reopen(&bench);
+        }
+    }
+    assert_int_equal(samples_of(&bench, NULL, 0).sample_count, 10 * count);
+    assert_int_equal(rows_of(&bench, (struct store_row_query){.columns = 0}), 10 * count);
     bench_close(&bench);
 }
 
@@ -502,6 +535,7 @@ int main(void)
         cmocka_unit_test(samples_are_read_back_wherever_they_are),
         cmocka_unit_test(rows_are_read_back_wherever_they_are),
         cmocka_unit_test(what_is_too_old_or_too_new_is_refused_and_counted),
+        cmocka_unit_test(a_clock_that_leapt_ahead_and_back_costs_nothing),
         cmocka_unit_test(one_series_too_many_is_refused_and_the_label_is_named),
         cmocka_unit_test(what_was_acknowledged_is_there_after_a_start_without_a_flush),
         cmocka_unit_test(a_log_longer_than_the_memory_is_there_after_a_start),

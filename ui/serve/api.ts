@@ -37,7 +37,9 @@ export interface LogRow {
     time_ns: string; stream: Labels; line: string; truncated_line: boolean; severity: string;
     trace_id: string; span_id: string; scope: string; attributes: Labels;
 }
-export interface LogAnswer { rows: LogRow[]; truncated: boolean; scanned: number }
+export interface LogAnswer {
+    rows: LogRow[]; truncated: boolean; scanned: number; damaged: number;
+}
 export interface Histogram { start: number; step: number; counts: number[]; total: number }
 export interface Series { metric: Labels; values: [number, string][] }
 export interface TraceRow {
@@ -90,7 +92,7 @@ export async function fetchData<Found>(path: string, parameters: Parameters): Pr
 /** Events that end by themselves: rows of logs. */
 export async function fetchLogs(parameters: Parameters): Promise<LogAnswer> {
     const text = await (await answerOf("/api/logs", parameters)).text();
-    const found: LogAnswer = { rows: [], truncated: false, scanned: 0 };
+    const found: LogAnswer = { rows: [], truncated: false, scanned: 0, damaged: 0 };
     for (const event of text.split("\n\n")) {
         const name = /^event: (.*)$/m.exec(event)?.[1];
         const data = /^data: (.*)$/m.exec(event)?.[1];
@@ -100,8 +102,10 @@ export async function fetchLogs(parameters: Parameters): Promise<LogAnswer> {
         if (name === "row") {
             found.rows.push(JSON.parse(data) as LogRow);
         } else if (name === "end") {
-            const end = JSON.parse(data) as { truncated: boolean; scanned_bytes: number };
+            const end = JSON.parse(data) as { truncated: boolean; scanned_bytes: number;
+                damaged: number };
             found.truncated = end.truncated;
+            found.damaged = end.damaged;
             found.scanned = end.scanned_bytes;
         }
     }

@@ -127,7 +127,9 @@ export class LogsView implements View {
         this.note.textContent = counted(histogram.total, "line", "lines") +
             (answer.truncated ? `, of which the newest ${exact(answer.rows.length,
                 "count")} are shown` : "") +
-            `; ${readable(answer.scanned, "bytes")} read`;
+            `; ${readable(answer.scanned, "bytes")} read` +
+            (answer.damaged === 0 ? "" : `; ${counted(answer.damaged, "block is", "blocks are")} ` +
+                "damaged and left out");
         this.reopen();
         this.showRows(this.found);
         if (this.found.length === 0) {
