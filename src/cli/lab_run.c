@@ -21,6 +21,7 @@
 #include "cli/target.h"
 #include "diagnose/evidence.h"
 #include "draw/draw.h"
+#include "sys/process.h"
 #include "sys/wall_clock.h"
 
 #define SECOND_NS    UINT64_C(1000000000)
@@ -31,6 +32,7 @@
 #define MEMORY_BYTES (UINT64_C(1) << 30)
 #define RATE_BYTES   "4K"
 #define NUMBER_BYTES 24
+#define STATUS_BYTES 4096
 #define WORDS_MAX    (LAB_LOAD_WORDS_MAX + 16)
 
 struct running {
@@ -142,6 +144,17 @@ static double live_bytes(const struct sites *sites)
     return sum;
 }
 
+static double anonymous_bytes(pid_t pid)
+{
+    char text[STATUS_BYTES];
+    size_t len = 0;
+    double kib = 0;
+    const char *line = process_file_read(pid, "status", text, sizeof(text), &len) == 0
+                           ? strstr(text, "RssAnon:")
+                           : NULL;
+    return line != NULL && sscanf(line, "RssAnon: %lf kB", &kib) == 1 ? kib * 1024 : 0;
+}
+
 static void moment_take(struct running *running, double seconds)
 {
     struct lab_result *result = running->result;
@@ -150,6 +163,7 @@ static void moment_take(struct running *running, double seconds)
         result->moments[result->moment_count++] = (struct lab_moment){
             .seconds = seconds,
             .resident_bytes = record_last(&evidence->rss),
+            .anonymous_bytes = anonymous_bytes(running->service.pid),
             .live_bytes = live_bytes(evidence->heap),
         };
     }

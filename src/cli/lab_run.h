@@ -30,6 +30,7 @@ struct lab_order {
 struct lab_moment {
     double seconds; /* since the load began */
     double resident_bytes;
+    double anonymous_bytes; /* of them, those that are no file's; 0: not known */
     double live_bytes;
 };
 

@@ -219,8 +219,8 @@ const struct command lab_run_command = {
         "process of their own, watches it as 'sluice heap diagnose' does, and ends with memory "
         "against time, what was served, and the verdict. The faulty form should be known by its "
         "pattern, the fixed form healthy.\n\n"
-        "With --json each run is a line: name, form, requests, memory (t in seconds, rss and live "
-        "in bytes), and verdicts as 'heap diagnose' has them.\n\n"
+        "With --json each run is a line: name, form, requests, memory (t in seconds, rss, "
+        "anonymous and live in bytes), and verdicts as 'heap diagnose' has them.\n\n"
         "The exit status is 1 if a verdict is not the one that its form deserves. An interrupt "
         "ends all that was started.",
     .operands = {.synopsis = "CASE ...", .kind = OPERAND_TEXT, .min = 0, .max = UINT32_MAX},

@@ -167,6 +167,8 @@ static void write_memory(struct json_writer *json, const struct lab_result *resu
         json_write_double(json, moment->seconds);
         json_write_key(json, "rss");
         json_write_double(json, moment->resident_bytes);
+        json_write_key(json, "anonymous");
+        json_write_double(json, moment->anonymous_bytes);
         json_write_key(json, "live");
         json_write_double(json, moment->live_bytes);
         json_end_object(json);

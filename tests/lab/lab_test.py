@@ -83,6 +83,7 @@ def check_memory(document):
     assert len(memory) > 10, document
     assert all(later["t"] > earlier["t"] for earlier, later in zip(memory, memory[1:])), memory
     assert all(moment["rss"] > moment["live"] > 0 for moment in memory), memory
+    assert all(moment["rss"] > moment["anonymous"] > 0 for moment in memory), memory
 
 
 def cases_are_listed():
