@@ -349,8 +349,10 @@ static size_t entry_bytes(const struct row_entry *entry)
 int row_generation_walk(const struct row_generation *generation, struct row_mark from,
                         struct row_mark to, row_entry_fn *visit, void *arg)
 {
-    const struct row_slab *slab = from.slab != NULL ? from.slab : generation->first;
-    slab = to.slab == NULL ? NULL : slab;
+    const struct row_slab *slab = NULL;
+    if (to.slab != NULL) { /* else the first one may be coming just now */
+        slab = from.slab != NULL ? from.slab : generation->first;
+    }
     while (slab != NULL) {
         size_t len = slab == to.slab ? to.len : slab->len;
         for (size_t at = slab == from.slab ? from.len : 0; at < len;) {
