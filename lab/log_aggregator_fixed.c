@@ -1,9 +1,9 @@
 /*
- * A task for each client in a scope of its own, which is closed when the client is silent; as many
- * at a time as there is room for.
+ * A task for each client in a scope of its own, which is closed when the client is silent, or when
+ * another one needs its place: there are as many as connections.
  */
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include <sluice/budget.h>
 #include <sluice/clock.h>
@@ -11,7 +11,6 @@
 
 #include "case.h"
 
-#define SESSIONS_MAX     256
 #define TASK_STACK_BYTES ((size_t)32 << 10)
 #define SILENCE_NS       UINT64_C(500000000)
 #define LOOK_NS          UINT64_C(10000000)
@@ -30,15 +29,24 @@ struct aggregator {
     uint64_t started;
     uint32_t running;
     uint32_t running_high;
-    struct session sessions[SESSIONS_MAX];
+    uint32_t session_count;
+    struct session sessions[];
 };
+
+static size_t aggregator_bytes(uint32_t session_count)
+{
+    return sizeof(struct aggregator) + session_count * sizeof(struct session);
+}
 
 static int create(const struct lab_settings *settings, void **state)
 {
     void *block = NULL;
-    int err = slu_budget_alloc(settings->budget, sizeof(struct aggregator), &block);
+    size_t bytes = aggregator_bytes(settings->connections_max);
+    int err = slu_budget_alloc(settings->budget, bytes, &block);
     if (err == 0) {
         struct aggregator *aggregator = block;
+        memset(aggregator, 0, bytes);
+        aggregator->session_count = settings->connections_max;
         aggregator->budget = settings->budget;
         aggregator->scope = settings->scope;
         *state = aggregator;
@@ -77,26 +85,34 @@ static int session_start(struct aggregator *aggregator, struct session *session,
     return 0;
 }
 
-/* The client's place, or a free one, or NULL. */
+static void session_end(struct aggregator *aggregator, struct session *session)
+{
+    if (session->scope != NULL && slu_scope_close(&session->scope) == 0) {
+        aggregator->running--;
+    }
+}
+
+/* The client's place, or a free one, or that of the client who has been silent for longest. */
 static struct session *session_find(struct aggregator *aggregator, uint64_t client)
 {
-    struct session *free_place = NULL;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+    struct session *place = &aggregator->sessions[0];
+    for (uint32_t i = 0; i < aggregator->session_count; i++) {
         struct session *session = &aggregator->sessions[i];
         if (session->scope != NULL && session->client == client) {
             return session;
         }
-        free_place = session->scope == NULL ? session : free_place;
+        bool is_freer = session->scope == NULL || session->heard_ns < place->heard_ns;
+        place = place->scope != NULL && is_freer ? session : place;
     }
-    return free_place;
+    session_end(aggregator, place);
+    return place;
 }
 
 static unsigned serve(void *state, const struct lab_request *request)
 {
     struct aggregator *aggregator = state;
     struct session *session = session_find(aggregator, request->client);
-    if (session == NULL ||
-        (session->scope == NULL && session_start(aggregator, session, request->client) != 0)) {
+    if (session->scope == NULL && session_start(aggregator, session, request->client) != 0) {
         return 503;
     }
     session->heard_ns = request->now_ns;
@@ -107,11 +123,10 @@ static unsigned serve(void *state, const struct lab_request *request)
 static void advance(void *state, uint64_t now_ns)
 {
     struct aggregator *aggregator = state;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+    for (uint32_t i = 0; i < aggregator->session_count; i++) {
         struct session *session = &aggregator->sessions[i];
-        if (session->scope != NULL && session->heard_ns + SILENCE_NS < now_ns &&
-            slu_scope_close(&session->scope) == 0) {
-            aggregator->running--;
+        if (session->heard_ns + SILENCE_NS < now_ns) {
+            session_end(aggregator, session);
         }
     }
 }
@@ -128,7 +143,7 @@ static void destroy(void *state)
 {
     struct aggregator *aggregator = state;
     advance(aggregator, UINT64_MAX);
-    slu_budget_free(aggregator->budget, aggregator, sizeof(*aggregator));
+    slu_budget_free(aggregator->budget, aggregator, aggregator_bytes(aggregator->session_count));
 }
 
 const struct lab_case lab_case = {

@@ -1,6 +1,6 @@
 /*
- * A store at work with its own tasks: two put, two read, one follows the tail, one has heads written,
- * all at once. Whoever reads sees all that was acknowledged before, and nothing twice. Real files.
+ * A store at work with its own tasks: two put, two read, one follows the tail, one has heads
+ * written, all at once. Whoever reads sees all that was acknowledged before, and nothing twice.
  */
 #include <errno.h>
 #include <ftw.h>
