@@ -1,14 +1,14 @@
 #include "codec/gunzip.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
-#include <zlib.h>
+#include <isa-l/igzip_lib.h>
 
 #include <sluice/budget.h>
 
-#include "base/assert.h"
 #include "base/block.h"
 
 #define FIRST_BLOCK_BYTES ((size_t)64 * 1024)
@@ -17,61 +17,35 @@
 
 struct gunzip {
     struct slu_budget *budget;
-    z_stream stream;
     uint64_t left_bytes; /* that may still come out */
-    size_t used_bytes;   /* of room */
     bool inside;         /* a member has not ended yet; also before the first */
-    unsigned char room[];
+    struct inflate_state state;
 };
-
-/* zlib allocates twice, when it begins; both lie in the room. */
-static voidpf take(voidpf opaque, uInt count, uInt size_bytes)
-{
-    struct gunzip *gunzip = opaque;
-    size_t wanted = ((size_t)count * size_bytes + 15) & ~(size_t)15;
-    if (wanted > GUNZIP_BYTES - sizeof(*gunzip) - gunzip->used_bytes) {
-        return NULL;
-    }
-    void *taken = gunzip->room + gunzip->used_bytes;
-    gunzip->used_bytes += wanted;
-    return taken;
-}
-
-static void give(voidpf opaque, voidpf address)
-{
-    (void)opaque;
-    (void)address;
-}
 
 bool gunzip_is_gzip(struct slu_bytes bytes)
 {
     return bytes.len >= 2 && memcmp(bytes.data, "\x1f\x8b", 2) == 0;
 }
 
-static int window_bits_of(enum gunzip_format format)
+static uint32_t checks_of(enum gunzip_format format)
 {
-    return format == GUNZIP_GZIP   ? 16 + MAX_WBITS /* 16: gzip, and nothing else */
-           : format == GUNZIP_ZLIB ? MAX_WBITS
-                                   : -MAX_WBITS;
+    return format == GUNZIP_GZIP ? ISAL_GZIP : format == GUNZIP_ZLIB ? ISAL_ZLIB : ISAL_DEFLATE;
 }
 
 static int create(struct slu_budget *budget, enum gunzip_format format, uint64_t output_bytes_max,
                   struct gunzip **out)
 {
     void *block = NULL;
-    int err = slu_budget_alloc(budget, GUNZIP_BYTES, &block);
+    int err = slu_budget_alloc(budget, sizeof(struct gunzip), &block);
     if (err != 0) {
         return err;
     }
     struct gunzip *gunzip = block;
     gunzip->budget = budget;
     gunzip->left_bytes = output_bytes_max;
-    gunzip->stream.zalloc = take;
-    gunzip->stream.zfree = give;
-    gunzip->stream.opaque = gunzip;
     gunzip->inside = true;
-    int status = inflateInit2(&gunzip->stream, window_bits_of(format));
-    SLU_ASSERT(status == Z_OK);
+    isal_inflate_init(&gunzip->state);
+    gunzip->state.crc_flag = checks_of(format);
     *out = gunzip;
     return 0;
 }
@@ -86,39 +60,44 @@ void gunzip_destroy(struct gunzip **gunzip)
     if (gunzip == NULL || *gunzip == NULL) {
         return;
     }
-    (void)inflateEnd(&(*gunzip)->stream); /* only says whether a stream was cut off */
-    slu_budget_free((*gunzip)->budget, *gunzip, GUNZIP_BYTES);
+    slu_budget_free((*gunzip)->budget, *gunzip, sizeof(struct gunzip));
     *gunzip = NULL;
 }
 
-static uInt piece(size_t bytes)
+static uint32_t piece(size_t bytes)
 {
-    return bytes > INT32_MAX ? INT32_MAX : (uInt)bytes;
+    return bytes > INT32_MAX ? INT32_MAX : (uint32_t)bytes;
 }
 
-/* One call of zlib, between the ends of `input` and `output`. */
+/* One call of the decoder, between the ends of `input` and `output`. */
 static int step(struct gunzip *gunzip, struct slu_bytes *input, unsigned char *output,
                 size_t output_bytes, size_t *written)
 {
-    z_stream *stream = &gunzip->stream;
-    /* zlib does not write here; its member lacks a const that depends on how it was built. */
-    stream->next_in = (z_const Bytef *)(uintptr_t)input->data;
-    stream->avail_in = piece(input->len);
-    stream->next_out = output;
-    stream->avail_out = piece(output_bytes);
-    uInt before_in = stream->avail_in;
-    uInt before_out = stream->avail_out;
+    struct inflate_state *state = &gunzip->state;
+    state->next_in = (uint8_t *)(uintptr_t)input->data; /* it is only read */
+    state->avail_in = piece(input->len);
+    state->next_out = output;
+    state->avail_out = piece(output_bytes);
+    uint32_t before_in = state->avail_in;
+    uint32_t before_out = state->avail_out;
     gunzip->inside = true;
-    int status = inflate(stream, Z_NO_FLUSH);
-    size_t used = before_in - stream->avail_in;
+    int status = isal_inflate(state);
+    size_t used = before_in - state->avail_in;
     input->data = (const unsigned char *)input->data + used;
     input->len -= used;
-    *written = before_out - stream->avail_out;
-    if (status == Z_STREAM_END) {
-        gunzip->inside = false;
-        return inflateReset(stream) == Z_OK ? 0 : -EBADMSG;
+    *written = before_out - state->avail_out;
+    if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT && status != ISAL_OUT_OVERFLOW) {
+        return -EBADMSG;
     }
-    return status == Z_OK || status == Z_BUF_ERROR ? 0 : -EBADMSG;
+    if (state->block_state == ISAL_BLOCK_FINISH) {
+        /* It may have read on; not behind gzip's sum, and other formats are read in one piece. */
+        size_t behind = (size_t)state->read_in_length / CHAR_BIT;
+        input->data = (const unsigned char *)input->data - behind;
+        input->len += behind;
+        gunzip->inside = false;
+        isal_inflate_reset(state);
+    }
+    return 0;
 }
 
 int gunzip_read(struct gunzip *gunzip, struct slu_bytes *input, void *output, size_t output_bytes,
@@ -126,7 +105,7 @@ int gunzip_read(struct gunzip *gunzip, struct slu_bytes *input, void *output, si
 {
     unsigned char *at = output;
     size_t total = 0;
-    /* zlib may hold output back when it has all input, so that only standing still is the end. */
+    /* Output may be held back when all input is in, so that only standing still is the end. */
     for (bool moved = true; moved && total < output_bytes;) {
         size_t got = 0;
         size_t input_before = input->len;

@@ -2,7 +2,7 @@
  * gzip, decoded in pieces with a bound on what comes out: declared sizes are not believed, and a
  * bomb ends at the limit.
  *
- * Source  RFC 1952; the decoder is zlib's, in memory of the caller's budget
+ * Source  RFC 1952; the decoder is ISA-L's, in memory of the caller's budget
  */
 #ifndef CODEC_GUNZIP_H
 #define CODEC_GUNZIP_H
@@ -17,9 +17,6 @@
 struct block;
 struct gunzip;
 struct slu_budget;
-
-/* What zlib's decoder takes, its window included, and its own bookkeeping. */
-#define GUNZIP_BYTES ((size_t)48 * 1024)
 
 enum gunzip_format {
     GUNZIP_GZIP,
@@ -36,7 +33,7 @@ bool gunzip_is_gzip(struct slu_bytes bytes);
  * output_bytes_max  all that may come out
  * Returns           0; -EDQUOT; -ENOMEM
  * Owner             the caller, until gunzip_destroy; the budget must outlive it
- * Cost              one allocation of GUNZIP_BYTES; none later
+ * Cost              one allocation of about 90 KiB; none later
  */
 SLU_MUST_USE int gunzip_create(struct slu_budget *budget, uint64_t output_bytes_max,
                                struct gunzip **out);

@@ -7,13 +7,11 @@
 #include <sluice/budget.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
 #include "profile/model.h"
 #include "view/cursor.h"
 #include "view/order.h"
 #include "view/view.h"
 
-#define HASH_SEED   UINT64_C(0xca115) /* probes are bounded */
 #define NODES_SHIFT 12
 
 /* Samples that are followed, level by level. */
@@ -22,22 +20,18 @@ struct following {
     const struct calls_addition *addition;
     struct view_cursor *cursors;
     uint32_t cursor_count;
-    double least[CALLS_COLUMNS_MAX]; /* what lies below nodes with less is not followed */
-    uint32_t judged;
+    double *values; /* by sample, column_count each; NULL: they are asked for again and again */
 };
 
-struct node_search {
-    const struct column *nodes;
+/* Stacks that are followed together, so that each waits for its memory while others do. */
+#define STEPS 32
+
+struct step {
+    struct view_cursor cursor;
     uint32_t parent;
     uint32_t entry;
+    uint32_t hash;
 };
-
-static bool node_is(const void *context, uint32_t index)
-{
-    const struct node_search *search = context;
-    const struct call_node *node = column_at(search->nodes, index);
-    return node->parent == search->parent && node->entry == search->entry;
-}
 
 static int node_add(struct calls *calls, const struct call_node *node, uint32_t *added)
 {
@@ -51,96 +45,141 @@ static int node_add(struct calls *calls, const struct call_node *node, uint32_t 
     return err;
 }
 
-/* UINT32_MAX: there is no room for another. */
-static int child_of(struct calls *calls, uint32_t parent, uint32_t entry, uint32_t *child)
+/* CHILD_NONE: there is no room for another. */
+static int child_of(struct calls *calls, const struct step *step, uint32_t *child)
 {
-    struct node_search search = {&calls->nodes, parent, entry};
-    uint64_t key = (uint64_t)parent << 32 | entry;
-    uint64_t hash = hash_bytes((struct slu_bytes){&key, sizeof(key)}, HASH_SEED);
-    *child = hash_map_find(&calls->index.map, hash, node_is, &search);
-    if (*child != HASH_MAP_NONE) {
+    *child = child_table_find(&calls->children, step->hash, step->parent, step->entry);
+    if (*child != CHILD_NONE) {
         return 0;
     }
-    uint32_t depth = calls_node(calls, parent)->depth + 1;
+    uint32_t depth = calls_node(calls, step->parent)->depth + 1;
     if (calls->nodes.count >= CALLS_NODES_MAX || depth > CALLS_DEPTH_MAX) {
-        *child = UINT32_MAX;
         return 0;
     }
-    struct call_node node = {.parent = parent, .entry = entry, .depth = depth};
+    struct call_node node = {.parent = step->parent, .entry = step->entry, .depth = depth};
     int err = node_add(calls, &node, child);
-    return err == 0 ? key_index_add(&calls->index, hash, *child) : err;
+    return err == 0
+               ? child_table_add(&calls->children, step->hash, step->parent, step->entry, *child)
+               : err;
 }
 
-static void values_move(const struct following *following, uint32_t sample, uint32_t from,
-                        uint32_t to)
+/* Until all have been followed a node has the values of all that passes it. */
+static void values_add(const struct following *following, uint32_t sample, uint32_t node)
 {
-    struct calls *calls = following->calls;
-    double values[CALLS_COLUMNS_MAX] = {0};
-    double *left = column_at(&calls->values, from);
-    double *right = column_at(&calls->values, to);
-    following->addition->values(following->addition->context, sample, values);
-    for (uint32_t i = 0; i < calls->column_count; i++) {
-        left[i] -= from == to ? 0 : values[i];
-        right[i] += values[i];
+    const struct calls_addition *addition = following->addition;
+    uint32_t count = following->calls->column_count;
+    double asked[CALLS_COLUMNS_MAX];
+    double *total = column_at(&following->calls->values, node);
+    const double *values = asked;
+    if (following->values != NULL) {
+        values = following->values + (size_t)(sample - addition->sample_first) * count;
+    } else {
+        memset(asked, 0, count * sizeof(double));
+        addition->values(addition->context, sample, asked);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        total[i] += values[i];
     }
 }
 
-/* Between levels a node has the values of all that passes it: not one has gone on. */
-static bool is_worth_it(const struct following *following, uint32_t node)
+static void cut_count(const struct following *following, struct view_cursor cursor)
 {
-    const double *values = calls_self(following->calls, node);
-    for (uint32_t i = 0; i < following->judged; i++) {
-        if (fabs(values[i]) >= following->least[i] && values[i] != 0) {
-            return true;
-        }
+    uint32_t frame = 0;
+    if (view_cursor_next(following->calls->view, &cursor, false, &frame)) {
+        following->calls->cut_count++;
     }
-    return false;
 }
 
-/* Follow the stacks by one entry: those that end are done with. */
-static int level_follow(struct following *following)
+/* The next entries of some stacks, from `at` on. Returns how many have one, and are worth it. */
+static uint32_t steps_begin(const struct following *following, uint32_t at, uint32_t end,
+                            const unsigned char *worth, struct step *steps)
 {
-    struct calls *calls = following->calls;
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < following->cursor_count; i++) {
+    const struct calls *calls = following->calls;
+    uint32_t count = 0;
+    for (uint32_t i = at; i < end; i++) {
+        struct step *step = &steps[count];
+        uint32_t frame = 0;
         view_cursors_fetch(following->cursors, i, following->cursor_count);
-        struct view_cursor cursor = following->cursors[i];
-        uint32_t from = cursor.node;
-        uint32_t frame = 0;
-        uint32_t child = UINT32_MAX;
-        if (!view_cursor_next(calls->view, &cursor, false, &frame)) {
-            continue;
+        step->cursor = following->cursors[i];
+        step->parent = step->cursor.node;
+        if (!worth[step->parent]) {
+            cut_count(following, step->cursor);
+        } else if (view_cursor_next(calls->view, &step->cursor, false, &frame)) {
+            step->entry = VIEW_ENTRY(frame);
+            step->hash = child_hash(step->parent, step->entry);
+            child_table_fetch(&calls->children, step->hash);
+            count++;
         }
-        int err = child_of(calls, from, VIEW_ENTRY(frame), &child);
-        if (err != 0) {
-            return err;
-        }
-        if (child == UINT32_MAX) {
-            calls->cut_count++;
-            continue;
-        }
-        values_move(following, cursor.sample, from, child);
-        cursor.node = child;
-        following->cursors[left++] = cursor;
     }
-    following->cursor_count = left;
-    return 0;
+    return count;
 }
 
-static void small_drop(struct following *following)
+static int steps_find(struct calls *calls, struct step *steps, uint32_t count)
 {
+    int err = 0;
+    for (uint32_t i = 0; i < count && err == 0; i++) {
+        err = child_of(calls, &steps[i], &steps[i].cursor.node);
+        if (err == 0 && steps[i].cursor.node != CHILD_NONE) {
+            __builtin_prefetch(column_at(&calls->values, steps[i].cursor.node), 1);
+        }
+    }
+    return err;
+}
+
+/* Follow the stacks by one entry: those that end, or are not worth it, are done with. */
+static int level_follow(struct following *following, const unsigned char *worth)
+{
+    struct step steps[STEPS];
     uint32_t left = 0;
-    for (uint32_t i = 0; i < following->cursor_count; i++) {
-        struct view_cursor cursor = following->cursors[i];
-        struct view_cursor tried = cursor;
-        uint32_t frame = 0;
-        if (is_worth_it(following, cursor.node)) {
-            following->cursors[left++] = cursor;
-        } else if (view_cursor_next(following->calls->view, &tried, false, &frame)) {
-            following->calls->cut_count++;
+    int err = 0;
+    for (uint32_t at = 0; at < following->cursor_count && err == 0; at += STEPS) {
+        uint32_t rest = following->cursor_count - at;
+        uint32_t end = at + (rest < STEPS ? rest : STEPS);
+        uint32_t count = steps_begin(following, at, end, worth, steps);
+        err = steps_find(following->calls, steps, count);
+        for (uint32_t i = 0; i < count && err == 0; i++) {
+            if (steps[i].cursor.node == CHILD_NONE) {
+                following->calls->cut_count++;
+            } else {
+                values_add(following, steps[i].cursor.sample, steps[i].cursor.node);
+                following->cursors[left++] = steps[i].cursor;
+            }
         }
     }
     following->cursor_count = left;
+    return err;
+}
+
+static size_t values_bytes(const struct following *following)
+{
+    return (size_t)following->addition->sample_count * following->calls->column_count *
+           sizeof(double);
+}
+
+/* Ask for all values once, if there is room for them. */
+static void values_take(struct following *following)
+{
+    const struct calls_addition *addition = following->addition;
+    uint32_t count = following->calls->column_count;
+    void *block = NULL;
+    size_t bytes = values_bytes(following);
+    if (bytes == 0 || slu_budget_alloc(following->calls->budget, bytes, &block) != 0) {
+        return;
+    }
+    following->values = block;
+    memset(block, 0, bytes);
+    for (uint32_t i = 0; i < addition->sample_count; i++) {
+        addition->values(addition->context, addition->sample_first + i,
+                         following->values + (size_t)i * count);
+    }
+}
+
+static void values_give_back(struct following *following)
+{
+    if (following->values != NULL) {
+        slu_budget_free(following->calls->budget, following->values, values_bytes(following));
+        following->values = NULL;
+    }
 }
 
 /* All values begin at the root. */
@@ -152,7 +191,7 @@ static void cursors_begin(struct following *following)
         struct view_cursor *cursor = &following->cursors[following->cursor_count];
         if (view_cursor_begin(following->calls->view, sample, false, 0, cursor)) {
             following->cursor_count++;
-            values_move(following, sample, 0, 0);
+            values_add(following, sample, 0);
         }
     }
 }
@@ -166,7 +205,7 @@ int calls_init(struct calls *calls, const struct view *view, uint32_t column_cou
     *calls = (struct calls){.budget = budget, .view = view, .column_count = column_count};
     column_init(&calls->nodes, budget, sizeof(struct call_node), NODES_SHIFT);
     column_init(&calls->values, budget, column_count * sizeof(double), NODES_SHIFT);
-    int err = key_index_init(&calls->index, budget);
+    int err = child_table_init(&calls->children, budget);
     if (err == 0) {
         err = node_add(calls, &root, &added);
     }
@@ -180,7 +219,7 @@ void calls_deinit(struct calls *calls)
 {
     column_deinit(&calls->nodes);
     column_deinit(&calls->values);
-    key_index_deinit(&calls->index);
+    child_table_deinit(&calls->children);
     *calls = (struct calls){0};
 }
 
@@ -193,34 +232,120 @@ static size_t samples_count(const struct calls_addition *additions, size_t addit
     return count;
 }
 
+/* Which nodes hold so much that what lies below them is followed. */
+struct judging {
+    struct calls *calls;
+    uint32_t judged;                 /* columns, the first ones */
+    double least[CALLS_COLUMNS_MAX]; /* of them, what is worth it */
+    unsigned char *worth;            /* by node: 0 or 1 */
+    uint32_t room;                   /* of `worth` */
+    uint32_t done;                   /* nodes that were judged */
+};
+
+static bool is_worth_it(const struct judging *judging, uint32_t node)
+{
+    const double *values = calls_self(judging->calls, node);
+    for (uint32_t i = 0; i < judging->judged; i++) {
+        if (fabs(values[i]) >= judging->least[i] && values[i] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judging_end(struct judging *judging)
+{
+    if (judging->worth != NULL) {
+        slu_budget_free(judging->calls->budget, judging->worth, judging->room);
+    }
+}
+
+static int judging_grow(struct judging *judging)
+{
+    void *block = NULL;
+    uint32_t room = judging->calls->nodes.count * 2;
+    int err = slu_budget_alloc(judging->calls->budget, room, &block);
+    if (err == 0) {
+        if (judging->done > 0) {
+            memcpy(block, judging->worth, judging->done);
+        }
+        judging_end(judging);
+        judging->worth = block;
+        judging->room = room;
+    }
+    return err;
+}
+
+/* The nodes of one level, once all that passes them has been added. */
+static int level_judge(struct judging *judging)
+{
+    uint32_t count = judging->calls->nodes.count;
+    int err = count > judging->room ? judging_grow(judging) : 0;
+    for (; err == 0 && judging->done < count; judging->done++) {
+        judging->worth[judging->done] = is_worth_it(judging, judging->done);
+    }
+    return err;
+}
+
+static int judging_begin(struct judging *judging)
+{
+    const double *all = calls_self(judging->calls, 0);
+    for (uint32_t column = 0; column < judging->judged; column++) {
+        judging->least[column] = fabs(all[column]) / CALLS_PARTS;
+    }
+    int err = level_judge(judging);
+    if (err == 0) {
+        judging->worth[0] = 1; /* also of a profile that is all zeroes */
+    }
+    return err;
+}
+
+/* Parents come before their children: what passes a node has not been taken from by then. */
+static void totals_part(struct calls *calls)
+{
+    for (uint32_t node = 1; node < calls->nodes.count; node++) {
+        const double *values = column_at(&calls->values, node);
+        double *parent = column_at(&calls->values, calls_node(calls, node)->parent);
+        for (uint32_t i = 0; i < calls->column_count; i++) {
+            parent[i] -= values[i];
+        }
+    }
+}
+
+static int levels_follow(struct following *following, size_t count, struct judging *judging)
+{
+    bool is_left = true;
+    int err = judging_begin(judging);
+    while (err == 0 && is_left) {
+        is_left = false;
+        for (size_t i = 0; i < count && err == 0; i++) {
+            err = level_follow(&following[i], judging->worth);
+            is_left = is_left || following[i].cursor_count > 0;
+        }
+        err = err == 0 ? level_judge(judging) : err;
+    }
+    return err;
+}
+
 /* The samples of all additions begin together, so that a node is judged by all that pass it. */
 static int additions_follow(struct calls *calls, const struct calls_addition *additions,
                             size_t addition_count, uint32_t judged, struct view_cursor *cursors)
 {
     struct following following[CALLS_ADDITIONS_MAX] = {0};
-    bool is_left = true;
-    int err = 0;
+    struct judging judging = {.calls = calls, .judged = judged};
     for (size_t i = 0; i < addition_count; i++) {
-        following[i] = (struct following){
-            .calls = calls, .addition = &additions[i], .cursors = cursors, .judged = judged};
+        following[i] =
+            (struct following){.calls = calls, .addition = &additions[i], .cursors = cursors};
         cursors += additions[i].sample_count;
+        values_take(&following[i]);
         cursors_begin(&following[i]);
     }
+    int err = levels_follow(following, addition_count, &judging);
+    judging_end(&judging);
     for (size_t i = 0; i < addition_count; i++) {
-        for (uint32_t column = 0; column < judged; column++) {
-            following[i].least[column] = fabs(calls_self(calls, 0)[column]) / CALLS_PARTS;
-        }
+        values_give_back(&following[i]);
     }
-    while (err == 0 && is_left) {
-        is_left = false;
-        for (size_t i = 0; i < addition_count && err == 0; i++) {
-            err = level_follow(&following[i]);
-        }
-        for (size_t i = 0; i < addition_count && err == 0; i++) {
-            small_drop(&following[i]);
-            is_left = is_left || following[i].cursor_count > 0;
-        }
-    }
+    totals_part(calls);
     return err;
 }
 

@@ -12,7 +12,7 @@
 #include <sluice/api.h>
 
 #include "profile/column.h"
-#include "profile/key_index.h"
+#include "view/child_table.h"
 
 struct slu_budget;
 struct view;
@@ -35,7 +35,7 @@ struct calls {
     uint32_t column_count;
     struct column nodes;  /* struct call_node; parents before their children */
     struct column values; /* double[column_count], of each node's own */
-    struct key_index index;
+    struct child_table children;
     uint64_t cut_count; /* samples that are summed up in a caller */
 };
 
@@ -61,7 +61,8 @@ struct calls_addition {
  * which no picture would show.
  *
  * Returns  0; -EDQUOT; -ENOMEM
- * Cost     a look-up for each entry that is followed; 16 bytes for each sample meanwhile
+ * Cost     a look-up for each entry that is followed; meanwhile 32 bytes for each sample and, where
+ *          the budget has room, its values
  */
 SLU_MUST_USE int calls_add(struct calls *calls, const struct calls_addition *additions,
                            size_t addition_count, uint32_t judged);
