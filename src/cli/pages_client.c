@@ -16,8 +16,10 @@
 #include "cli/host.h"
 #include "cli/http_answer.h"
 #include "cli/pages_connect.h"
+#include "cli/pages_tls.h"
 
 #define SCHEME          "http://"
+#define SCHEME_TLS      "https://"
 #define FOLDER          "/debug/pprof/"
 #define SECOND_NS       UINT64_C(1000000000)
 #define BODY_BYTES_MAX  ((uint64_t)1 << 30)
@@ -30,6 +32,7 @@ struct place {
     char port[16];
     char target[1024];
     pid_t process;
+    bool is_tls;
 };
 
 struct answer {
@@ -46,7 +49,8 @@ static bool is_number(const char *text)
 
 bool pages_is_source(const char *source)
 {
-    return is_number(source) || strncmp(source, SCHEME, sizeof(SCHEME) - 1) == 0;
+    return is_number(source) || strncmp(source, SCHEME, sizeof(SCHEME) - 1) == 0 ||
+           strncmp(source, SCHEME_TLS, sizeof(SCHEME_TLS) - 1) == 0;
 }
 
 /* HOST, HOST:PORT or [V6]:PORT. */
@@ -61,8 +65,8 @@ static int host_read(const char *text, size_t len, struct place *place)
     if (host_end == host || (is_v6 && host_end == end) || (rest < end && *rest != ':')) {
         return -EINVAL;
     }
-    const char *port = rest < end ? rest + 1 : "80";
-    int port_len = rest < end ? (int)(end - port) : 2;
+    const char *port = rest < end ? rest + 1 : place->is_tls ? "443" : "80";
+    int port_len = (int)(rest < end ? (size_t)(end - port) : strlen(port));
     if ((size_t)(host_end - host) >= sizeof(place->host) || port_len == 0 ||
         (size_t)port_len >= sizeof(place->port)) {
         return -EINVAL;
@@ -72,13 +76,14 @@ static int host_read(const char *text, size_t len, struct place *place)
     return 0;
 }
 
-/* Host and port of an http URL, and its path, which may be "". Returns 0; -EINVAL */
+/* Host and port of an http or https URL, and its path, which may be "". Returns 0; -EINVAL */
 static int url_read(const char *url, struct place *place, const char **path)
 {
-    if (strncmp(url, SCHEME, sizeof(SCHEME) - 1) != 0) {
+    place->is_tls = strncmp(url, SCHEME_TLS, sizeof(SCHEME_TLS) - 1) == 0;
+    if (!place->is_tls && strncmp(url, SCHEME, sizeof(SCHEME) - 1) != 0) {
         return -EINVAL;
     }
-    const char *host = url + sizeof(SCHEME) - 1;
+    const char *host = url + (place->is_tls ? sizeof(SCHEME_TLS) : sizeof(SCHEME)) - 1;
     *path = host + strcspn(host, "/");
     return host_read(host, (size_t)(*path - host), place);
 }
@@ -90,7 +95,7 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
     *place = (struct place){0};
     if (is_number(wanted->source)) {
         place->process = (pid_t)strtol(wanted->source, NULL, 10);
-    } else if (strncmp(wanted->source, SCHEME, sizeof(SCHEME) - 1) == 0) {
+    } else if (pages_is_source(wanted->source)) {
         if (url_read(wanted->source, place, &path) != 0) {
             return diag_fail(diag, -EINVAL, "%.120s: not a URL such as http://127.0.0.1:6070",
                              wanted->source);
@@ -98,7 +103,7 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
         path = path[0] == '\0' || strcmp(path, "/") == 0 ? FOLDER : path;
     } else {
         return diag_fail(diag, -EINVAL,
-                         "%.120s: neither the number of a process nor an http:// URL",
+                         "%.120s: neither the number of a process nor an http(s):// URL",
                          wanted->source);
     }
     bool is_folder = path[strlen(path) - 1] == '/';
@@ -238,6 +243,28 @@ static int failure_told(const struct pages_wanted *wanted, const struct place *p
                      err == -EBADMSG ? "its answer is not HTTP/1" : strerror(-err));
 }
 
+/* By libcurl; the status is looked at as that of others. */
+static int tls_ask(const struct pages_wanted *wanted, const struct place *place,
+                   const struct slu_bytes *json, int fd, struct slu_diag *diag)
+{
+    char url[sizeof(place->host) + sizeof(place->port) + sizeof(place->target) + TEXT_BYTES];
+    bool is_v6 = strchr(place->host, ':') != NULL;
+    int status = 0;
+    (void)snprintf(url, sizeof(url), SCHEME_TLS "%s%s%s:%s%s", is_v6 ? "[" : "", place->host,
+                   is_v6 ? "]" : "", place->port, place->target);
+    const struct pages_tls tls = {.url = url,
+                                  .json = json,
+                                  .fd = fd,
+                                  .body_bytes_max = BODY_BYTES_MAX,
+                                  .timeout_ns = wanted->timeout_ns + wanted->seconds * SECOND_NS};
+    int err = pages_tls_ask(&tls, &status, diag);
+    if (err != 0) {
+        return err;
+    }
+    bool is_fine = json != NULL ? status / 100 == 2 : status == 200;
+    return is_fine ? 0 : status_told(wanted, place, status, diag);
+}
+
 int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag)
 {
     struct place place;
@@ -246,8 +273,8 @@ int pages_fetch(const struct pages_wanted *wanted, int fd, struct slu_diag *diag
     uint64_t deadline_ns =
         slu_clock_monotonic_ns() + wanted->timeout_ns + wanted->seconds * SECOND_NS;
     int err = place_read(wanted, &place, diag);
-    if (err != 0) {
-        return err;
+    if (err != 0 || place.is_tls) {
+        return err != 0 ? err : tls_ask(wanted, &place, NULL, fd, diag);
     }
     err = place.process != 0 ? pages_connect_process(place.process, &connected, diag)
                              : pages_connect_host(place.host, place.port, &connected, diag);
@@ -269,7 +296,7 @@ int pages_post(const char *url, struct slu_bytes json, struct slu_diag *diag)
     struct place place = {0};
     struct answer answer = {0};
     int connected = -1;
-    const struct pages_wanted wanted = {.source = url};
+    const struct pages_wanted wanted = {.source = url, .timeout_ns = POST_TIMEOUT_NS};
     uint64_t deadline_ns = slu_clock_monotonic_ns() + POST_TIMEOUT_NS;
     const char *path = NULL;
     if (url_read(url, &place, &path) != 0 || strlen(path) >= sizeof(place.target)) {
@@ -277,6 +304,9 @@ int pages_post(const char *url, struct slu_bytes json, struct slu_diag *diag)
                          url);
     }
     (void)snprintf(place.target, sizeof(place.target), "%s", path[0] == '\0' ? "/" : path);
+    if (place.is_tls) {
+        return tls_ask(&wanted, &place, &json, -1, diag);
+    }
     int err = pages_connect_host(place.host, place.port, &connected, diag);
     if (err != 0) {
         return err;

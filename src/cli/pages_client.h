@@ -1,6 +1,6 @@
 /*
  * The pages of a profiled program, fetched: by the number of a process (the socket that
- * control_name.h names) or by an http URL.
+ * control_name.h names) or by an http or https URL.
  */
 #ifndef CLI_PAGES_CLIENT_H
 #define CLI_PAGES_CLIENT_H
@@ -14,7 +14,7 @@
 struct slu_diag;
 
 struct pages_wanted {
-    const char *source;  /* digits, or http://HOST[:PORT][/PATH] */
+    const char *source;  /* digits, or http[s]://HOST[:PORT][/PATH] */
     const char *page;    /* "heap"; put behind a URL that has no path or ends in / */
     uint64_t seconds;    /* 0, or a difference between two moments */
     uint64_t timeout_ns; /* for the whole, besides those seconds */

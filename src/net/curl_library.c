@@ -83,7 +83,7 @@ static int refuse(struct slu_diag *diag, const char *what)
     if (diag != NULL) {
         *diag = (struct slu_diag){0};
         (void)snprintf(diag->message, sizeof(diag->message),
-                       "the exporter needs libcurl: %s (Debian's package is libcurl3-gnutls)",
+                       "libcurl is needed: %s (Debian's package is libcurl3-gnutls)",
                        what != NULL ? what : LIBRARY);
     }
     return -ELIBACC;

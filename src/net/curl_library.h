@@ -1,6 +1,6 @@
 /*
- * libcurl, loaded when the first exporter needs it, so that a daemon without one does without. Its
- * memory is charged to the budget.
+ * libcurl, loaded when it is needed, so that a daemon without an exporter, and a program that asks
+ * for no page behind TLS, does without. Its memory is charged to the budget.
  */
 #ifndef NET_CURL_LIBRARY_H
 #define NET_CURL_LIBRARY_H

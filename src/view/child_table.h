@@ -32,7 +32,7 @@ struct child_table {
 SLU_MUST_USE int child_table_init(struct child_table *table, struct slu_budget *budget);
 void child_table_deinit(struct child_table *table);
 
-/* Source  the finalizer of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" */
+/* Source  the finalizer of Steele, Lea and Flood, "Fast splittable pseudorandom generators" */
 static inline uint32_t child_hash(uint32_t parent, uint32_t entry)
 {
     uint64_t mixed = (uint64_t)parent << 32 | entry;
