@@ -329,7 +329,8 @@ def status_metrics_and_health_are_there():
         assert status["memory"]["resident_bytes"] < status["memory"]["limit_bytes"]
         logs = {one["signal"]: one for one in status["store_signals"]}["logs"]
         assert logs["records"] == 2 and logs["streams"] == 1, logs
-        assert daemon.ask("/healthz")[2] == b"ok\n"
+        assert daemon.ask("/healthz")[2] == daemon.ask("/readyz")[2] == b"ok\n"
+        assert b'href="/debug/pprof/heap"' in daemon.ask("/debug/pprof/")[2]
         assert b"sluice_memory_limit_bytes" in daemon.ask("/metrics")[2]
 
 
