@@ -177,8 +177,11 @@ check("a trace leads to its lines, and the list of traces tells which one failed
     withPage(TRACE, {}, async (page) => {
         await page.getByRole("button", { name: "Logs of this trace" }).click();
         await settled(page);
-        const texts = await page.locator(".line-text").allInnerTexts();
-        assert.ok(texts.includes(SHOP.FAILED_LINE), texts.join("\n"));
+        const texts = () => page.locator(".line-text").allInnerTexts();
+        assert.deepEqual(await texts(), [SHOP.FAILED_LINE]);
+        await page.getByRole("button", { name: "All lines" }).click();
+        await settled(page);
+        assert.ok((await texts()).length > 1 && (await texts()).includes(SHOP.FAILED_LINE));
         await page.goto(`${HOST}/?view=traces`);
         await settled(page);
         const failed = page.locator("tbody tr", { has: page.locator(".bad") });
@@ -326,6 +329,29 @@ check("the URL is the state: a reload and the way back show the same", () =>
         await page.goBack();
         await settled(page);
         assert.deepEqual(await state(), before);
+    }));
+
+check("the line that is open and the tail that runs are there after a reload", () =>
+    withPage("/?view=logs&service=payment&range=6h", {}, async (page) => {
+        await lines(page).nth(3).click();
+        const fields = page.getByRole("complementary", { name: "Fields" });
+        const before = await fields.innerText();
+        await page.reload();
+        await settled(page);
+        assert.equal(await fields.innerText(), before);
+        const opened = page.waitForResponse((answer) => answer.url().includes("/tail"));
+        await page.getByRole("button", { name: "Live tail" }).click();
+        await opened;
+        const again = page.waitForResponse((answer) => answer.url().includes("/tail"));
+        await page.reload();
+        await again;
+        const tail = page.getByRole("button", { name: "Live tail" });
+        assert.equal(await tail.getAttribute("aria-pressed"), "true");
+        await tail.click();
+        await settled(page);
+        await page.reload();
+        await settled(page);
+        assert.equal(await tail.getAttribute("aria-pressed"), "false");
     }));
 
 check("a live page leaves alone what somebody is writing", () =>
