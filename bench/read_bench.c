@@ -68,6 +68,20 @@ static struct cost program_measure(const char *const *words, int rounds)
     return least;
 }
 
+/* Unpacked, as gzip's last four bytes have it. */
+static double profile_megabytes(const char *profile)
+{
+    unsigned char tail[4] = {0};
+    int fd = open(profile, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || lseek(fd, -(off_t)sizeof(tail), SEEK_END) < 0 ||
+        read(fd, tail, sizeof(tail)) != (ssize_t)sizeof(tail)) {
+        perror(profile);
+        exit(1);
+    }
+    close(fd);
+    return (tail[0] + tail[1] * 256.0 + tail[2] * 65536.0 + tail[3] * 16777216.0) / 1e6;
+}
+
 static void compare(struct bench *bench, const char *profile)
 {
     const char *const top[] = {READ_BENCH_SLUICE, "heap", "top", "-n", "10", profile, NULL};
@@ -85,6 +99,11 @@ static void compare(struct bench *bench, const char *profile)
     }
     bench_report(bench, (struct bench_line){"top of 500,000 samples: processor time", ours.seconds,
                                             "s", BENCH_AT_MOST, 0.5, peer_name, theirs.seconds});
+    double megabytes = profile_megabytes(profile);
+    bench_report(bench,
+                 (struct bench_line){"top of 500,000 samples: unpacked bytes read",
+                                     megabytes / ours.seconds, "MB/s", BENCH_AT_LEAST, 100,
+                                     peer_name, theirs.right ? megabytes / theirs.seconds : 0});
     bench_report(bench, (struct bench_line){"top of 500,000 samples: most memory", ours.mib, "MiB",
                                             BENCH_AT_MOST, 200, peer_name, theirs.mib});
     bench_report(bench, (struct bench_line){"flame graph of 500,000 samples: processor time",

@@ -3,6 +3,7 @@
 
 #include "base/diag.h"
 #include "base/sink.h"
+#include "cli/capsule_chains.h"
 #include "cli/capsule_file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -21,6 +22,7 @@ enum {
     CAPSULE_EVERY,
     CAPSULE_PID,
     CAPSULE_NO_GC,
+    CAPSULE_NO_CHAINS,
 };
 
 static const struct option options[] = {
@@ -34,6 +36,11 @@ static const struct option options[] = {
     [CAPSULE_EVERY] = OPTION_EVERY,
     [CAPSULE_PID] = OPTION_PID,
     [CAPSULE_NO_GC] = OPTION_NO_GC,
+    [CAPSULE_NO_CHAINS] = {.name = "no-chains",
+                           .kind = OPTION_FLAG,
+                           .help =
+                               "do not ask who holds the memory, for which a process is stopped "
+                               "for some milliseconds"},
 };
 
 static const struct example examples[] = {
@@ -70,6 +77,22 @@ static int gather(struct gathering *gathering, const char *name, struct slu_diag
     return target_observe(&gathering->target, &gathering->diagnosis, &times, &keeper, diag);
 }
 
+/* Of a process that is known by its number; what cannot be asked is no reason to lose the rest. */
+static void chains_add(struct gathering *gathering)
+{
+    struct cli *cli = gathering->diagnosis.cli;
+    struct slu_diag diag;
+    uint32_t pid = gathering->target.pid;
+    if (pid == TARGET_PID_NONE ||
+        gathering->diagnosis.invocation->values[CAPSULE_NO_CHAINS].given) {
+        return;
+    }
+    if (capsule_chains_add(gathering->capsule, pid, now_seconds(), &diag) != 0) {
+        sink_format(cli->err, "sluice heap capsule: no chains in it: %s\n", diag.message);
+        sink_flush(cli->err);
+    }
+}
+
 static int finish(struct gathering *gathering, const char *name, struct slu_diag *diag)
 {
     struct cli *cli = gathering->diagnosis.cli;
@@ -99,6 +122,7 @@ static int capsule_run(struct cli *cli, const struct invocation *invocation)
     if (err == 0) {
         err = gather(&gathering, name, &diag);
         if (err == 0) {
+            chains_add(&gathering);
             err = finish(&gathering, name, &diag);
         } else {
             capsule_file_cancel(&capsule);
@@ -115,9 +139,11 @@ const struct command heap_capsule_command = {
     .description =
         "Looks at a running process for a while and writes all that was seen into one file: heap "
         "profiles, goroutine or thread profiles, the account of memory, what the system says of "
-        "it, and the verdict. The process is named by the URL of its /debug/pprof pages (ours, or "
-        "those of a Go service), or by its number.\n\n"
-        "A capsule is a tar archive; 'sluice heap diagnose' reads it on any machine. An interrupt "
+        "it, who holds the memory (of a process that is known by its number), and the verdict. The "
+        "process is named by the URL of its /debug/pprof pages (ours, or those of a Go service), "
+        "or by its number.\n\n"
+        "A capsule is a tar archive; 'sluice heap diagnose', 'top', 'timeline', 'web' and 'who' "
+        "read it on any machine. An interrupt "
         "ends the looking, and the capsule holds what there is.",
     .operands = {.synopsis = "PID|URL", .kind = OPERAND_TEXT, .min = 1, .max = 1},
     .options = options,

@@ -10,6 +10,7 @@
 
 #include "base/diag.h"
 #include "base/sink.h"
+#include "cli/capsule_chains.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/heap_who_view.h"
@@ -179,7 +180,12 @@ static int work_do(struct work *work, struct cli *cli, const struct invocation *
     const struct option_value *values = invocation->values;
     const char *source = invocation->operands[0];
     struct report_query query = {0};
-    int err = query_read(values, &query, diag);
+    bool is_capsule = false;
+    int err = capsule_chains_write(source, cli->out, &is_capsule, diag);
+    if (err != 0 || is_capsule) {
+        return err;
+    }
+    err = query_read(values, &query, diag);
     if (err != 0 || (err = source_open(work, source, !values[WHO_STOP].given, diag)) != 0 ||
         (err = report_make(&work->report, work->who, &query, diag)) != 0) {
         return err;
@@ -234,7 +240,8 @@ const struct command heap_who_command = {
         "A process is stopped, made to fork, and goes on as it was, while the copy is read; where "
         "that cannot be (system calls are filtered, less than a quarter of its memory is free), or "
         "with --stop, it stands still until all is read. It takes the rights of a debugger. SOURCE "
-        "is a process id or a core's path.\n\n"
+        "is a process id, a core's path, or a capsule, of which the chains that it holds are "
+        "written as they are kept: as JSON.\n\n"
         "How sure a chain is: exact (pointers to beginnings of blocks), interior (a pointer into "
         "one), conservative (a word that looks like a pointer), stale (a word behind what is in "
         "use of its block).",

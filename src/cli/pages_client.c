@@ -103,7 +103,7 @@ static int place_read(const struct pages_wanted *wanted, struct place *place, st
         path = path[0] == '\0' || strcmp(path, "/") == 0 ? FOLDER : path;
     } else {
         return diag_fail(diag, -EINVAL,
-                         "%.120s: neither the number of a process nor an http(s):// URL",
+                         "%.120s: neither the number of a process nor an http:// or https:// URL",
                          wanted->source);
     }
     bool is_folder = path[strlen(path) - 1] == '/';

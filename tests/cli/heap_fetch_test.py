@@ -2,6 +2,7 @@
 """heap_fetch_test.py SLUICE SUBJECT: profiles taken from running processes by their numbers."""
 
 import contextlib
+import json
 import os
 import pwd
 import re
@@ -111,6 +112,27 @@ def a_program_with_threads_answers_at_once():
         assert len(frames) == 2 and any("wait_for_ever" in each for each in frames), frames
         done = subject.fetch("allocs", "--out", "here.pb.gz", "--seconds", "1")
         assert done.returncode == 0 and not Profile(subject.file("here.pb.gz")).samples
+
+
+def a_capsule_of_a_process_says_who_holds_its_memory():
+    with Subject("thread") as subject:
+        for _ in range(20):
+            subject.keep()
+
+        def sluice(*words):
+            return subprocess.run([SLUICE, "heap", *words], cwd=subject.folder.name, text=True,
+                                  capture_output=True, check=False, timeout=WAIT_SECONDS)
+        with_chains = ("capsule", "--for", "200ms", "--every", "100ms", str(subject.pid), "--out")
+        done = sluice(*with_chains, "with.capsule")
+        if "no chains in it" in done.stderr:
+            raise tap.Skip(done.stderr.strip())  # no rights of a debugger here
+        assert done.returncode == 0, done
+        told = json.loads(sluice("who", "with.capsule").stdout)
+        assert told["process_id"] == subject.pid and told["heap"]["blocks"] > 0, told
+        assert sluice("diagnose", "with.capsule").returncode in (0, 1)
+        assert sluice(*with_chains, "without.capsule", "--no-chains").returncode == 0
+        done = sluice("who", "without.capsule")
+        assert done.returncode == 3 and "no chains in the capsule" in done.stderr, done
 
 
 def a_single_thread_stays_alone_and_serves_as_it_allocates():
@@ -294,6 +316,7 @@ def answer_once(server, answer):
 if __name__ == "__main__":
     sys.exit(tap.run([
         a_program_with_threads_answers_at_once,
+        a_capsule_of_a_process_says_who_holds_its_memory,
         a_single_thread_stays_alone_and_serves_as_it_allocates,
         a_single_thread_that_waits_is_waited_for,
         a_child_of_fork_is_found_by_its_own_number,
