@@ -14,11 +14,14 @@
 #include "holders/core.h"
 #include "holders/graph.h"
 #include "holders/heap.h"
+#include "holders/sampled.h"
 #include "holders/image.h"
 
 #define BUDGET_BYTES ((uint64_t)64 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static const struct sampled no_samples; /* no profiler is in the program */
 
 static void regions_check(const struct image *image)
 {
@@ -69,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     SLU_ASSERT(slu_budget_create(NULL, "fuzz", BUDGET_BYTES, &budget) == 0);
     if (core_open_fd(budget, fd, NULL, &image) == 0) {
         regions_check(image);
-        if (heap_create(image, NULL, &heap) == 0) {
+        if (heap_create(image, &no_samples, NULL, &heap) == 0) {
             heap_check(heap);
             if (graph_create(heap, image, NULL, &graph) == 0) {
                 graph_check(graph);

@@ -32,6 +32,7 @@ enum {
     WHO_TYPE,
     WHO_SIZE,
     WHO_ADDRESS,
+    WHO_SITE,
     WHO_TOP,
     WHO_PPROF,
     WHO_STOP,
@@ -45,6 +46,11 @@ static const struct option options[] = {
                   .kind = OPTION_TEXT,
                   .value_name = "REGEX",
                   .help = "blocks whose type's name matches alone"},
+    [WHO_SITE] = {.name = "site",
+                  .kind = OPTION_TEXT,
+                  .value_name = "REGEX",
+                  .help = "blocks alone that a function like this has allocated, of those that the "
+                          "profiler inside the program has sampled"},
     [WHO_SIZE] = {.name = "size",
                   .letter = 's',
                   .kind = OPTION_TEXT,
@@ -86,6 +92,8 @@ static const struct example examples[] = {
     {"sluice heap who core.4711 --type '^window$'", "the chains that lead to blocks of that type"},
     {"sluice heap who core.4711 --size 4800",
      "to blocks of that size: no debug information needed"},
+    {"sluice heap who 4711 --site '^cache_fill$'",
+     "to what a function has allocated, of a program under 'sluice heap run'"},
     {"sluice heap who core.4711 --address 0x55d0c0a12340", "how that block is held"},
     {"sluice heap who 4711 --pprof owners.pb.gz",
      "and go tool pprof -http : owners.pb.gz draws it"},
@@ -123,6 +131,7 @@ static int query_read(const struct option_value *values, struct report_query *qu
                       struct slu_diag *diag)
 {
     query->type = values[WHO_TYPE].given ? values[WHO_TYPE].text : NULL;
+    query->site = values[WHO_SITE].given ? values[WHO_SITE].text : NULL;
     query->top = (uint32_t)values[WHO_TOP].number;
     if (values[WHO_ADDRESS].given) {
         char *end = NULL;

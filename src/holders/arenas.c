@@ -66,21 +66,23 @@ static int bin_state(struct image *image, uint64_t bin, const unsigned char *byt
     return image_read_word(image, first + 24, &back) == 0 && back == self ? 2 : 0;
 }
 
-static bool is_arena(struct image *image, uint64_t address, struct heap_arena *arena)
+/* How many bins are broken, of an arena; else a negative number. */
+static int arena_read(struct image *image, uint64_t address, struct heap_arena *arena)
 {
     unsigned char bytes[ARENA_BYTES];
     int sane = 0;
     int broken = 0;
     uint64_t next = 0;
-    if (image_read_word(image, address + ARENA_NEXT, &next) != 0 || next % 8 != 0 || next == 0 ||
+    if (image_read_word(image, address + ARENA_NEXT, &next) != 0 || next % 8 != 0 ||
+        image_region_at(image, next) == NULL ||
         image_read(image, address, bytes, sizeof(bytes)) != 0) {
-        return false;
+        return -1;
     }
     uint64_t top = word_of(bytes + ARENA_TOP);
     uint64_t system = word_of(bytes + ARENA_SYSTEM);
     if (top % 8 != 0 || image_region_at(image, top) == NULL ||
         system > word_of(bytes + ARENA_SYSTEM_MOST)) {
-        return false;
+        return -1;
     }
     for (size_t i = 0; i < BIN_COUNT; i++) {
         size_t at = ARENA_BINS + i * BIN_BYTES;
@@ -90,19 +92,31 @@ static bool is_arena(struct image *image, uint64_t address, struct heap_arena *a
     }
     *arena = (struct heap_arena){.address = address, .top = top};
     memcpy(arena->fastbins, bytes + ARENA_FASTBINS, sizeof(arena->fastbins));
-    return sane >= BINS_SANE_MIN && broken <= BINS_BROKEN_MAX;
+    return sane >= BINS_SANE_MIN && broken <= BINS_BROKEN_MAX ? broken : -1;
 }
 
-/* The arena that has an empty bin at `bin`. */
+static bool is_arena(struct image *image, uint64_t address, struct heap_arena *arena)
+{
+    return arena_read(image, address, arena) >= 0;
+}
+
+/*
+ * The arena that has an empty bin at `bin`: of those that it may be, the one with the fewest broken
+ * bins, since its neighbours look like an arena that is damaged at one end.
+ */
 static bool arena_around(struct image *image, uint64_t bin, struct heap_arena *arena)
 {
+    int fewest = BINS_BROKEN_MAX + 1;
     for (uint64_t i = 0; i < BIN_COUNT; i++) {
+        struct heap_arena tried;
         uint64_t before = ARENA_BINS + i * BIN_BYTES;
-        if (before <= bin && is_arena(image, bin - before, arena)) {
-            return true;
+        int broken = before <= bin ? arena_read(image, bin - before, &tried) : -1;
+        if (broken >= 0 && broken < fewest) {
+            fewest = broken;
+            *arena = tried;
         }
     }
-    return false;
+    return fewest <= BINS_BROKEN_MAX;
 }
 
 static bool arena_in(struct window *window, const struct image_region *region,

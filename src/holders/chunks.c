@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "holders/heap.h"
+#include "holders/sampled.h"
 #include "holders/window.h"
 
 #define RESUME_CHUNKS 8 /* that must follow each other before a walk goes on there */
@@ -164,6 +165,19 @@ static int extent_walk(struct heap *heap, struct window *window, const struct he
     return 0;
 }
 
+static int sampled_walk(struct heap *heap, const struct heap_extent *extent)
+{
+    const struct sampled *sampled = heap->sampled;
+    int err = 0;
+    for (size_t i = sampled_from(sampled, extent->start);
+         err == 0 && i < sampled_count(sampled) && sampled_at(sampled, i)->address < extent->end;
+         i++) {
+        const struct sampled_block *block = sampled_at(sampled, i);
+        err = block_add(heap, block->address, sampled_usable(block));
+    }
+    return err;
+}
+
 int chunks_walk(struct heap *heap, struct image *image)
 {
     struct window window;
@@ -174,9 +188,13 @@ int chunks_walk(struct heap *heap, struct image *image)
     }
     for (size_t i = 0; err == 0 && i < heap->extents.len / sizeof(*extents); i++) {
         const struct heap_extent *extent = &extents[i];
-        err = extent->is_mapped ? block_add(heap, extent->start + CHUNK_HEADER_BYTES,
-                                            extent->end - extent->start - CHUNK_HEADER_BYTES)
-                                : extent_walk(heap, &window, extent);
+        if (extent->is_sampled) {
+            err = sampled_walk(heap, extent);
+        } else {
+            err = extent->is_mapped ? block_add(heap, extent->start + CHUNK_HEADER_BYTES,
+                                                extent->end - extent->start - CHUNK_HEADER_BYTES)
+                                    : extent_walk(heap, &window, extent);
+        }
     }
     window_close(&window);
     return err;

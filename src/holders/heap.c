@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <sluice/budget.h>
 
@@ -11,9 +12,11 @@
 #include "holders/chunks.h"
 #include "holders/free_lists.h"
 #include "holders/image.h"
+#include "holders/sampled.h"
 
 #define FIRST_BYTES     ((size_t)4096)
 #define SLOTS_MAX       UINT64_C(0xffffff00) /* 64 GiB */
+#define NEAR_BYTES      ((uint64_t)1 << 20)
 #define WORD_FILL_BYTES ((uint64_t)HEAP_SLOT_BYTES * HEAP_WORD_SLOTS)
 
 void heap_tell(struct heap *heap, uint64_t address, const char *format, ...)
@@ -84,9 +87,56 @@ static void blocks_keep(struct heap *heap)
     }
 }
 
-static int heap_fill(struct heap *heap, struct image *image, struct slu_diag *diag)
+static int extent_order(const void *left, const void *right)
+{
+    const struct heap_extent *first = left;
+    const struct heap_extent *second = right;
+    return (first->start > second->start) - (first->start < second->start);
+}
+
+/* Blocks of the profiler's that lie near to each other are one extent. */
+static int sampled_add(struct heap *heap)
+{
+    const struct sampled *sampled = heap->sampled;
+    struct heap_extent extent = {.is_sampled = true};
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < sampled_count(sampled); i++) {
+        const struct sampled_block *block = sampled_at(sampled, i);
+        if (!sampled_is_apart(sampled, block->address)) {
+            continue;
+        }
+        if (extent.end != 0 && block->address > extent.end + NEAR_BYTES) {
+            err = block_append(heap->budget, &heap->extents, &extent, sizeof(extent));
+            extent.end = 0;
+        }
+        extent.start = extent.end == 0 ? block->address : extent.start;
+        extent.end = block->address + sampled_usable(block);
+    }
+    if (err == 0 && extent.end != 0) {
+        err = block_append(heap->budget, &heap->extents, &extent, sizeof(extent));
+    }
+    if (err == 0 && extent.end != 0) {
+        qsort(heap->extents.data, heap->extents.len / sizeof(extent), sizeof(extent), extent_order);
+    }
+    return err;
+}
+
+static int extents_find(struct heap *heap, struct image *image, struct slu_diag *diag)
 {
     int err = arenas_find(heap, image, diag);
+    if (err == -ENOENT && sampled_count(heap->sampled) > 0) {
+        err = 0; /* another allocator's: what was sampled of it is known */
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = sampled_add(heap);
+    return err == 0 ? 0 : diag_fail(diag, err, "no memory for the table of blocks");
+}
+
+static int heap_fill(struct heap *heap, struct image *image, struct slu_diag *diag)
+{
+    int err = extents_find(heap, image, diag);
     if (err != 0 || (err = slots_assign(heap, diag)) != 0) {
         return err;
     }
@@ -103,7 +153,8 @@ static int heap_fill(struct heap *heap, struct image *image, struct slu_diag *di
                          : diag_fail(diag, err, "no memory for the table of blocks");
 }
 
-int heap_create(struct image *image, struct slu_diag *diag, struct heap **out)
+int heap_create(struct image *image, const struct sampled *sampled, struct slu_diag *diag,
+                struct heap **out)
 {
     void *block = NULL;
     int err = slu_budget_alloc(image->budget, sizeof(struct heap), &block);
@@ -112,6 +163,7 @@ int heap_create(struct image *image, struct slu_diag *diag, struct heap **out)
     }
     struct heap *heap = block;
     heap->budget = image->budget;
+    heap->sampled = sampled;
     struct block *const parts[] = {&heap->arenas, &heap->extents, &heap->starts, &heap->sizes};
     for (size_t i = 0; err == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
         err = block_begin(heap->budget, FIRST_BYTES, parts[i]);

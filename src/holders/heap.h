@@ -19,6 +19,7 @@
 #include "base/block.h"
 
 struct image;
+struct sampled;
 struct slu_budget;
 struct slu_diag;
 
@@ -37,6 +38,7 @@ struct heap_extent {
     uint32_t slot_base; /* the slot of `start`, rounded down to HEAP_SLOT_BYTES */
     uint32_t arena;
     bool is_mapped;
+    bool is_sampled; /* of the profiler's: its blocks are listed */
 };
 
 struct heap_arena {
@@ -59,6 +61,7 @@ struct heap_damage {
 
 struct heap {
     struct slu_budget *budget;
+    const struct sampled *sampled;
     struct block arenas;  /* of struct heap_arena; the main one first */
     struct block extents; /* of struct heap_extent, in the order of addresses */
     struct block starts;  /* of uint32_t: the slot of each block, in order */
@@ -78,11 +81,13 @@ struct heap {
 /*
  * Find and walk the heap.
  *
- * Returns  0; -ENOENT if there is no glibc heap; -EFBIG beyond 64 GiB; -EDQUOT; -ENOMEM
+ * sampled  blocks of our profiler's in the program, which outlive the heap
+ * Returns  0; -ENOENT if there is no glibc heap, nor any block that was sampled; -EFBIG beyond 64 GiB; -EDQUOT; -ENOMEM
  * Owner    the caller, until heap_destroy
  * Cost     every chunk's header is read once; 8 bytes a block and 1 bit for 16 bytes of the heap
  */
-SLU_MUST_USE int heap_create(struct image *image, struct slu_diag *diag, struct heap **out);
+SLU_MUST_USE int heap_create(struct image *image, const struct sampled *sampled,
+                             struct slu_diag *diag, struct heap **out);
 void heap_destroy(struct heap **heap);
 
 uint64_t heap_block_address(const struct heap *heap, uint32_t block);

@@ -16,6 +16,7 @@
 #include "holders/modules.h"
 #include "holders/reach.h"
 #include "holders/roots.h"
+#include "holders/sampled.h"
 #include "holders/typing.h"
 
 struct graph;
@@ -28,6 +29,7 @@ struct who {
     struct slu_budget *budget;
     struct image *image;
     struct modules modules;
+    struct sampled sampled;
     struct heap *heap;
     struct graph *graph;
     struct roots roots;

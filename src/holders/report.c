@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <string.h>
 
 #include <sluice/budget.h>
 
@@ -11,6 +12,7 @@
 #include "holders/graph.h"
 #include "holders/heap.h"
 #include "holders/holders.h"
+#include "holders/site.h"
 #include "symbol/types.h"
 
 #define NAME_BYTES       1024
@@ -23,11 +25,14 @@ enum verdict {
 };
 
 struct filter {
-    const struct who *who;
+    struct who *who;
     const struct report_query *query;
     regex_t type;
     unsigned char *verdicts; /* by type */
     size_t verdict_count;
+    regex_t site;
+    unsigned char *site_verdicts; /* by the place of the stack among those that were sampled */
+    size_t site_count;
 };
 
 static bool type_matches(struct filter *filter, uint32_t type)
@@ -46,6 +51,24 @@ static bool type_matches(struct filter *filter, uint32_t type)
     return filter->verdicts[type] == VERDICT_YES;
 }
 
+static bool site_asked(struct filter *filter, uint32_t block)
+{
+    struct who *who = filter->who;
+    const struct sampled_block *sample =
+        sampled_find(&who->sampled, heap_block_address(who->heap, block));
+    const struct sampled_stack *stack =
+        sample == NULL ? NULL : sampled_stack_of(&who->sampled, sample);
+    if (stack == NULL) {
+        return false;
+    }
+    unsigned char *verdict =
+        &filter->site_verdicts[stack - (const struct sampled_stack *)who->sampled.stacks.data];
+    if (*verdict == VERDICT_UNKNOWN) {
+        *verdict = site_matches(who, stack, &filter->site) ? VERDICT_YES : VERDICT_NO;
+    }
+    return *verdict == VERDICT_YES;
+}
+
 static bool is_asked(const void *context, uint32_t block)
 {
     struct filter *filter = *(struct filter *const *)context;
@@ -54,37 +77,70 @@ static bool is_asked(const void *context, uint32_t block)
     if (bytes < query->size_min || (query->size_max != 0 && bytes > query->size_max)) {
         return false;
     }
+    if (query->site != NULL && !site_asked(filter, block)) {
+        return false;
+    }
     return query->type == NULL || type_matches(filter, filter->who->typing.block_types[block]);
 }
 
-static int filter_begin(struct filter *filter, struct slu_diag *diag)
+/* A pattern and room for what it says of `count` things. */
+static int pattern_begin(struct filter *filter, const char *option, const char *text, size_t count,
+                         regex_t *pattern, unsigned char **verdicts, struct slu_diag *diag)
 {
-    void *verdicts = NULL;
-    if (filter->query->type == NULL) {
-        return 0;
-    }
-    int refused = regcomp(&filter->type, filter->query->type, REG_EXTENDED | REG_NOSUB);
+    void *room = NULL;
+    int refused = regcomp(pattern, text, REG_EXTENDED | REG_NOSUB);
     if (refused != 0) {
         char reason[NAME_BYTES];
-        regerror(refused, &filter->type, reason, sizeof(reason));
-        return diag_fail(diag, -EINVAL, "--type %.100s: %.100s", filter->query->type, reason);
+        regerror(refused, pattern, reason, sizeof(reason));
+        return diag_fail(diag, -EINVAL, "%s %.100s: %.100s", option, text, reason);
     }
-    filter->verdict_count = symbol_types_count(filter->who->modules.types) + 1;
-    int err = slu_budget_alloc(filter->who->budget, filter->verdict_count, &verdicts);
+    int err = slu_budget_alloc(filter->who->budget, count, &room);
     if (err != 0) {
-        regfree(&filter->type);
-        return diag_fail(diag, err, "no memory to choose types");
+        regfree(pattern);
+        return diag_fail(diag, err, "no memory to choose blocks");
     }
-    filter->verdicts = verdicts;
+    memset(room, VERDICT_UNKNOWN, count);
+    *verdicts = room;
     return 0;
 }
 
 static void filter_end(struct filter *filter)
 {
+    struct slu_budget *budget = filter->who->budget;
     if (filter->verdicts != NULL) {
-        slu_budget_free(filter->who->budget, filter->verdicts, filter->verdict_count);
+        slu_budget_free(budget, filter->verdicts, filter->verdict_count);
         regfree(&filter->type);
     }
+    if (filter->site_verdicts != NULL) {
+        slu_budget_free(budget, filter->site_verdicts, filter->site_count);
+        regfree(&filter->site);
+    }
+}
+
+static int filter_begin(struct filter *filter, struct slu_diag *diag)
+{
+    const struct report_query *query = filter->query;
+    const struct sampled *sampled = &filter->who->sampled;
+    int err = 0;
+    filter->verdict_count = symbol_types_count(filter->who->modules.types) + 1;
+    filter->site_count = sampled->stacks.len / sizeof(struct sampled_stack) + 1;
+    if (query->site != NULL && sampled_count(sampled) == 0) {
+        return diag_fail(diag, -ENOENT,
+                         "--site: no sampled block is known: the program does not run under "
+                         "'sluice heap run'");
+    }
+    if (query->type != NULL) {
+        err = pattern_begin(filter, "--type", query->type, filter->verdict_count, &filter->type,
+                            &filter->verdicts, diag);
+    }
+    if (err == 0 && query->site != NULL) {
+        err = pattern_begin(filter, "--site", query->site, filter->site_count, &filter->site,
+                            &filter->site_verdicts, diag);
+    }
+    if (err != 0) {
+        filter_end(filter);
+    }
+    return err;
 }
 
 /* Keep a row among the largest; of equal ones the first. */
@@ -200,10 +256,24 @@ void report_write_step(const struct report *report, uint32_t group, struct sink 
     }
 }
 
+void report_write_site(const struct report *report, uint32_t group, struct sink *out)
+{
+    char text[NAME_BYTES];
+    struct sink site;
+    const struct group *row = groups_at(&report->groups, group);
+    sink_init_fixed(&site, text, sizeof(text));
+    if (row->above != GROUP_NONE && row->asked != HEAP_BLOCK_NONE &&
+        row->asked < report->who->graph->block_count &&
+        site_write(report->who, row->asked, &site)) {
+        sink_format(out, ", allocated at %.200s", text);
+    }
+}
+
 void report_write_chain(const struct report *report, uint32_t group, struct sink *out)
 {
     uint32_t steps[CHAIN_GROUPS_MAX];
     uint32_t count = 0;
+    uint32_t last = group;
     while (group != GROUP_NONE && count < CHAIN_GROUPS_MAX) {
         steps[count++] = group;
         group = groups_at(&report->groups, group)->above;
@@ -214,6 +284,7 @@ void report_write_chain(const struct report *report, uint32_t group, struct sink
     while (count > 0) {
         report_write_step(report, steps[--count], out);
     }
+    report_write_site(report, last, out);
 }
 
 void report_write_block_chain(const struct report *report, uint32_t block, struct sink *out)

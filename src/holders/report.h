@@ -22,6 +22,8 @@ struct report_query {
     uint64_t size_min; /* usable bytes */
     uint64_t size_max; /* 0: no limit */
     uint64_t address;  /* in the block; 0: any */
+    const char *site;  /* an extended regular expression that a function of the stack matches which
+                          allocated them: of blocks that our profiler has sampled; NULL: any */
     uint32_t top;      /* how many of each are wanted, up to REPORT_TOP_MAX */
 };
 
@@ -58,6 +60,9 @@ void report_free(struct report *report);
 
 /* A group's chain: tables[*].buckets -> entry *[53245][*] -> entry */
 void report_write_chain(const struct report *report, uint32_t group, struct sink *out);
+
+/* ", allocated at window_grow window.c:88", where the group's first block has been sampled. */
+void report_write_site(const struct report *report, uint32_t group, struct sink *out);
 
 /* Its last step alone, with the way to it from the group before: .buckets -> entry */
 void report_write_step(const struct report *report, uint32_t group, struct sink *out);

@@ -10,11 +10,13 @@
 #include "holders/heap.h"
 #include "holders/image.h"
 #include "holders/modules.h"
+#include "holders/sampled.h"
 #include "holders/stacks.h"
 #include "holders/window.h"
 #include "symbol/types.h"
 #include "symbol/variables.h"
 
+#define OWN_RANGES       3 /* of our profiler's in the program */
 #define FIRST_BYTES      ((size_t)16384)
 #define RED_ZONE_BYTES   128  /* below the stack pointer, which leaf functions use */
 #define DESCRIPTOR_BYTES 2304 /* glibc's struct pthread, at the thread's base */
@@ -303,12 +305,20 @@ static int part_scan(struct finding *finding, const struct image_region *region,
     return err;
 }
 
-/* What malloc keeps of its own: pointers there hold nothing. */
+/* What malloc and our profiler keep of their own: pointers there hold nothing. */
 static uint64_t own_memory_end(const struct heap *heap, uint64_t address, uint64_t *next)
 {
     const struct heap_extent *extents = heap->extents.data;
     const struct heap_arena *arenas = heap->arenas.data;
+    const struct sampled *sampled = heap->sampled;
     *next = UINT64_MAX;
+    for (uint32_t i = 0; i < sampled->own_count; i++) {
+        const struct sampled_range *own = &sampled->own[i];
+        if (address >= own->start && address < own->end) {
+            return own->end;
+        }
+        *next = own->start > address && own->start < *next ? own->start : *next;
+    }
     for (size_t i = 0; i < heap->arenas.len / sizeof(*arenas); i++) {
         uint64_t start = arenas[i].address;
         uint64_t end = start + ARENA_BYTES;

@@ -16,7 +16,8 @@ static int who_fill(struct who *who, struct slu_diag *diag)
     }
     modules_read(&who->modules);
     if ((err = image_stop(who->image, diag)) != 0 ||
-        (err = heap_create(who->image, diag, &who->heap)) != 0 ||
+        (err = sampled_read(&who->sampled, who->budget, &who->modules, who->image)) != 0 ||
+        (err = heap_create(who->image, &who->sampled, diag, &who->heap)) != 0 ||
         (err = graph_create(who->heap, who->image, diag, &who->graph)) != 0 ||
         (err = roots_find(&who->roots, who->graph, &who->modules, diag)) != 0) {
         return err;
@@ -83,6 +84,7 @@ void who_close(struct who **who)
     }
     graph_destroy(&gone->graph);
     heap_destroy(&gone->heap);
+    sampled_free(&gone->sampled);
     modules_close(&gone->modules);
     image_close(&gone->image);
     slu_budget_free(gone->budget, gone, sizeof(*gone));

@@ -136,6 +136,12 @@ void blocks_init(struct blocks_range *range)
     *range = (struct blocks_range){(uintptr_t)base, places.end};
 }
 
+void blocks_span(uint64_t *start, uint64_t *end)
+{
+    *start = blocks.ready ? (uint64_t)(uintptr_t)blocks.boot + BOOT_BYTES : 0;
+    *end = blocks.ready ? (uint64_t)(uintptr_t)blocks.boot + blocks.reserved_bytes : 0;
+}
+
 void blocks_set_cache(uint64_t bytes_max)
 {
     blocks.cache_bytes_max = bytes_max;

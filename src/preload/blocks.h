@@ -78,6 +78,9 @@ size_t blocks_usable(const void *block);
  */
 void *blocks_resize(void *block, size_t size, uint32_t *sample);
 
+/* All of the reservation but boot: blocks, and their tables behind them; both 0: there is none. */
+void blocks_span(uint64_t *start, uint64_t *end);
+
 /* Give free memory back to the system. Returns how many bytes. */
 uint64_t blocks_trim(void);
 

@@ -30,6 +30,7 @@
 #include "preload/pages.h"
 #include "preload/said.h"
 #include "preload/settings.h"
+#include "preload/side.h"
 #include "preload/unwind.h"
 #include "preload/watch.h"
 #include "profile/profile.h"
@@ -116,6 +117,7 @@ static int heap_make(void)
     }
     struct output *output = output_init(block, settings, profile, heap.modules, now_ns);
     scribe_init(output, settings->period_ns, (int)settings->signal, now_ns);
+    side_publish(profile);
     hook_start(profile, atomic_load_explicit(&heap.tables, memory_order_relaxed), seed_of(settings),
                has_ranges);
     atomic_store_explicit(&heap.output, output, memory_order_release);

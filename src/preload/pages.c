@@ -21,6 +21,12 @@ void pages_note(const void *pages, size_t bytes)
     }
 }
 
+const volatile void *pages_table(void)
+{
+    _Static_assert(sizeof(regions[0]) == 2 * sizeof(uint64_t), "side_table.h says so");
+    return regions;
+}
+
 size_t pages_regions(struct pages_region found[PAGES_REGIONS_MAX])
 {
     size_t count = 0;

@@ -21,6 +21,12 @@ struct pages_region {
 
 #define PAGES_REGIONS_MAX 64 /* further ones are not known as ours */
 
+/*
+ * Where that is kept, for those who look from outside: PAGES_REGIONS_MAX pairs of start and bytes,
+ * of which those without bytes are none.
+ */
+const volatile void *pages_table(void);
+
 /* All that is mapped now. Returns how many. Threads: any. */
 size_t pages_regions(struct pages_region regions[PAGES_REGIONS_MAX]);
 

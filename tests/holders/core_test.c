@@ -13,9 +13,12 @@
 #include "harness.h"
 #include "holders/graph.h"
 #include "holders/heap.h"
+#include "holders/sampled.h"
 #include "holders/image.h"
 
 #define BUDGET_BYTES ((uint64_t)64 << 20)
+
+static const struct sampled no_samples; /* no profiler is in the program */
 
 static int core_of(struct slu_budget *budget, const unsigned char *bytes, size_t len,
                    struct slu_diag *diag, struct image **image)
@@ -67,7 +70,7 @@ static void blocks_and_their_pointers_are_found(void **state)
     uint64_t offset = 0;
     fixture_build(core);
     assert_int_equal(core_of(budget, core, sizeof(core), &diag, &image), 0);
-    assert_int_equal(heap_create(image, &diag, &heap), 0);
+    assert_int_equal(heap_create(image, &no_samples, &diag, &heap), 0);
     assert_int_equal(heap->block_count, FIXTURE_BLOCKS);
     assert_int_equal(heap->damage_count, 0);
     assert_int_equal(heap_block_address(heap, 2), FIXTURE_HEAP + 2 * FIXTURE_CHUNK + 16);
@@ -179,7 +182,7 @@ static void damage_is_told_with_its_address_and_the_rest_is_seen(void **state)
         fixture_build(core);
         fixture_word(core, damages[i].address, damages[i].value);
         assert_int_equal(core_of(budget, core, sizeof(core), &diag, &image), 0);
-        assert_int_equal(heap_create(image, &diag, &heap), 0);
+        assert_int_equal(heap_create(image, &no_samples, &diag, &heap), 0);
         if (heap->damage_count != 1 || heap->damages[0].address != damages[i].told_at ||
             heap->block_count != damages[i].blocks) {
             fail_msg("%s: %u damages, 0x%llx %s; %u blocks", damages[i].what, heap->damage_count,
@@ -203,7 +206,7 @@ static void a_core_without_a_heap_is_an_answer(void **state)
     fixture_build(core);
     memset(core + FIXTURE_DATA_OFFSET, 0, FIXTURE_PAGE);
     assert_int_equal(core_of(budget, core, sizeof(core), &diag, &image), 0);
-    assert_int_equal(heap_create(image, &diag, &heap), -ENOENT);
+    assert_int_equal(heap_create(image, &no_samples, &diag, &heap), -ENOENT);
     assert_non_null(strstr(diag.message, "no heap of glibc"));
     image_close(&image);
     slu_budget_destroy(&budget);
@@ -224,7 +227,7 @@ static void every_refused_allocation_leaves_nothing_behind(void **state)
         uint64_t used = budget_used(budget);
         alloc_fault_at(nth);
         int err = core_of(budget, core, sizeof(core), &diag, &image);
-        err = err != 0 ? err : heap_create(image, &diag, &heap);
+        err = err != 0 ? err : heap_create(image, &no_samples, &diag, &heap);
         err = err != 0 ? err : graph_create(heap, image, &diag, &graph);
         done = !alloc_fault_hit();
         alloc_fault_at(0);

@@ -11,6 +11,7 @@
 #include "holders/core.h"
 #include "holders/graph.h"
 #include "holders/heap.h"
+#include "holders/sampled.h"
 #include "holders/image.h"
 #include "holders/reach.h"
 #include "holders/roots.h"
@@ -21,7 +22,9 @@
 #define BLOCKS       40
 #define CHUNK        0x50
 #define WORDS        9
-#define ROOTS        3
+
+static const struct sampled no_samples; /* no profiler is in the program */
+#define ROOTS 3
 
 static uint64_t block_address(uint64_t block)
 {
@@ -104,7 +107,7 @@ static void round_run(struct slu_budget *budget, struct test_random *random)
     core_fill(core, random);
     assert_int_equal(write(fd, core, sizeof(core)), sizeof(core));
     assert_int_equal(core_open_fd(budget, fd, NULL, &image), 0);
-    assert_int_equal(heap_create(image, NULL, &heap), 0);
+    assert_int_equal(heap_create(image, &no_samples, NULL, &heap), 0);
     assert_int_equal(heap->block_count, BLOCKS);
     assert_int_equal(graph_create(heap, image, NULL, &graph), 0);
     assert_int_equal(symbol_types_create(budget, &types), 0);
