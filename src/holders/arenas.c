@@ -73,8 +73,7 @@ static int arena_read(struct image *image, uint64_t address, struct heap_arena *
     int sane = 0;
     int broken = 0;
     uint64_t next = 0;
-    if (image_read_word(image, address + ARENA_NEXT, &next) != 0 || next % 8 != 0 ||
-        image_region_at(image, next) == NULL ||
+    if (image_read_word(image, address + ARENA_NEXT, &next) != 0 || next % 8 != 0 || next == 0 ||
         image_read(image, address, bytes, sizeof(bytes)) != 0) {
         return -1;
     }

@@ -218,6 +218,11 @@ uint64_t heap_block_address(const struct heap *heap, uint32_t block)
     return slot_address(&extents[low], slot);
 }
 
+bool heap_block_is_exact(const struct heap *heap, uint32_t block)
+{
+    return sampled_is_apart(heap->sampled, heap_block_address(heap, block));
+}
+
 size_t heap_extent_after(const struct heap *heap, size_t count, uint64_t address)
 {
     const struct heap_extent *extents = heap->extents.data;

@@ -82,7 +82,8 @@ struct heap {
  * Find and walk the heap.
  *
  * sampled  blocks of our profiler's in the program, which outlive the heap
- * Returns  0; -ENOENT if there is no glibc heap, nor any block that was sampled; -EFBIG beyond 64 GiB; -EDQUOT; -ENOMEM
+ * Returns  0; -ENOENT if there is no glibc heap, nor any block that was sampled; -EFBIG beyond
+ *          64 GiB; -EDQUOT; -ENOMEM
  * Owner    the caller, until heap_destroy
  * Cost     every chunk's header is read once; 8 bytes a block and 1 bit for 16 bytes of the heap
  */
@@ -96,6 +97,9 @@ static inline uint64_t heap_block_bytes(const struct heap *heap, uint32_t block)
 {
     return (uint64_t)((const uint32_t *)heap->sizes.data)[block] * 8;
 }
+
+/* Whether these bytes are what the program asked for; malloc gives some more. */
+bool heap_block_is_exact(const struct heap *heap, uint32_t block);
 
 /*
  * The block that `address` lies in, with the distance from its start; HEAP_BLOCK_NONE if it lies in

@@ -198,11 +198,12 @@ uint64_t typing_elements(const struct typing *typing, uint32_t block)
 {
     uint64_t bytes = symbol_type_bytes(typing->types, typing->block_types[block]);
     uint64_t usable = heap_block_bytes(typing->graph->heap, block);
-    if (bytes == 0 || usable <= BLOCK_BYTES_MIN ||
+    bool is_exact = heap_block_is_exact(typing->graph->heap, block);
+    if (bytes == 0 || (usable <= BLOCK_BYTES_MIN && !is_exact) ||
         is_open_ended(typing->types, typing->block_types[block])) {
         return 1;
     }
-    uint64_t least = (usable - ROUNDING_BYTES + bytes - 1) / bytes;
+    uint64_t least = is_exact ? usable / bytes : (usable - ROUNDING_BYTES + bytes - 1) / bytes;
     return least == 0 ? 1 : least;
 }
 

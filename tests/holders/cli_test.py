@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""cli_test.py SLUICE TRUTH: `sluice heap who` and `sluice heap layout` as people call them."""
+"""cli_test.py SLUICE TRUTH [LIBRARY]: `sluice heap who` and `layout` as people call them."""
 
 import json
 import os
@@ -17,6 +17,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "profile"))
 from pprof_reader import Profile  # noqa: E402
 
 SLUICE, TRUTH = (os.path.abspath(path) for path in sys.argv[1:3])
+LIBRARY = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 WRONG_USE, COULD_NOT = 2, 3
 FOLDER = tempfile.TemporaryDirectory(prefix="who cli-")
 
@@ -130,6 +132,39 @@ def what_cannot_be_done_is_said():
         assert done.returncode == status and told in done.stderr, (words, done)
 
 
+def watched(allocator=""):
+    """The program with our profiler inside, which samples each block."""
+    if LIBRARY is None:
+        raise tap.Skip("a sanitizer's malloc stands before the profiler's")
+    return Told(FOLDER.name, TRUTH, LD_PRELOAD=f"{LIBRARY} {allocator}", SLUICE_HEAP_RATE="1",
+                SLUICE_HEAP_EXIT="0", SLUICE_HEAP_SAMPLES_PER_SECOND_MAX="0")
+
+
+def a_site_chooses_what_was_allocated_there():
+    with watched() as told:
+        text = answer("who", str(told.pid), "--site", "^own_odd_ones$")
+        assert re.search(r"text -> text\.lines\[\*\] -> char, allocated at block_of truth\.c:\d+$",
+                         text, re.MULTILINE), text
+        assert "registry" not in text.split("Roots:")[0], text
+        asked = json.loads(answer("who", str(told.pid), "--site", "^own_odd_ones$", "--json"))
+        assert asked["asked"]["blocks"] == 8, asked["asked"]
+        done = run("who", str(told.pid), "--site", "nothing_like_it")
+        assert done.returncode == 0 and "asked   0 B in 0 blocks" in done.stdout, done
+        done = run("who", str(told.pid), "--site", "(")
+        assert done.returncode == WRONG_USE and "--site (" in done.stderr, done
+    done = run("who", core(), "--site", "main")
+    assert done.returncode == COULD_NOT and "no sampled block is known" in done.stderr, done
+
+
+def of_another_allocator_what_was_sampled_is_known():
+    if not os.path.exists(JEMALLOC):
+        raise tap.Skip("libjemalloc2 is not installed")
+    with watched(JEMALLOC) as told:
+        text = answer("who", str(told.pid))
+        assert re.search(r"exact +text -> text\.lines\[\*\] -> char, allocated at block_of "
+                         r"truth\.c:\d+$", text, re.MULTILINE), text
+
+
 def layouts_have_holes_and_cache_lines():
     text = answer("layout", TRUTH, "--type", "^registry$")
     assert text.splitlines()[0] == "registry: 168 bytes in 3 cache lines, 4 in holes", text
@@ -224,6 +259,8 @@ sys.exit(tap.run([
     stacks_of_the_profile_are_chains,
     a_live_process_says_how_long_it_stood,
     what_cannot_be_done_is_said,
+    a_site_chooses_what_was_allocated_there,
+    of_another_allocator_what_was_sampled_is_known,
     layouts_have_holes_and_cache_lines,
     layouts_of_bit_fields_unions_and_bases_are_those_of_the_compiler,
     layouts_of_a_go_program_are_those_of_its_compiler,

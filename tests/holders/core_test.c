@@ -97,6 +97,34 @@ static void blocks_and_their_pointers_are_found(void **state)
     slu_budget_destroy(&budget);
 }
 
+/* Seen from the third bin, the arena could begin two bins later: that one's ends are broken. */
+static void the_arena_is_found_when_its_first_bins_are_in_use(void **state)
+{
+    (void)state;
+    static unsigned char core[FIXTURE_BYTES];
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct slu_diag diag;
+    struct image *image = NULL;
+    struct heap *heap = NULL;
+    fixture_build(core);
+    for (uint64_t i = 0; i < 2; i++) {
+        uint64_t bin = FIXTURE_ARENA + 0x70 + 16 * i;
+        uint64_t chunk = FIXTURE_HEAP + 0x800 + 0x40 * i; /* free, in the top */
+        fixture_word(core, bin, chunk);
+        fixture_word(core, bin + 8, chunk);
+        fixture_word(core, chunk + 16, bin - 16);
+        fixture_word(core, chunk + 24, bin - 16);
+    }
+    assert_int_equal(core_of(budget, core, sizeof(core), &diag, &image), 0);
+    assert_int_equal(heap_create(image, &no_samples, &diag, &heap), 0);
+    assert_int_equal(((const struct heap_arena *)heap->arenas.data)->address, FIXTURE_ARENA);
+    assert_int_equal(heap->block_count, FIXTURE_BLOCKS);
+    assert_int_equal(heap->damage_count, 0);
+    heap_destroy(&heap);
+    image_close(&image);
+    slu_budget_destroy(&budget);
+}
+
 struct hostile {
     const char *what;
     size_t offset; /* in the core: this word becomes `value` */
@@ -245,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_core_has_its_regions_and_threads),
         cmocka_unit_test(blocks_and_their_pointers_are_found),
+        cmocka_unit_test(the_arena_is_found_when_its_first_bins_are_in_use),
         cmocka_unit_test(hostile_cores_are_refused_with_the_place),
         cmocka_unit_test(damage_is_told_with_its_address_and_the_rest_is_seen),
         cmocka_unit_test(a_core_without_a_heap_is_an_answer),

@@ -19,10 +19,10 @@ def _allow_core():
 class Told:
     """A program that runs until it has said "ready", as a context."""
 
-    def __init__(self, folder, *words, stdin=None):
+    def __init__(self, folder, *words, stdin=None, **environment):
         self.folder = folder
         self.child = subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE,
-                                      text=True, cwd=folder,
+                                      text=True, cwd=folder, env={**os.environ, **environment},
                                       preexec_fn=_allow_core)
         self.lines = []
         for line in self.child.stdout:

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""who_test.py DRIVE TRUTH BARE CPP STEADY: chains are those that programs know."""
+"""who_test.py DRIVE TRUTH BARE CPP STEADY [LIBRARY]: chains are those that programs know.
+
+LIBRARY is our profiler's, to be in the program.
+"""
 
 import errno
 import os
@@ -13,6 +16,7 @@ from process import Told
 
 DRIVE, TRUTH, BARE, CPP, STEADY = map(os.path.abspath, sys.argv[1:6])
 LEAKED = "nothing points to it"
+LIBRARY = os.path.abspath(sys.argv[6]) if len(sys.argv) > 6 else None
 
 
 def looked_at(source, *options):
@@ -122,6 +126,32 @@ def without_debug_information_places_are_numbers(folder):
     assert_true_of(told.lines, blocks, 2)
 
 
+def without_sizes(chain):
+    """What the program asked for is known of sampled blocks; malloc gives some more."""
+    return re.sub(r"\d+ bytes|char\[\d+\]", "* bytes", chain_without_numbers(chain))
+
+
+@in_a_folder
+def blocks_that_the_profiler_has_sampled_are_in_their_chains(folder):
+    if LIBRARY is None:
+        raise tap.Skip("a sanitizer's malloc stands before the profiler's")
+    with Told(folder, TRUTH, LD_PRELOAD=LIBRARY, SLUICE_HEAP_RATE="1", SLUICE_HEAP_EXIT="0",
+              SLUICE_HEAP_SAMPLES_PER_SECOND_MAX="0") as told:
+        for options in ([], ["stop"]):
+            blocks, others = looked_at(told.pid, *options)
+            assert others == ["unseen 0"], others
+            checked = 0
+            for address, expected, _ in told.lines:
+                found = blocks.get(int(address, 16))
+                if expected in ("free", "leaked"):
+                    assert found is None if expected == "free" else found[1] in (
+                        "leaked", "conservative"), (address, found)
+                elif "_IO_2_1_stdout_" not in found[3]:  # the end of its buffer is there
+                    assert without_sizes(found[3]) == without_sizes(expected), (expected, found)
+                    checked += 1
+            assert checked > 10, checked
+
+
 @in_a_folder
 def types_flow_through_containers_of_cpp(folder):
     with Told(folder, CPP) as told:
@@ -202,6 +232,7 @@ sys.exit(tap.run([
     without_a_fork_it_is_the_same,
     calls_that_a_process_waits_in_go_on_as_if_nothing_was,
     without_debug_information_places_are_numbers,
+    blocks_that_the_profiler_has_sampled_are_in_their_chains,
     types_flow_through_containers_of_cpp,
     a_stripped_program_has_the_same_blocks,
     roots_retain_what_only_they_keep,
