@@ -13,6 +13,8 @@
 #include "holders/image.h"
 #include "holders/report.h"
 
+#define SITE_BYTES 512
+
 static void write_bytes(struct sink *out, uint64_t bytes)
 {
     draw_number(out, (double)bytes, DRAW_BYTES);
@@ -119,6 +121,17 @@ static void root_cell(const void *context, size_t row, uint32_t column, struct s
     }
 }
 
+static void chain_write(const struct report *report, uint32_t group, struct sink *out)
+{
+    char text[SITE_BYTES];
+    struct sink site;
+    sink_init_fixed(&site, text, sizeof(text));
+    report_write_chain(report, group, out);
+    if (report_write_site(report, group, &site)) {
+        sink_format(out, ", allocated at %.300s", text);
+    }
+}
+
 static void chain_cell(const void *context, size_t row, uint32_t column, struct sink *out)
 {
     const struct report *report = context;
@@ -139,7 +152,7 @@ static void chain_cell(const void *context, size_t row, uint32_t column, struct 
                   chain_find(report->who, group->asked, &chain) ? edge_kind_name(chain.kind) : "");
         break;
     default:
-        report_write_chain(report, report->chains.rows[row], out);
+        chain_write(report, report->chains.rows[row], out);
         break;
     }
 }

@@ -256,24 +256,17 @@ void report_write_step(const struct report *report, uint32_t group, struct sink 
     }
 }
 
-void report_write_site(const struct report *report, uint32_t group, struct sink *out)
+bool report_write_site(const struct report *report, uint32_t group, struct sink *out)
 {
-    char text[NAME_BYTES];
-    struct sink site;
     const struct group *row = groups_at(&report->groups, group);
-    sink_init_fixed(&site, text, sizeof(text));
-    if (row->above != GROUP_NONE && row->asked != HEAP_BLOCK_NONE &&
-        row->asked < report->who->graph->block_count &&
-        site_write(report->who, row->asked, &site)) {
-        sink_format(out, ", allocated at %.200s", text);
-    }
+    return row->above != GROUP_NONE && row->asked != HEAP_BLOCK_NONE &&
+           row->asked < report->who->graph->block_count && site_write(report->who, row->asked, out);
 }
 
 void report_write_chain(const struct report *report, uint32_t group, struct sink *out)
 {
     uint32_t steps[CHAIN_GROUPS_MAX];
     uint32_t count = 0;
-    uint32_t last = group;
     while (group != GROUP_NONE && count < CHAIN_GROUPS_MAX) {
         steps[count++] = group;
         group = groups_at(&report->groups, group)->above;
@@ -284,7 +277,6 @@ void report_write_chain(const struct report *report, uint32_t group, struct sink
     while (count > 0) {
         report_write_step(report, steps[--count], out);
     }
-    report_write_site(report, last, out);
 }
 
 void report_write_block_chain(const struct report *report, uint32_t block, struct sink *out)

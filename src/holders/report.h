@@ -61,8 +61,12 @@ void report_free(struct report *report);
 /* A group's chain: tables[*].buckets -> entry *[53245][*] -> entry */
 void report_write_chain(const struct report *report, uint32_t group, struct sink *out);
 
-/* ", allocated at window_grow window.c:88", where the group's first block has been sampled. */
-void report_write_site(const struct report *report, uint32_t group, struct sink *out);
+/*
+ * Where the group's first block was allocated: "window_grow window.c:88".
+ *
+ * Returns  false, with nothing written, if it has not been sampled
+ */
+bool report_write_site(const struct report *report, uint32_t group, struct sink *out);
 
 /* Its last step alone, with the way to it from the group before: .buckets -> entry */
 void report_write_step(const struct report *report, uint32_t group, struct sink *out);

@@ -10,6 +10,7 @@
 #include "holders/image.h"
 #include "holders/report.h"
 
+#define SITE_BYTES 512
 #define TEXT_BYTES 8192
 
 /* What a function of report.h writes, as a string. */
@@ -108,6 +109,18 @@ static void write_example(struct json_writer *json, const struct report *report,
     json_end_object(json);
 }
 
+/* Where it is known. */
+static void write_site(struct json_writer *json, const struct report *report, uint32_t group)
+{
+    char text[SITE_BYTES];
+    struct sink sink;
+    sink_init_fixed(&sink, text, sizeof(text));
+    if (report_write_site(report, group, &sink)) {
+        json_write_key(json, "allocated_at");
+        json_write_string(json, text);
+    }
+}
+
 static void write_chains(struct json_writer *json, const struct report *report)
 {
     json_write_key(json, "chains");
@@ -116,6 +129,7 @@ static void write_chains(struct json_writer *json, const struct report *report)
         const struct group *row = groups_at(&report->groups, report->chains.rows[i]);
         json_begin_object(json);
         WRITE_TEXT(json, "chain", report_write_chain(report, report->chains.rows[i], into));
+        write_site(json, report, report->chains.rows[i]);
         write_uint(json, "blocks", row->count);
         write_uint(json, "bytes", row->bytes);
         write_uint(json, "retained_bytes", row->retained_bytes);

@@ -148,6 +148,8 @@ def a_site_chooses_what_was_allocated_there():
         assert "registry" not in text.split("Roots:")[0], text
         asked = json.loads(answer("who", str(told.pid), "--site", "^own_odd_ones$", "--json"))
         assert asked["asked"]["blocks"] == 8, asked["asked"]
+        assert all(re.fullmatch(r"\w+ truth\.c:\d+", chain["allocated_at"])
+                   for chain in asked["chains"]), asked["chains"]
         done = run("who", str(told.pid), "--site", "nothing_like_it")
         assert done.returncode == 0 and "asked   0 B in 0 blocks" in done.stdout, done
         done = run("who", str(told.pid), "--site", "(")
