@@ -35,6 +35,7 @@ enum {
     WHO_SITE,
     WHO_TOP,
     WHO_PPROF,
+    WHO_HTML,
     WHO_STOP,
     WHO_MEMORY,
     WHO_JSON
@@ -74,6 +75,10 @@ static const struct option options[] = {
                    .kind = OPTION_FILE,
                    .value_name = "FILE",
                    .help = "also write a profile whose stacks are the chains"},
+    [WHO_HTML] = {.name = "html",
+                  .kind = OPTION_FILE,
+                  .value_name = "FILE",
+                  .help = "also write a page that stands alone"},
     [WHO_STOP] = {.name = "stop",
                   .kind = OPTION_FLAG,
                   .help = "let a process stand still until all is read, and not fork"},
@@ -95,6 +100,7 @@ static const struct example examples[] = {
     {"sluice heap who 4711 --site '^cache_fill$'",
      "to what a function has allocated, of a program under 'sluice heap run'"},
     {"sluice heap who core.4711 --address 0x55d0c0a12340", "how that block is held"},
+    {"sluice heap who 4711 --html owners.html", "a page for a report"},
     {"sluice heap who 4711 --pprof owners.pb.gz",
      "and go tool pprof -http : owners.pb.gz draws it"},
 };
@@ -183,6 +189,27 @@ static int profile_write(const struct report *report, const char *path, struct s
     return err == 0 ? 0 : diag_fail(diag, err, "cannot write %.160s: %s", path, strerror(-err));
 }
 
+static int page_write(struct cli *cli, const struct report *report, const char *source,
+                      const char *path, struct slu_diag *diag)
+{
+    struct file_replacement file;
+    struct sink sink;
+    char stage[STAGE_BYTES];
+    int err = file_replace_begin(&file, path);
+    if (err != 0) {
+        return diag_fail(diag, err, "cannot write %.160s: %s", path, strerror(-err));
+    }
+    sink_init(&sink, host_write, &file.fd, stage, sizeof(stage));
+    heap_who_page(cli, report, source, &sink);
+    err = sink_end(&sink);
+    if (err != 0) {
+        file_replace_cancel(&file);
+    } else {
+        err = file_replace_end(&file);
+    }
+    return err == 0 ? 0 : diag_fail(diag, err, "cannot write %.160s: %s", path, strerror(-err));
+}
+
 static int work_do(struct work *work, struct cli *cli, const struct invocation *invocation,
                    struct slu_diag *diag)
 {
@@ -201,6 +228,9 @@ static int work_do(struct work *work, struct cli *cli, const struct invocation *
     }
     if (values[WHO_PPROF].given) {
         err = profile_write(&work->report, values[WHO_PPROF].text, diag);
+    }
+    if (err == 0 && values[WHO_HTML].given) {
+        err = page_write(cli, &work->report, source, values[WHO_HTML].text, diag);
     }
     if (err == 0 && values[WHO_JSON].given) {
         who_json_write(&work->report, source, cli->out);

@@ -203,23 +203,6 @@ static void leak_cell(const void *context, size_t row, uint32_t column, struct s
     }
 }
 
-static void view_table(struct cli *cli, const char *text, const struct draw_column *columns,
-                       uint32_t column_count, size_t row_count, const struct report *report,
-                       void (*cell)(const void *, size_t, uint32_t, struct sink *))
-{
-    struct draw_table table = {
-        .columns = columns,
-        .column_count = column_count,
-        .row_count = row_count,
-        .cell = cell,
-        .context = report,
-    };
-    if (row_count > 0) {
-        title(cli, text);
-        draw_table(&table, &cli->out_terminal, cli->out);
-    }
-}
-
 static void view_block(struct cli *cli, const struct report *report)
 {
     sink_format(cli->out, "\n0x%" PRIx64 "  ",
@@ -232,17 +215,17 @@ static void view_block(struct cli *cli, const struct report *report)
     sink_char(cli->out, '\n');
 }
 
-void heap_who_view(struct cli *cli, const struct report *report, const char *source)
+size_t heap_who_tables(const struct report *report, struct heap_who_table tables[WHO_TABLES])
 {
-    static const struct draw_column roots[] = {
-        {"retained", DRAW_NUMBER, DRAW_CUT_NEVER},
-        {"kind", DRAW_LEFT, DRAW_CUT_NEVER},
-        {"root", DRAW_LEFT, DRAW_CUT_END},
-    };
     static const struct draw_column chains[] = {
         {"in use", DRAW_NUMBER, DRAW_CUT_NEVER},   {"blocks", DRAW_NUMBER, DRAW_CUT_NEVER},
         {"retained", DRAW_NUMBER, DRAW_CUT_NEVER}, {"sure", DRAW_LEFT, DRAW_CUT_NEVER},
         {"chain", DRAW_LEFT, DRAW_CUT_NEVER},
+    };
+    static const struct draw_column roots[] = {
+        {"retained", DRAW_NUMBER, DRAW_CUT_NEVER},
+        {"kind", DRAW_LEFT, DRAW_CUT_NEVER},
+        {"root", DRAW_LEFT, DRAW_CUT_END},
     };
     static const struct draw_column types[] = {
         {"retained", DRAW_NUMBER, DRAW_CUT_NEVER},
@@ -256,19 +239,41 @@ void heap_who_view(struct cli *cli, const struct report *report, const char *sou
         {"type", DRAW_LEFT, DRAW_CUT_END},
         {"for example", DRAW_LEFT, DRAW_CUT_NEVER},
     };
+    const struct heap_who_table all[WHO_TABLES] = {
+        {"Chains: what is held alike, by the shortest way",
+         {chains, 5, report->chains.count, chain_cell, NULL, report}},
+        {"Roots: what each one alone keeps",
+         {roots, 3, report->roots.count, root_cell, NULL, report}},
+        {"Types: what they are, and what they keep",
+         {types, 4, report->types.count, type_cell, NULL, report}},
+        {"Leaked: what nothing leads to", {leaks, 4, report->leaks.count, leak_cell, NULL, report}},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < WHO_TABLES && report->block == HEAP_BLOCK_NONE; i++) {
+        if (all[i].table.row_count > 0) {
+            tables[count++] = all[i];
+        }
+    }
+    return count;
+}
+
+void heap_who_view_head(struct cli *cli, const struct report *report, const char *source)
+{
     view_source(cli, report->who, source);
     view_heap(cli, report);
     view_damage(cli, report->who);
     if (report->block != HEAP_BLOCK_NONE) {
         view_block(cli, report);
-        return;
     }
-    view_table(cli, "Chains: what is held alike, by the shortest way", chains, 5,
-               report->chains.count, report, chain_cell);
-    view_table(cli, "Roots: what each one alone keeps", roots, 3, report->roots.count, report,
-               root_cell);
-    view_table(cli, "Types: what they are, and what they keep", types, 4, report->types.count,
-               report, type_cell);
-    view_table(cli, "Leaked: what nothing leads to", leaks, 4, report->leaks.count, report,
-               leak_cell);
+}
+
+void heap_who_view(struct cli *cli, const struct report *report, const char *source)
+{
+    struct heap_who_table tables[WHO_TABLES];
+    size_t count = heap_who_tables(report, tables);
+    heap_who_view_head(cli, report, source);
+    for (size_t i = 0; i < count; i++) {
+        title(cli, tables[i].title);
+        draw_table(&tables[i].table, &cli->out_terminal, cli->out);
+    }
 }

@@ -140,6 +140,21 @@ def watched(allocator=""):
                 SLUICE_HEAP_EXIT="0", SLUICE_HEAP_SAMPLES_PER_SECOND_MAX="0")
 
 
+def page_stands_alone_and_says_the_same():
+    path = os.path.join(FOLDER.name, "owners.html")
+    text = answer("who", core(), "--html", path)
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    assert "http" not in page and "<script" not in page, page
+    for title in ("Chains:", "Roots:", "Types:", "Leaked:"):
+        rows = text.split(title)[1].split("\n\n")[0].split("\n")[2:]
+        table = page.split("<caption>" + title)[1].split("</table>")[0]
+        assert table.count("<tr>") == 1 + len([row for row in rows if row]), (title, rows, table)
+    assert "registry.windows[*] -&gt; window.buckets -&gt; int64_t</td>" in page, page
+    done = run("who", core(), "--html", "/no/such/folder/owners.html")
+    assert done.returncode == COULD_NOT and "cannot write" in done.stderr, done
+
+
 def a_site_chooses_what_was_allocated_there():
     with watched() as told:
         text = answer("who", str(told.pid), "--site", "^own_odd_ones$")
@@ -261,6 +276,7 @@ sys.exit(tap.run([
     stacks_of_the_profile_are_chains,
     a_live_process_says_how_long_it_stood,
     what_cannot_be_done_is_said,
+    page_stands_alone_and_says_the_same,
     a_site_chooses_what_was_allocated_there,
     of_another_allocator_what_was_sampled_is_known,
     layouts_have_holes_and_cache_lines,
