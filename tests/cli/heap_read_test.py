@@ -285,7 +285,8 @@ def a_url_is_read_over_http():
     refused("top", url, says="cannot connect")
     with server(404, b"") as (url, _):
         refused("top", url, says="has no page")
-    refused("top", "https://localhost/x", says="only plain http")
+    refused("top", "https://localhost:1/x", says="nobody listens there")
+    refused("top", "ftp://localhost/x", says="No such file")
     refused("top", "http://", says="not a URL")
 
 
