@@ -22,6 +22,7 @@
 enum {
     FETCH_OUT,
     FETCH_SECONDS,
+    FETCH_AGES,
     FETCH_WAIT
 };
 
@@ -38,6 +39,9 @@ static const struct option options[] = {
                        .min = 1,
                        .max = 3600,
                        .help = "what changes in N seconds (heap, allocs)"},
+    [FETCH_AGES] = {.name = "ages",
+                    .kind = OPTION_FLAG,
+                    .help = "what is in use by age, as the label age (heap, allocs)"},
     [FETCH_WAIT] = {.name = "wait",
                     .letter = 'w',
                     .kind = OPTION_DURATION,
@@ -159,14 +163,17 @@ static int fetch_run(struct cli *cli, const struct invocation *invocation)
     const struct option_value *values = invocation->values;
     struct slu_diag diag;
     char path[PATH_MAX];
+    char page[32];
     const struct page_kind *kind = kind_find(invocation, &diag);
     if (kind == NULL) {
         (void)cli_could_not(cli, name, &diag);
         return CLI_WRONG_USE;
     }
+    (void)snprintf(page, sizeof(page), "%s%s", kind->name,
+                   values[FETCH_AGES].given ? "?ages=1" : "");
     struct pages_wanted wanted = {
         .source = invocation->operands[0],
-        .page = kind->name,
+        .page = page,
         .seconds = values[FETCH_SECONDS].given ? values[FETCH_SECONDS].number : 0,
         .timeout_ns = values[FETCH_WAIT].number,
     };

@@ -143,13 +143,15 @@ static int heap_take(struct target *target, struct diagnosis *diagnosis, double 
                      const struct target_keeper *keeper, struct slu_diag *diag)
 {
     const struct sites *heap = diagnosis->evidence->heap;
-    char page[TARGET_URL_MAX + 8];
+    char page[TARGET_URL_MAX + 16];
     uint32_t stale_before = heap->stale_count;
     if (target->is_process && target->missed_count >= MISSED_LOOKS_MAX) {
         return diag_fail(diag, -ENODATA, "%.20s serves no profile", target->name);
     }
     bool collects = target->can_collect && target->stale_count >= STALE_LOOKS_MAX;
-    snprintf(page, sizeof(page), "%s%s", target->heap_page, collects ? "?gc=1" : "");
+    bool has_query = strchr(target->heap_page, '?') != NULL;
+    snprintf(page, sizeof(page), "%s%s%s", target->heap_page, has_query ? "" : "?ages=1",
+             collects ? "&gc=1" : "");
     int err = page_take(target, diagnosis, page, "heap.pb.gz", seconds, keeper, diag);
     target->missed_count = err == 0 ? 0 : target->missed_count + 1;
     target->stale_count = heap->stale_count > stale_before ? target->stale_count + 1 : 0;

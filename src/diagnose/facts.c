@@ -8,12 +8,14 @@
 #include "diagnose/process_view.h"
 #include "diagnose/roles.h"
 #include "diagnose/sites.h"
+#include "diagnose/survival.h"
 #include "diagnose/window_fit.h"
 #include "draw/number.h"
 
 #define KIB               1024.0
 #define LEADING_SHARE     0.4
 #define SURVIVING_SHARE   0.5
+#define GONE_SHARE_MAX    0.1
 #define SMALL_BYTES_MAX   KIB
 #define LARGE_BYTES_MIN   (2 * KIB)
 #define SIZE_CHANGE_MAX   0.2
@@ -118,6 +120,37 @@ static void ask_survives(struct question *question)
     say_bytes(question, "", allocated);
     sink_text(&question->text, " that it allocated meanwhile are still in use");
     answer(question, share >= SURVIVING_SHARE);
+}
+
+static void say_survivors(struct question *question, const struct survivors *survivors)
+{
+    sink_format(&question->text, "%.0f %% of what it allocated %.4g to %.4g s ago",
+                100 * survivors->share, survivors->from_seconds, survivors->to_seconds);
+}
+
+static void ask_stays(struct question *question)
+{
+    struct survival survival = survival_of(question->sites, question->site);
+    if (question->is_task || !survival.old.is_known) {
+        return;
+    }
+    say_survivors(question, &survival.old);
+    say_bytes(question, " (", survival.old.allocated_bytes);
+    sink_text(&question->text, ") is in use, by the ages of blocks");
+    answer(question, survival.old.share >= SURVIVING_SHARE);
+}
+
+static void ask_passes(struct question *question)
+{
+    struct survival survival = survival_of(question->sites, question->site);
+    if (question->is_task || !survival.young.is_known) {
+        return;
+    }
+    say_survivors(question, &survival.young);
+    sink_text(&question->text, " is in use, and ");
+    say_survivors(question, &survival.old);
+    answer(question,
+           survival.young.share >= SURVIVING_SHARE && survival.old.share <= GONE_SHARE_MAX);
 }
 
 /* The size of what was added, or else of what is there. */
@@ -393,6 +426,8 @@ static void (*const asks[FACT_COUNT])(struct question *) = {
     [FACT_GROWS] = ask_grows,
     [FACT_LEADS] = ask_leads,
     [FACT_SURVIVES] = ask_survives,
+    [FACT_STAYS] = ask_stays,
+    [FACT_PASSES] = ask_passes,
     [FACT_SMALL] = ask_small,
     [FACT_LARGE] = ask_large,
     [FACT_ONE_SIZE] = ask_one_size,

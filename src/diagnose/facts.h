@@ -18,6 +18,8 @@ enum fact {
     FACT_GROWS,      /* what it holds grows beyond chance, its lowest values too, and goes on */
     FACT_LEADS,      /* it has more than 40 % of what is in use */
     FACT_SURVIVES,   /* more than half of what it allocates stays */
+    FACT_STAYS,      /* by ages: so does more than half of what it allocated long ago */
+    FACT_PASSES,     /* by ages: what is young stays, and what is old has gone */
     FACT_SMALL,      /* what was added is at most 1 KiB an object */
     FACT_LARGE,      /* what was added is at least 2 KiB an object */
     FACT_ONE_SIZE,   /* objects are as large as they were */

@@ -27,6 +27,7 @@ struct addition {
     uint32_t types[MEASURE_COUNT]; /* of the model, or MODEL_NONE */
     uint32_t moment;
     double period;     /* mean distance of samples in bytes; 0: all are counted */
+    uint32_t age_key;  /* string of the model; 0: ages are not looked at */
     uint16_t *site_of; /* by stack: the site's number plus one; 0: not yet looked up */
 };
 
@@ -70,6 +71,7 @@ int sites_create(struct slu_budget *budget, struct sites **out)
     }
     struct sites *sites = made;
     sites->budget = budget;
+    sites->aged_seconds = -INFINITY;
     err = site_make(sites, &rest);
     if (err != 0) {
         slu_budget_free(budget, sites, sizeof(struct sites));
@@ -250,6 +252,9 @@ static void rest_take(struct site *rest, const struct site *from)
         rest->sum[i] += from->sum[i];
         rest->variance[i] += from->variance[i];
     }
+    for (uint32_t i = 0; i < AGE_BUCKETS; i++) {
+        rest->aged[i] += from->aged[i];
+    }
 }
 
 static double weight(const struct site *site)
@@ -324,6 +329,47 @@ static double variance_of(double period, double bytes, double objects, enum meas
     return odds * (is_bytes ? bytes * size : objects);
 }
 
+/* The key of labels that tell ages, if samples have it. */
+static uint32_t age_key_of(const struct model *model)
+{
+    for (uint32_t i = 0; i < model->labels.count; i++) {
+        const struct model_label *label = column_at(&model->labels, i);
+        struct slu_bytes key = model_text(model, label->key);
+        if (label->is_number && key.len == 3 && memcmp(key.data, "age", 3) == 0) {
+            return label->key;
+        }
+    }
+    return 0;
+}
+
+static void age_count(const struct addition *addition, struct site *site, uint32_t label_set,
+                      double bytes)
+{
+    uint32_t count = 0;
+    const struct model_label *labels = model_labels_at(addition->model, label_set, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (labels[i].key == addition->age_key && labels[i].is_number) {
+            site->aged[age_bucket_of(labels[i].number)] += bytes;
+        }
+    }
+}
+
+/* What is newest replaces what was. */
+static void ages_begin(struct addition *addition, double seconds)
+{
+    struct sites *sites = addition->sites;
+    bool is_newest = addition->moment + 1 == sites->moment_count;
+    sites->period = is_newest ? addition->period : sites->period;
+    addition->age_key = is_newest ? age_key_of(addition->model) : 0;
+    if (addition->age_key == 0) {
+        return;
+    }
+    sites->aged_seconds = seconds;
+    for (uint32_t i = 0; i < sites->site_count; i++) {
+        memset(sites->sites[i]->aged, 0, sizeof(sites->sites[i]->aged));
+    }
+}
+
 static void sample_count(struct addition *addition, struct site *site, uint32_t sample)
 {
     double read[MEASURE_COUNT] = {0};
@@ -358,6 +404,10 @@ static int samples_add(struct addition *addition, const struct model_profile *pr
             }
         }
         sample_count(addition, sites->sites[*number - 1], id);
+        if (addition->age_key != 0 && sample->labels != 0) {
+            age_count(addition, sites->sites[*number - 1], sample->labels,
+                      (double)model_value(addition->model, addition->types[MEASURE_BYTES], id));
+        }
     }
     return 0;
 }
@@ -461,6 +511,7 @@ static int moment_add(struct addition *addition, double seconds)
     }
     module_take(sites, addition->model, addition->moment);
     addition->period = period_of(addition->model, profile);
+    ages_begin(addition, seconds);
     int err = samples_add(addition, profile);
     if (err != 0 || is_stale(sites, addition->moment)) {
         sites->stale_count += err == 0 ? 1 : 0;

@@ -13,6 +13,7 @@
 #include <sluice/api.h>
 
 #include "diagnose/series.h"
+#include "profile/age_buckets.h"
 
 struct model;
 struct slu_budget;
@@ -40,7 +41,8 @@ struct site {
     uint64_t key;
     double variance[MEASURE_COUNT]; /* of all values that were seen, by sampling; and their sum */
     double sum[MEASURE_COUNT];
-    double *values; /* MEASURE_COUNT columns of SERIES_POINTS_MAX, as the moments stand */
+    double aged[AGE_BUCKETS]; /* bytes in use by age, as the newest profile with ages has them */
+    double *values;           /* MEASURE_COUNT columns of SERIES_POINTS_MAX, as the moments stand */
 };
 
 struct sites {
@@ -54,6 +56,8 @@ struct sites {
     uint16_t slots[2 * SITES_MAX]; /* by key: the site's number plus one */
     bool has[MEASURE_COUNT];       /* what the profiles tell */
     bool is_go;
+    double period;        /* mean distance of the newest profile's samples in bytes; 0: all */
+    double aged_seconds;  /* of the newest profile with ages; minus infinity: there is none */
     uint32_t stale_count; /* profiles of a collector that had not run since the one before */
 };
 

@@ -61,12 +61,15 @@ static const struct page *page_of(struct slu_bytes path)
 static int parameters_read(const struct page *page, struct page_query *query)
 {
     uint64_t seconds = 0;
+    uint64_t ages = 0;
     if (http_request_number(&query->request, "debug", &query->debug) == -EBADMSG ||
         http_request_number(&query->request, "seconds", &seconds) == -EBADMSG ||
-        seconds > PAGE_SECONDS_MAX || (seconds > 0 && !page->has_seconds)) {
+        http_request_number(&query->request, "ages", &ages) == -EBADMSG ||
+        seconds > PAGE_SECONDS_MAX || (seconds > 0 && (!page->has_seconds || ages > 0))) {
         return 400;
     }
     query->seconds = (uint32_t)seconds;
+    query->ages = ages > 0 && page->has_ages;
     return 200;
 }
 

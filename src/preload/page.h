@@ -49,6 +49,7 @@ struct page_query {
     struct http_request request;
     uint64_t debug;
     uint32_t seconds;                     /* 0, or what changes in this time */
+    bool ages;                            /* what is in use by age */
     const struct profile_snapshot *since; /* the moment that a difference counts from, or NULL */
     uint64_t since_ns;
 };
@@ -58,6 +59,7 @@ struct page {
     const char *about; /* a phrase for the index; NULL: it is not listed */
     bool takes_post;   /* besides GET and HEAD, which change nothing */
     bool has_seconds;
+    bool has_ages;
     enum page_format format;
     enum page_format debug_format; /* of ?debug=1 and above */
 

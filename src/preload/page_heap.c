@@ -16,6 +16,7 @@ static int profile_put(const struct page_source *source, const struct page_query
     struct profile_write_options options = {
         .format = query->debug > 0 ? PROFILE_TEXT : PROFILE_PPROF_GZIP,
         .default_sample_type = type,
+        .ages = query->ages,
         .time_ns = wall_clock_ns(),
         .duration_ns =
             (int64_t)(now_ns - (query->since == NULL ? source->start_ns : query->since_ns)),
@@ -57,6 +58,7 @@ const struct page page_heap = {
     .name = "heap",
     .about = "sampled allocations that are in use",
     .has_seconds = true,
+    .has_ages = true,
     .format = PAGE_PROFILE,
     .debug_format = PAGE_TEXT,
     .count = heap_count,
@@ -68,6 +70,7 @@ const struct page page_allocs = {
     .name = "allocs",
     .about = "all sampled allocations since the start",
     .has_seconds = true,
+    .has_ages = true,
     .format = PAGE_PROFILE,
     .debug_format = PAGE_TEXT,
     .count = allocs_count,

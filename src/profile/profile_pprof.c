@@ -3,6 +3,7 @@
 #include "base/layout.h"
 #include "base/sink.h"
 
+#include "profile/age_buckets.h"
 #include "profile/gzip_writer.h"
 #include "profile/pprof_places.h"
 #include "profile/pprof_writer.h"
@@ -47,10 +48,6 @@ enum stand_in {
     STAND_IN_TABLE_FULL = 1,
     STAND_IN_UNKNOWN = 2,
 };
-
-/* Least ages of the buckets. */
-static const int64_t age_seconds[] = {0, 1, 10, 60, 600, 3600, 21600, 86400};
-#define AGE_COUNT (sizeof(age_seconds) / sizeof(age_seconds[0]))
 
 struct scratch {
     struct location_cache locations;
@@ -169,15 +166,11 @@ static void put_values(struct encoder *encoder, struct pprof_sample *sample,
     }
 }
 
-static size_t age_bucket(const struct encoder *encoder, uint64_t birth_ns)
+static uint32_t age_bucket(const struct encoder *encoder, uint64_t birth_ns)
 {
     uint64_t now_ns = encoder->options->now_ns;
     uint64_t age_ns = now_ns > birth_ns ? now_ns - birth_ns : 0;
-    size_t bucket = AGE_COUNT - 1;
-    while (age_ns < (uint64_t)age_seconds[bucket] * SECOND_NS) {
-        bucket--;
-    }
-    return bucket;
+    return age_bucket_of((int64_t)(age_ns / SECOND_NS));
 }
 
 /* Chain the live samples of each stack. Stacks that are newer than the profile are left out. */
@@ -200,7 +193,7 @@ static void chain_samples(struct encoder *encoder)
 /* What is in use by age: each live sample of the chain that is still of this stack. */
 static void put_ages(struct encoder *encoder, uint32_t number, struct pprof_sample *sample)
 {
-    struct stack_counts buckets[AGE_COUNT] = {0};
+    struct stack_counts buckets[AGE_BUCKETS] = {0};
     struct profile_sample live;
     for (uint32_t next = encoder->heads[number]; next != 0; next = encoder->nexts[next - 1]) {
         if (profile_sample_at(encoder->profile, next - 1, &live) && live.stack == number) {
@@ -209,9 +202,9 @@ static void put_ages(struct encoder *encoder, uint32_t number, struct pprof_samp
             bucket->alloc_bytes += sampling_weighted_bytes(live.size_bytes, live.weight);
         }
     }
-    for (size_t i = 0; i < AGE_COUNT; i++) {
+    for (uint32_t i = 0; i < AGE_BUCKETS; i++) {
         struct pprof_label label = {
-            .key = TEXT_AGE, .number = age_seconds[i], .unit = TEXT_SECONDS};
+            .key = TEXT_AGE, .number = age_bucket_seconds(i), .unit = TEXT_SECONDS};
         struct profile_values values = profile_values_of(&buckets[i], NULL);
         values.alloc_objects = 0;
         values.alloc_bytes = 0;

@@ -112,6 +112,9 @@ def a_program_with_threads_answers_at_once():
         assert len(frames) == 2 and any("wait_for_ever" in each for each in frames), frames
         done = subject.fetch("allocs", "--out", "here.pb.gz", "--seconds", "1")
         assert done.returncode == 0 and not Profile(subject.file("here.pb.gz")).samples
+        done = subject.fetch("--ages", "--out", "-")
+        assert any(labels for _, labels, _ in Profile(done.stdout).samples), done
+        refused(subject.fetch("--ages", "--seconds", "1"), 3, "400")
 
 
 def a_capsule_of_a_process_says_who_holds_its_memory():

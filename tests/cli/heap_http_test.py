@@ -46,6 +46,17 @@ def a_profile_with_names_is_served():
         assert watched.end() == 40 + signal.SIGTERM
 
 
+def ages_are_served_where_they_are_asked_for():
+    with waiting_subject() as watched:
+        plain = Profile(watched.get("heap")[0])
+        assert plain.samples and not any(labels for _, labels, _ in plain.samples)
+        aged = Profile(watched.get("heap?ages=1")[0])
+        kept = [labels for frames, labels, _ in aged.samples if "keep_blocks" in frames and labels]
+        assert kept and all(key == "age" and unit == "seconds"
+                            for labels in kept for key, _, unit in labels), kept
+        assert 0.75 * KEPT_BYTES < in_use(aged, "keep_blocks") < 1.25 * KEPT_BYTES
+
+
 def text_and_index_are_for_people():
     with waiting_subject() as watched:
         text, headers = watched.get("heap?debug=1")
@@ -101,6 +112,7 @@ def what_is_not_there_or_not_meant_is_refused():
                 (b"GET /debug/pprof/?seconds=1 HTTP/1.1\r\n\r\n", b"400"),
                 (b"GET /debug/pprof/heap?seconds=3601 HTTP/1.1\r\n\r\n", b"400"),
                 (b"GET /debug/pprof/heap?debug=x HTTP/1.1\r\n\r\n", b"400"),
+                (b"GET /debug/pprof/heap?ages=1&seconds=1 HTTP/1.1\r\n\r\n", b"400"),
                 (b"\x16\x03\x01\x02\x00\x01\n\r\n\r\n", b"400"),
                 (b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 5000, b"431")):
             answer = watched.ask(request)
@@ -219,7 +231,8 @@ def redis_under_load_shows_who_holds_its_memory():
 if __name__ == "__main__":
     sys.exit(tap.run([
         a_profile_with_names_is_served,
-        text_and_index_are_for_people,
+        ages_are_served_where_they_are_asked_for,
+    text_and_index_are_for_people,
         a_difference_has_only_what_changed,
         one_difference_at_a_time_and_others_are_not_held_up,
         what_is_not_there_or_not_meant_is_refused,

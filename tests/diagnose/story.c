@@ -7,6 +7,7 @@
 
 #include "diagnose/evidence.h"
 #include "diagnose/sites.h"
+#include "profile/age_buckets.h"
 #include "profile/model.h"
 
 #define TYPE_COUNT 4
@@ -93,6 +94,37 @@ static void see(const struct story *story, const struct story_site *site, double
     seen->true_allocated = allocated;
 }
 
+static uint32_t label_set_of(struct model *model, int64_t age_seconds)
+{
+    struct model_label label = {.key = string_of(model, "age"),
+                                .unit = string_of(model, "seconds"),
+                                .is_number = true,
+                                .number = age_seconds};
+    uint32_t id = 0;
+    assert_int_equal(model_labels(model, &label, 1, &id), 0);
+    return id;
+}
+
+/* What is in use: one sample, or one for each age. */
+static void live_tell(struct model *model, const struct story_site *site, uint32_t stack,
+                      double seconds, double objects)
+{
+    double size = site->size(seconds);
+    double share = site->objects(seconds) > 0 ? objects / site->objects(seconds) : 0;
+    for (uint32_t i = 0; site->aged != NULL && i < AGE_BUCKETS; i++) {
+        double from = (double)age_bucket_seconds(i);
+        double to = i + 1 < AGE_BUCKETS ? (double)age_bucket_seconds(i + 1) : INFINITY;
+        double some = floor(share * site->aged(seconds, from, to));
+        int64_t values[MODEL_TYPES_MAX] = {0, 0, (int64_t)some, (int64_t)(some * size)};
+        uint32_t labels = label_set_of(model, age_bucket_seconds(i));
+        assert_int_equal(model_sample_add(model, stack, labels, values), 0);
+    }
+    if (site->aged == NULL) {
+        int64_t values[MODEL_TYPES_MAX] = {0, 0, (int64_t)objects, (int64_t)(objects * size)};
+        assert_int_equal(model_sample_add(model, stack, 0, values), 0);
+    }
+}
+
 static void heap_tell(const struct story *story, double seconds, struct test_random *random,
                       struct seen *seen, struct evidence *evidence)
 {
@@ -111,10 +143,11 @@ static void heap_tell(const struct story *story, double seconds, struct test_ran
     for (uint32_t i = 0; i < STORY_SITES_MAX && story->sites[i].objects != NULL; i++) {
         see(story, &story->sites[i], seconds, random, &seen[i]);
         double size = story->sites[i].size(seconds);
-        int64_t values[MODEL_TYPES_MAX] = {
-            (int64_t)seen[i].allocated, (int64_t)(seen[i].allocated * size),
-            (int64_t)seen[i].objects, (int64_t)(seen[i].objects * size)};
-        assert_int_equal(model_sample_add(model, stack_of(model, story, i), 0, values), 0);
+        uint32_t stack = stack_of(model, story, i);
+        int64_t values[MODEL_TYPES_MAX] = {(int64_t)seen[i].allocated,
+                                           (int64_t)(seen[i].allocated * size)};
+        assert_int_equal(model_sample_add(model, stack, 0, values), 0);
+        live_tell(model, &story->sites[i], stack, seconds, seen[i].objects);
     }
     assert_int_equal(sites_add(evidence->heap, model, seconds), 0);
     model_destroy(&model);

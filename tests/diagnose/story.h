@@ -21,6 +21,8 @@ struct story_site {
     double (*objects)(double seconds);
     double (*allocated)(double seconds); /* since the program began; NULL: those in use */
     double (*size)(double seconds);      /* of an object */
+    /* Of those in use then, how many are `from` to `to` seconds old; NULL: ages are not told. */
+    double (*aged)(double seconds, double from, double to);
 };
 
 struct story {

@@ -436,6 +436,71 @@ static void program_that_was_started_again_is_judged_by_itself(void **state)
     assert_true(fabs(report.growth.mid) < 1);
 }
 
+/* The load rises, and each entry lives for five seconds. */
+static double rising_allocated(double seconds)
+{
+    return 50000 + 10000 * since(seconds) + 1000 * since(seconds) * since(seconds);
+}
+
+static double passing(double seconds)
+{
+    return rising_allocated(seconds) - rising_allocated(fmax(seconds - 5, 1000));
+}
+
+static double passing_aged(double seconds, double from, double to)
+{
+    double oldest = fmin(fmin(to, 5), since(seconds));
+    return from >= oldest ? 0
+                          : rising_allocated(seconds - from) - rising_allocated(seconds - oldest);
+}
+
+static double linear_aged(double seconds, double from, double to)
+{
+    double begin = fmax(seconds - to, 1000);
+    return from > since(seconds) ? 0 : linear(seconds - from) - linear(begin);
+}
+
+static bool says(const struct report *report, const char *words)
+{
+    for (uint32_t i = 0; i < report->verdicts[0].evidence_count; i++) {
+        if (strstr(report->verdicts[0].evidence[i], words) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ages_tell_a_map_whose_entries_pass_from_one_that_keeps_them(void **state)
+{
+    struct story story = {
+        .sites = {{"std::_Hashtable<x>::_M_insert", "cache", passing, rising_allocated, small},
+                  {NULL, "grow", one_array, NULL, doubling}},
+        USUAL};
+    (void)state;
+    struct report report = judged(&story, 1);
+    assert_int_equal(report.verdicts[0].pattern, PATTERN_UNBOUNDED_KEYS);
+    story.sites[0].aged = passing_aged;
+    report = judged(&story, 1);
+    assert_int_equal(report.verdicts[0].pattern, PATTERN_COARSE_WINDOW);
+    assert_true(says(&report, "100 % of what it allocated 0 to 10 s ago") ||
+                says(&report, "and 0 % of what it allocated 10 to 30 s ago"));
+}
+
+static void ages_are_evidence_that_keys_stay(void **state)
+{
+    struct story story = {.sites = {{NULL, "count", linear, NULL, small}}, USUAL};
+    (void)state;
+    struct report report = judged(&story, 1);
+    double without = report.verdicts[0].confidence;
+    assert_false(says(&report, "by the ages of blocks"));
+    story.sites[0].aged = linear_aged;
+    report = judged(&story, 1);
+    assert_int_equal(report.verdicts[0].pattern, PATTERN_UNBOUNDED_KEYS);
+    assert_true(says(&report, "100 % of what it allocated 10 to 30 s ago (18.3 MiB) is in use, by "
+                              "the ages of blocks"));
+    assert_true(report.verdicts[0].confidence > without);
+}
+
 static void json_has_the_members_of_the_interface(void **state)
 {
     static const char *const wanted[] = {
@@ -477,6 +542,8 @@ int main(void)
         cmocka_unit_test(every_pattern_but_the_last_has_rules_and_a_fix),
         cmocka_unit_test(growth_and_limits_are_warned_of),
         cmocka_unit_test(program_that_was_started_again_is_judged_by_itself),
+        cmocka_unit_test(ages_tell_a_map_whose_entries_pass_from_one_that_keeps_them),
+        cmocka_unit_test(ages_are_evidence_that_keys_stay),
         cmocka_unit_test(json_has_the_members_of_the_interface),
     };
     return TEST_RUN("verdict", tests);

@@ -27,7 +27,7 @@ SEED = int(os.environ.get("SLUICE_TEST_SEED", "0x51755ce5eed"), 0)
 GZIP, RAW, TEXT = range(3)
 INUSE_SPACE, INUSE_OBJECTS, ALLOC_SPACE, ALLOC_OBJECTS = range(4)
 SECOND = 10**9
-AGES = (0, 1, 10, 60, 600, 3600, 21600, 86400)
+AGES = (0, 1, 3, 10, 30, 120, 600, 3600, 21600, 86400)
 TABLE_FULL = ("[stack table full]",)
 UNKNOWN = ("[unknown stack]",)
 MAPPINGS = (
@@ -313,7 +313,7 @@ def go_tool_pprof_shows_the_default_and_ages():
         file.flush()
         assert "Type: inuse_space" in go_pprof("-top", file.name)
         tags = go_pprof("-tags", file.name)
-        assert re.search(r"age: Total .*\n.*100%\): 60s\n", tags), tags
+        assert re.search(r"age: Total .*\n.*100%\): 30s\n", tags), tags
 
 
 sys.exit(tap.run([
