@@ -308,6 +308,7 @@ static int tail_look(struct logs_answering *answering, struct store_tail *tail)
     answering->row_count = 0;
     answering->dropped_count = 0;
     int err = store_tail_read(tail, &answering->rows, row_tail, answering);
+    answering->dropped_count += store_tail_missed(tail);
     if (err == 0 && answering->dropped_count > 0) {
         int len = snprintf(text, sizeof(text), "{\"rows\":%llu}",
                            (unsigned long long)answering->dropped_count);

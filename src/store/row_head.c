@@ -14,6 +14,7 @@
 #define ALIGN_BYTES      ((size_t)8)
 #define IDLE_SEARCH_MAX  64
 #define IDLE_AFTER_STEPS 2
+#define KEPT_GENERATIONS 2 /* of the largest: more are not kept for who follows */
 
 /* Memory that is filled from the front. */
 struct row_slab {
@@ -47,8 +48,10 @@ static int generation_create(struct row_head *head, struct row_generation **out)
     int err = slu_budget_alloc(head->budget, sizeof(struct row_generation), &memory);
     if (err == 0) {
         struct row_generation *generation = memory;
-        *generation = (struct row_generation){
-            .budget = head->budget, .number = head->next_number++, .reference_count = 1};
+        *generation = (struct row_generation){.budget = head->budget,
+                                              .kept_bytes = &head->kept_bytes,
+                                              .number = head->next_number++,
+                                              .reference_count = 1};
         *out = generation;
     }
     return err;
@@ -73,11 +76,26 @@ void row_generation_drop(struct row_generation **out)
 {
     struct row_generation *generation = *out;
     *out = NULL;
-    if (generation != NULL && --generation->reference_count == 0) {
+    while (generation != NULL && --generation->reference_count == 0) {
+        struct row_generation *next = generation->next;
+        *generation->kept_bytes -= generation->bytes;
         slabs_free(generation->budget, generation->first);
         slabs_free(generation->budget, generation->stream_first);
         slu_budget_free(generation->budget, generation, sizeof(*generation));
+        generation = next;
     }
+}
+
+struct row_generation *row_head_next(const struct row_head *head,
+                                     const struct row_generation *generation, uint64_t *missed)
+{
+    if (generation == head->live) {
+        *missed = 0;
+        return NULL;
+    }
+    struct row_generation *next = generation->next != NULL ? generation->next : head->live;
+    *missed = next->first_row - generation->first_row - generation->row_count;
+    return next;
 }
 
 int row_head_init(struct row_head *head, struct slu_budget *budget,
@@ -126,6 +144,7 @@ static int slab_take(struct row_generation *generation, struct row_slab **first,
         slab = memory;
         *slab = (struct row_slab){.size_bytes = size_bytes};
         generation->bytes += size_bytes;
+        *generation->kept_bytes += size_bytes;
         if (*last == NULL) {
             *first = slab;
         } else {
@@ -311,6 +330,10 @@ int row_head_seal(struct row_head *head)
     }
     head->sealed = head->live;
     head->live = next;
+    next->first_row = head->sealed->first_row + head->sealed->row_count;
+    if (head->kept_bytes <= KEPT_GENERATIONS * head->generation_bytes_max) {
+        head->sealed->next = row_generation_keep(next);
+    }
     for (uint32_t i = 0; i < head->table.slot_count; i++) {
         if (stream_table_has(&head->table, i)) {
             struct stream *stream = stream_at(head, i);

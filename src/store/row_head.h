@@ -1,7 +1,7 @@
 /*
  * The newest rows of all open streams, in memory. Rows go to a generation; when that is full it is
  * sealed and written to parts, while another takes what comes. Who reads keeps a generation by a
- * reference.
+ * reference, and with it those that came after it, as far as memory allows.
  *
  * Not locked: the owner does, but for what says otherwise.
  */
@@ -43,6 +43,10 @@ struct row_slab;
 
 struct row_generation {
     struct slu_budget *budget;
+    struct row_generation
+        *next;            /* that took its place, kept; NULL: none has, or there is no room */
+    uint64_t *kept_bytes; /* the head's */
+    uint64_t first_row;   /* rows of the head before it */
     struct row_slab *first;
     struct row_slab *last;
     struct row_slab *stream_first; /* of streams, one behind the other */
@@ -72,6 +76,7 @@ struct row_head {
     struct row_generation *live;
     struct row_generation *sealed; /* NULL: there is none */
     uint64_t generation_bytes_max;
+    uint64_t kept_bytes; /* of all generations that somebody has */
     uint64_t next_number;
     int64_t out_of_order_ns;
     int64_t future_ns;
@@ -96,7 +101,12 @@ SLU_MUST_USE int row_head_add(struct row_head *head, struct slu_bytes labels, ui
 /* Whether it should be written to parts. */
 bool row_head_is_full(const struct row_head *head);
 
-/* The live generation becomes the sealed one: there is none. Returns 0; -EDQUOT; -ENOMEM */
+/*
+ * The live generation becomes the sealed one: there is none. It keeps the next one for those who
+ * follow it, unless generations have twice generation_bytes_max by now.
+ *
+ * Returns  0; -EDQUOT; -ENOMEM
+ */
 SLU_MUST_USE int row_head_seal(struct row_head *head);
 
 /* Forget the sealed generation, and close streams that have been idle since `idle_before_ns`. */
@@ -105,6 +115,14 @@ void row_head_release(struct row_head *head, int64_t idle_before_ns);
 /* For readers: the generation stays until it is let go; both under the owner's lock. */
 struct row_generation *row_generation_keep(struct row_generation *generation);
 void row_generation_drop(struct row_generation **generation);
+
+/*
+ * The generation behind one that is kept, also under the owner's lock: NULL for the live one.
+ *
+ * missed  out: rows that came between the two and are not kept
+ */
+struct row_generation *row_head_next(const struct row_head *head,
+                                     const struct row_generation *generation, uint64_t *missed);
 
 /* Where a walk ends: what came later is not seen. Under the owner's lock. */
 struct row_mark {

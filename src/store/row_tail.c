@@ -11,7 +11,8 @@ struct store_tail {
     struct shelf *shelf;
     struct slu_budget *budget;
     struct row_generation *generation;
-    struct row_mark mark; /* up to where it was read */
+    struct row_mark mark;  /* up to where it was read */
+    uint64_t missed_count; /* by the last look */
 };
 
 struct tail_reading {
@@ -71,29 +72,45 @@ static int generation_read(struct store_tail *tail, struct row_mark to,
     return err;
 }
 
+/* With the lock held: where the tail goes on after its generation; NULL: it is there. */
+static struct row_generation *next_keep(struct store_tail *tail)
+{
+    uint64_t missed = 0;
+    struct row_generation *next = row_head_next(&tail->shelf->head.rows, tail->generation, &missed);
+    tail->missed_count += missed;
+    return next == NULL ? NULL : row_generation_keep(next);
+}
+
+/* Ends with the generation that is live at its begin: what comes behind it is for the next look. */
 int store_tail_read(struct store_tail *tail, struct store_row_query *query, store_row_fn *visit,
                     void *arg)
 {
     struct tail_reading reading = {.query = query, .visit = visit, .arg = arg};
     struct shelf *shelf = tail->shelf;
     struct row_generation *next = NULL;
+    int err = 0;
     row_match_init(&reading.match, query);
+    tail->missed_count = 0;
     mutex_lock(&shelf->lock);
-    struct row_mark end = row_generation_mark(tail->generation);
-    struct row_mark next_end = {0};
-    if (tail->generation != shelf->head.rows.live) {
-        next = row_generation_keep(shelf->head.rows.live);
-        next_end = row_generation_mark(next);
-    }
-    mutex_unlock(&shelf->lock);
-    int err = generation_read(tail, end, &reading);
-    if (next != NULL) {
-        mutex_lock(&shelf->lock);
-        row_generation_drop(&tail->generation);
+    uint64_t last_number = shelf->head.rows.live->number;
+    do {
+        if (next != NULL) {
+            row_generation_drop(&tail->generation);
+            tail->generation = next;
+            tail->mark = (struct row_mark){0};
+        }
+        bool is_last = tail->generation->number >= last_number;
+        struct row_mark end = row_generation_mark(tail->generation);
+        next = is_last ? NULL : next_keep(tail);
         mutex_unlock(&shelf->lock);
-        tail->generation = next;
-        tail->mark = (struct row_mark){0};
-        err = err != 0 ? err : generation_read(tail, next_end, &reading);
-    }
+        err = err != 0 ? err : generation_read(tail, end, &reading);
+        mutex_lock(&shelf->lock);
+    } while (next != NULL);
+    mutex_unlock(&shelf->lock);
     return err;
+}
+
+uint64_t store_tail_missed(const struct store_tail *tail)
+{
+    return tail->missed_count;
 }

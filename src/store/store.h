@@ -237,8 +237,8 @@ SLU_MUST_USE int store_rows(struct store *store, enum store_signal signal,
                             struct store_row_query *query, store_row_fn *visit, void *arg);
 
 /*
- * What comes to a signal from now on, in the order it comes; each tail keeps what came since it was
- * read last, so it is read every second or so.
+ * What comes to a signal from now on, in the order it comes. Tails keep what came since they were
+ * read last, up to the memory of two heads, so they are read every second or so.
  */
 struct store_tail;
 
@@ -247,9 +247,12 @@ SLU_MUST_USE int store_tail_open(struct store *store, enum store_signal signal,
                                  struct slu_budget *budget, struct store_tail **out);
 void store_tail_close(struct store_tail **tail);
 
-/* Visit what came since, of what the query wants. Returns as store_rows */
+/* Visit what came since, of what the query wants. Returns as store_rows: on error the rest goes */
 SLU_MUST_USE int store_tail_read(struct store_tail *tail, struct store_row_query *query,
                                  store_row_fn *visit, void *arg);
+
+/* How many rows, of all streams, the last store_tail_read found gone, as it came too late. */
+uint64_t store_tail_missed(const struct store_tail *tail);
 
 /* Told of a text: a name, a value, or the labels of a stream. 0, or what ends the query. */
 typedef int store_text_fn(void *arg, struct slu_bytes text);
