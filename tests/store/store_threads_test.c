@@ -1,11 +1,13 @@
 /*
- * A store at work with its own tasks: two put, two read, one follows the tail, one has heads
- * written, all at once. Whoever reads sees all that was acknowledged before, and nothing twice.
+ * A store at work with its own tasks: two put, into streams of their own and into one that they
+ * share, two read, one follows the tail, one has heads written, all at once, while parts are merged.
+ * Whoever reads sees all that was acknowledged before, in its order, and nothing twice.
  */
 #include <errno.h>
 #include <ftw.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +27,24 @@
 #define STACK_BYTES    ((size_t)256 * 1024)
 #define WRITERS        2
 #define READERS        2
+#define SHARED         WRITERS /* the stream of all writers */
+#define STREAMS        (WRITERS + 1)
 #define MESSAGES_EACH  1000 /* of a writer, of each signal */
 #define RECORDS_EACH   20   /* of a message */
 #define RECORDS_WRITER (MESSAGES_EACH * RECORDS_EACH)
+#define RECORDS_STREAM (WRITERS * RECORDS_WRITER) /* at most: of the one that is shared */
+#define KEY_BYTES      16
+#define WRITES_OWN     8 /* of heads, by a writer itself in its first half */
+#define DAY_NS         (24 * 3600 * INT64_C(1000000000))
 #define MS_NS          INT64_C(1000000)
 
 static const enum store_signal signals[] = {STORE_METRICS, STORE_LOGS};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* Records `first` and on of a writer; each is a millisecond after the one before. */
+/*
+ * Records `first` and on of a writer. Each goes to the writer's stream, and to the shared one, where
+ * the records of writers take turns. A record's place in a stream tells its time, in milliseconds.
+ */
 struct message {
     uint32_t writer;
     uint32_t first;
@@ -46,6 +57,8 @@ struct stage {
     struct slu_scope *tasks;
     struct store *store;
     int64_t begin_ns;
+    bool
+        is_of_old; /* days that are over: their parts are merged, and streams are never open long */
     _Atomic uint32_t acknowledged[SIGNALS][WRITERS]; /* messages, of the first ones on */
     _Atomic uint32_t writing_count;
     _Atomic uint32_t flush_count;
@@ -53,9 +66,35 @@ struct stage {
     _Atomic uint32_t next_writer;
 };
 
-static int64_t time_of(const struct stage *stage, uint32_t number)
+static int64_t time_of(const struct stage *stage, uint32_t place)
 {
-    return stage->begin_ns + number * MS_NS;
+    return stage->begin_ns + place * MS_NS;
+}
+
+static void key_write(uint32_t stream, uint32_t place, char key[KEY_BYTES + 1])
+{
+    assert_int_equal(snprintf(key, KEY_BYTES + 1, "%04u%012u", stream, place), KEY_BYTES);
+}
+
+static int record_add(const struct stage *stage, enum store_signal signal, uint32_t stream,
+                      uint32_t place, struct store_batch *batch)
+{
+    char name[16];
+    char key[KEY_BYTES + 1];
+    int len = snprintf(name, sizeof(name), "%u", stream);
+    struct label labels[] = {{{"writer", 6}, {name, (size_t)len}}};
+    int64_t time_ns = time_of(stage, place);
+    struct store_sample sample = {.labels = labels, .label_count = 1, .time_ms = time_ns / MS_NS};
+    key_write(stream, place, key);
+    if (signal != STORE_METRICS) {
+        struct row row = {.time_ns = time_ns, .key = {key, KEY_BYTES}, .text = {"a line", 6}};
+        return store_add_row(batch, labels, 1, &row);
+    }
+    sample.number = place;
+    int err = store_add_sample(batch, &sample);
+    sample.kind = STORE_HISTOGRAM;
+    sample.message = (struct slu_bytes){key, KEY_BYTES};
+    return err != 0 ? err : store_add_sample(batch, &sample);
 }
 
 static int message_apply(void *arg, enum store_signal signal, struct slu_bytes bytes,
@@ -63,19 +102,14 @@ static int message_apply(void *arg, enum store_signal signal, struct slu_bytes b
 {
     const struct stage *stage = arg;
     struct message message;
-    char name[16];
     int err = 0;
     (void)now_ns;
     memcpy(&message, bytes.data, sizeof(message));
-    int len = snprintf(name, sizeof(name), "%u", message.writer);
-    struct label labels[] = {{{"writer", 6}, {name, (size_t)len}}};
     for (uint32_t i = message.first; err == 0 && i < message.first + RECORDS_EACH; i++) {
-        int64_t time_ns = time_of(stage, i);
-        struct store_sample sample = {
-            .labels = labels, .label_count = 1, .time_ms = time_ns / MS_NS, .number = i};
-        struct row row = {.time_ns = time_ns, .text = {"a line", 6}};
-        err = signal == STORE_METRICS ? store_add_sample(batch, &sample)
-                                      : store_add_row(batch, labels, 1, &row);
+        err = record_add(stage, signal, message.writer, i, batch);
+        if (err == 0) {
+            err = record_add(stage, signal, SHARED, i * WRITERS + message.writer, batch);
+        }
     }
     return err;
 }
@@ -84,56 +118,137 @@ static int message_apply(void *arg, enum store_signal signal, struct slu_bytes b
 
 struct found {
     const struct stage *stage;
-    bool has[WRITERS][RECORDS_WRITER];
-    uint32_t counts[WRITERS];
+    bool has[STREAMS][RECORDS_STREAM];
+    uint32_t counts[STREAMS];
+    uint32_t shared_counts[WRITERS];
 };
 
-static uint32_t writer_of(struct slu_bytes labels)
+static uint32_t stream_of(struct slu_bytes labels)
 {
     struct slu_bytes value;
     assert_true(labels_find(labels, (struct slu_bytes){"writer", 6}, &value));
-    uint32_t writer = (uint32_t)(*(const char *)value.data - '0');
-    assert_true(value.len == 1 && writer < WRITERS);
-    return writer;
+    uint32_t stream = (uint32_t)(*(const char *)value.data - '0');
+    assert_true(value.len == 1 && stream < STREAMS);
+    return stream;
 }
 
-static void found_note(struct found *found, uint32_t writer, int64_t time_ns)
+static uint32_t found_note(struct found *found, uint32_t stream, int64_t time_ns)
 {
-    int64_t number = (time_ns - found->stage->begin_ns) / MS_NS;
-    assert_true(number >= 0 && number < RECORDS_WRITER);
-    assert_false(found->has[writer][number]);
-    found->has[writer][number] = true;
-    found->counts[writer]++;
+    int64_t place = (time_ns - found->stage->begin_ns) / MS_NS;
+    assert_true(place >= 0 && place < RECORDS_STREAM);
+    assert_false(found->has[stream][place]);
+    found->has[stream][place] = true;
+    found->counts[stream]++;
+    found->shared_counts[place % WRITERS] += stream == SHARED;
+    return (uint32_t)place;
 }
 
 static int series_note(void *arg, const struct store_series *series)
 {
     struct found *found = arg;
-    uint32_t writer = writer_of(series->labels);
+    uint32_t stream = stream_of(series->labels);
+    assert_true(series->count > 0);
     for (size_t i = 0; i < series->count; i++) {
-        found_note(found, writer, series->samples[i].time_ms * MS_NS);
+        assert_true(i == 0 || series->samples[i].time_ms > series->samples[i - 1].time_ms);
+        assert_true(found_note(found, stream, series->samples[i].time_ms * MS_NS) ==
+                    series->samples[i].value);
+    }
+    return 0;
+}
+
+static int histograms_note(void *arg, const struct store_series *series)
+{
+    struct found *found = arg;
+    char key[KEY_BYTES + 1];
+    uint32_t stream = stream_of(series->labels);
+    for (size_t i = 0; i < series->count; i++) {
+        const struct sample_message *message = &series->messages[i];
+        assert_true(i == 0 || message->time_ms > series->messages[i - 1].time_ms);
+        key_write(stream, found_note(found, stream, message->time_ms * MS_NS), key);
+        assert_int_equal(message->bytes.len, KEY_BYTES);
+        assert_memory_equal(message->bytes.data, key, KEY_BYTES);
     }
     return 0;
 }
 
 static int row_note(void *arg, struct slu_bytes labels, const struct row *row)
 {
-    found_note(arg, writer_of(labels), row->time_ns);
+    char key[KEY_BYTES + 1];
+    uint32_t stream = stream_of(labels);
+    key_write(stream, found_note(arg, stream, row->time_ns), key);
+    assert_int_equal(row->key.len, KEY_BYTES);
+    assert_memory_equal(row->key.data, key, KEY_BYTES);
     return 0;
 }
 
-static void all_find(const struct stage *stage, enum store_signal signal, struct found *found)
+static struct store_row_query query_of(const struct stage *stage)
 {
-    struct store_row_query query = {
+    return (struct store_row_query){
         .query = {.budget = stage->budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX},
         .columns = (1U << ROW_COLUMN_COUNT) - 1};
+}
+
+/* What is asked for, one after another. */
+enum wish {
+    WISH_NUMBERS,
+    WISH_ROWS,
+    WISH_HISTOGRAMS,
+    WISH_ROWS_BACKWARD,
+    WISH_COUNT
+};
+
+static size_t signal_at_of(enum wish wish)
+{
+    return wish == WISH_NUMBERS || wish == WISH_HISTOGRAMS ? 0 : 1;
+}
+
+static void all_find(const struct stage *stage, enum wish wish, struct found *found)
+{
+    struct store_row_query query = query_of(stage);
+    int err = 0;
     memset(found, 0, sizeof(*found));
     found->stage = stage;
-    assert_int_equal(
-        signal == STORE_METRICS
-            ? store_samples(stage->store, &query.query, STORE_NUMBER, series_note, found)
-            : store_rows(stage->store, signal, &query, row_note, found),
-        0);
+    query.is_backward = wish == WISH_ROWS_BACKWARD;
+    if (wish == WISH_NUMBERS) {
+        err = store_samples(stage->store, &query.query, STORE_NUMBER, series_note, found);
+    } else if (wish == WISH_HISTOGRAMS) {
+        err = store_samples(stage->store, &query.query, STORE_HISTOGRAM, histograms_note, found);
+    } else {
+        err = store_rows(stage->store, STORE_LOGS, &query, row_note, found);
+    }
+    assert_int_equal(err, 0);
+}
+
+/* What is found of each writer are its first records, as many as `least` messages have or more. */
+static void found_check(const struct found *found, const uint32_t least[WRITERS])
+{
+    for (uint32_t writer = 0; writer < WRITERS; writer++) {
+        assert_true(found->counts[writer] >= least[writer] * RECORDS_EACH);
+        assert_true(found->shared_counts[writer] >= least[writer] * RECORDS_EACH);
+        for (uint32_t i = 0; i < found->counts[writer]; i++) {
+            assert_true(found->has[writer][i]);
+        }
+        for (uint32_t i = 0; i < found->shared_counts[writer]; i++) {
+            assert_true(found->has[SHARED][i * WRITERS + writer]);
+        }
+    }
+}
+
+/* A record that was acknowledged is found by its key: one row. */
+static void key_look(const struct stage *stage, uint32_t stream, uint32_t place,
+                     struct found *found)
+{
+    struct store_row_query query = query_of(stage);
+    char key[KEY_BYTES + 1];
+    key_write(stream, place, key);
+    query.key = (struct slu_bytes){key, KEY_BYTES};
+    memset(found, 0, sizeof(*found));
+    found->stage = stage;
+    assert_int_equal(store_rows(stage->store, STORE_LOGS, &query, row_note, found), 0);
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        assert_int_equal(found->counts[i], i == stream);
+    }
+    assert_true(found->has[stream][place]);
 }
 
 static int label_count(void *arg, struct slu_bytes text)
@@ -144,27 +259,28 @@ static int label_count(void *arg, struct slu_bytes text)
 }
 
 /* All that was acknowledged by now is found, and what is found is a beginning. */
-static void look(struct stage *stage, size_t at, struct found *found)
+static void look(struct stage *stage, enum wish wish, struct found *found)
 {
+    size_t at = signal_at_of(wish);
     uint32_t acknowledged[WRITERS];
     uint32_t values = 0;
     uint32_t wanted = 0;
-    struct store_query labels = {.budget = stage->budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    struct store_query labels = query_of(stage).query;
     for (uint32_t writer = 0; writer < WRITERS; writer++) {
         acknowledged[writer] = atomic_load(&stage->acknowledged[at][writer]);
         wanted += acknowledged[writer] > 0;
     }
-    all_find(stage, signals[at], found);
-    for (uint32_t writer = 0; writer < WRITERS; writer++) {
-        assert_true(found->counts[writer] >= acknowledged[writer] * RECORDS_EACH);
-        for (uint32_t i = 0; i < found->counts[writer]; i++) {
-            assert_true(found->has[writer][i]);
-        }
-    }
+    all_find(stage, wish, found);
+    found_check(found, acknowledged);
     assert_int_equal(store_label_values(stage->store, signals[at], &labels,
                                         (struct slu_bytes){"writer", 6}, label_count, &values),
                      0);
-    assert_true(values >= wanted && values <= WRITERS);
+    assert_true(values >= wanted + (wanted > 0) && values <= STREAMS);
+    if (wish == WISH_ROWS && acknowledged[0] > 0) {
+        uint32_t last = acknowledged[0] * RECORDS_EACH - 1;
+        key_look(stage, 0, last, found);
+        key_look(stage, SHARED, last / 2 * WRITERS, found);
+    }
     atomic_fetch_add(&stage->look_count, 1);
 }
 
@@ -180,6 +296,10 @@ static void put_told(void *arg, const struct store_outcome *outcome)
 {
     struct put *put = arg;
     struct stage *stage = put->stage;
+    if (outcome->err == -ECANCELED) {
+        free(put);
+        return;
+    }
     assert_int_equal(outcome->err, 0);
     assert_int_equal(outcome->refused_count, 0);
     uint32_t before =
@@ -188,20 +308,46 @@ static void put_told(void *arg, const struct store_outcome *outcome)
     free(put);
 }
 
-static void message_put(struct stage *stage, size_t at, uint32_t writer, uint32_t number)
+/* Returns 0; -ECANCELED */
+static int message_put(struct stage *stage, size_t at, uint32_t writer, uint32_t number)
 {
     struct put *put = malloc(sizeof(*put));
     assert_non_null(put);
     *put = (struct put){stage, {writer, number * RECORDS_EACH}, at};
     struct slu_bytes bytes = {&put->message, sizeof(put->message)};
+    int64_t now_ns = time_of(stage, RECORDS_STREAM);
     int err = -EDQUOT;
     while (err == -EDQUOT || err == -ENOSPC) { /* come again: it is at work */
-        err = store_put(stage->store, signals[at], bytes, wall_clock_ns(), put_told, put);
+        err = store_put(stage->store, signals[at], bytes, now_ns, put_told, put);
         if (err != 0) {
             sched_yield();
         }
     }
-    assert_int_equal(err, 0);
+    if (err != 0) {
+        free(put);
+    }
+    return err;
+}
+
+static void merges_await(struct stage *stage)
+{
+    struct store_signal_stats stats = {.merge_count = 0};
+    for (size_t at = 0; at<SIGNALS; at += stats.merge_count> 0) {
+        sched_yield();
+        store_stats(stage->store, signals[at], &stats);
+    }
+}
+
+/* A writer has parts made, whatever the others do, and waits half-way until some were merged. */
+static void parts_make(struct stage *stage, uint32_t number)
+{
+    if (number % (MESSAGES_EACH / 2 / WRITES_OWN) == 0) {
+        store_drain(stage->store);
+        assert_int_equal(store_flush(stage->store), 0);
+    }
+    if (number == MESSAGES_EACH / 2) {
+        merges_await(stage);
+    }
 }
 
 static void writer_run(struct slu_scope *scope, void *arg)
@@ -211,7 +357,10 @@ static void writer_run(struct slu_scope *scope, void *arg)
     (void)scope;
     for (uint32_t number = 0; number < MESSAGES_EACH; number++) {
         for (size_t at = 0; at < SIGNALS; at++) {
-            message_put(stage, at, writer, number);
+            assert_int_equal(message_put(stage, at, writer, number), 0);
+        }
+        if (stage->is_of_old) {
+            parts_make(stage, number);
         }
     }
     store_drain(stage->store);
@@ -224,8 +373,8 @@ static void reader_run(struct slu_scope *scope, void *arg)
     struct found *found = malloc(sizeof(*found));
     assert_non_null(found);
     (void)scope;
-    for (size_t turn = 0; atomic_load(&stage->writing_count) > 0 || turn < 2; turn++) {
-        look(stage, turn % SIGNALS, found);
+    for (size_t turn = 0; atomic_load(&stage->writing_count) > 0 || turn < WISH_COUNT; turn++) {
+        look(stage, (enum wish)(turn % WISH_COUNT), found);
     }
     free(found);
 }
@@ -240,30 +389,47 @@ static void flusher_run(struct slu_scope *scope, void *arg)
     }
 }
 
-/* All rows, from the first one on, each once. */
+struct following {
+    struct found found;
+    uint32_t next[WRITERS]; /* places in the writers' own streams */
+    uint64_t row_count;
+    uint64_t missed_count;
+};
+
+static int row_follow(void *arg, struct slu_bytes labels, const struct row *row)
+{
+    struct following *following = arg;
+    uint32_t stream = stream_of(labels);
+    uint32_t place = (uint32_t)((row->time_ns - following->found.stage->begin_ns) / MS_NS);
+    if (stream != SHARED) {
+        assert_true(place >= following->next[stream]);
+        following->next[stream] = place + 1;
+    }
+    following->row_count++;
+    return row_note(&following->found, labels, row);
+}
+
+/* All rows, from the first one on, each once, but for those that are told to have gone. */
 static void tail_run(struct slu_scope *scope, void *arg)
 {
     struct stage *stage = arg;
     struct store_tail *tail = NULL;
-    struct found *found = calloc(1, sizeof(*found));
-    struct store_row_query query = {
-        .query = {.budget = stage->budget, .from_ns = INT64_MIN, .to_ns = INT64_MAX},
-        .columns = (1U << ROW_COLUMN_COUNT) - 1};
+    struct following *following = calloc(1, sizeof(*following));
+    struct store_row_query query = query_of(stage);
     bool goes_on = true;
     (void)scope;
-    assert_non_null(found);
-    found->stage = stage;
+    assert_non_null(following);
+    following->found.stage = stage;
     assert_int_equal(store_tail_open(stage->store, STORE_LOGS, stage->budget, &tail), 0);
     atomic_fetch_add(&stage->look_count, 1);
     while (goes_on) {
         goes_on = atomic_load(&stage->writing_count) > 0; /* once more behind the last */
-        assert_int_equal(store_tail_read(tail, &query, row_note, found), 0);
+        assert_int_equal(store_tail_read(tail, &query, row_follow, following), 0);
+        following->missed_count += store_tail_missed(tail);
     }
     store_tail_close(&tail);
-    for (uint32_t writer = 0; writer < WRITERS; writer++) {
-        assert_int_equal(found->counts[writer], RECORDS_WRITER);
-    }
-    free(found);
+    assert_int_equal(following->row_count + following->missed_count, 2 * RECORDS_STREAM);
+    free(following);
 }
 
 /* ---- The stage. ---- */
@@ -285,12 +451,14 @@ static void store_begin(struct stage *stage)
     }
 }
 
-static void stage_begin(struct stage *stage)
+static void stage_begin(struct stage *stage, int64_t age_ns)
 {
-    *stage = (struct stage){.directory = "/tmp/sluice-store-XXXXXX", .writing_count = WRITERS};
+    *stage = (struct stage){.directory = "/tmp/sluice-store-XXXXXX",
+                            .is_of_old = age_ns > DAY_NS,
+                            .writing_count = WRITERS};
     assert_non_null(mkdtemp(stage->directory));
     stage->budget = budget_of(BUDGET_BYTES);
-    stage->begin_ns = wall_clock_ns() / MS_NS * MS_NS - RECORDS_WRITER * MS_NS;
+    stage->begin_ns = (wall_clock_ns() - age_ns) / MS_NS * MS_NS - RECORDS_STREAM * MS_NS;
     const struct slu_scope_options root = {.name = "stage", .budget = stage->budget};
     const struct slu_scope_options tasks = {
         .name = "tasks", .task_max = 8, .task_stack_bytes = STACK_BYTES};
@@ -317,33 +485,39 @@ static void stage_end(struct stage *stage)
 
 static void all_check(struct stage *stage)
 {
+    static const uint32_t all[WRITERS] = {MESSAGES_EACH, MESSAGES_EACH};
     static struct found found;
-    for (size_t at = 0; at < SIGNALS; at++) {
-        all_find(stage, signals[at], &found);
-        for (uint32_t writer = 0; writer < WRITERS; writer++) {
-            assert_int_equal(found.counts[writer], RECORDS_WRITER);
-        }
+    for (uint32_t wish = 0; wish < WISH_COUNT; wish++) {
+        all_find(stage, (enum wish)wish, &found);
+        found_check(&found, all);
+        assert_int_equal(found.counts[SHARED], RECORDS_STREAM);
     }
 }
 
-static void readers_see_what_was_acknowledged_while_all_are_at_work(void **state)
+static void tasks_run(struct stage *stage)
 {
-    static struct stage stage;
-    (void)state;
-    stage_begin(&stage);
-    assert_int_equal(slu_go(stage.tasks, "tail", tail_run, &stage), 0);
-    while (atomic_load(&stage.look_count) == 0) { /* the tail is open */
+    assert_int_equal(slu_go(stage->tasks, "tail", tail_run, stage), 0);
+    while (atomic_load(&stage->look_count) == 0) { /* the tail is open */
         sched_yield();
     }
     for (int i = 0; i < READERS; i++) {
-        assert_int_equal(slu_go(stage.tasks, "reader", reader_run, &stage), 0);
+        assert_int_equal(slu_go(stage->tasks, "reader", reader_run, stage), 0);
     }
     for (int i = 0; i < WRITERS; i++) {
-        assert_int_equal(slu_go(stage.tasks, "writer", writer_run, &stage), 0);
+        assert_int_equal(slu_go(stage->tasks, "writer", writer_run, stage), 0);
     }
-    assert_int_equal(slu_go(stage.tasks, "flusher", flusher_run, &stage), 0);
-    assert_int_equal(slu_scope_close(&stage.tasks), 0); /* they heed no end but their own */
-    assert_true(atomic_load(&stage.flush_count) > 0 && atomic_load(&stage.look_count) > READERS);
+    assert_int_equal(slu_go(stage->tasks, "flusher", flusher_run, stage), 0);
+    assert_int_equal(slu_scope_close(&stage->tasks), 0); /* they heed no end but their own */
+    assert_true(atomic_load(&stage->flush_count) > 0 && atomic_load(&stage->look_count) > READERS);
+}
+
+static void work_check(int64_t age_ns)
+{
+    static struct stage stage;
+    stage_begin(&stage, age_ns);
+    tasks_run(&stage);
+    all_check(&stage);
+    assert_int_equal(store_flush(stage.store), 0);
     all_check(&stage);
     store_close(&stage.store);
     store_begin(&stage);
@@ -351,10 +525,78 @@ static void readers_see_what_was_acknowledged_while_all_are_at_work(void **state
     stage_end(&stage);
 }
 
+static void readers_see_what_was_acknowledged_while_all_are_at_work(void **state)
+{
+    (void)state;
+    work_check(0);
+}
+
+static void readers_see_what_was_acknowledged_while_parts_are_merged(void **state)
+{
+    (void)state;
+    work_check(2 * DAY_NS);
+}
+
+/* ---- The end. ---- */
+
+static void writer_until_the_end_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    uint32_t writer = atomic_fetch_add(&stage->next_writer, 1);
+    int err = 0;
+    (void)scope;
+    for (uint32_t number = 0; err == 0 && number < MESSAGES_EACH; number++) {
+        for (size_t at = 0; err == 0 && at < SIGNALS; at++) {
+            err = message_put(stage, at, writer, number);
+        }
+    }
+    assert_true(err == 0 || err == -ECANCELED);
+    store_drain(stage->store);
+    atomic_fetch_sub(&stage->writing_count, 1);
+}
+
+static void ender_run(struct slu_scope *scope, void *arg)
+{
+    struct stage *stage = arg;
+    (void)scope;
+    while (atomic_load(&stage->acknowledged[1][0]) < MESSAGES_EACH / 4) {
+        sched_yield();
+    }
+    store_end(stage->store);
+}
+
+static void what_was_acknowledged_before_the_end_is_there_after_a_start(void **state)
+{
+    static struct stage stage;
+    static struct found found;
+    (void)state;
+    stage_begin(&stage, 0);
+    assert_int_equal(slu_go(stage.tasks, "ender", ender_run, &stage), 0);
+    assert_int_equal(slu_go(stage.tasks, "flusher", flusher_run, &stage), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(slu_go(stage.tasks, "writer", writer_until_the_end_run, &stage), 0);
+    }
+    assert_int_equal(slu_scope_close(&stage.tasks), 0);
+    store_close(&stage.store);
+    store_begin(&stage);
+    for (uint32_t wish = 0; wish < WISH_COUNT; wish++) {
+        uint32_t acknowledged[WRITERS];
+        size_t at = signal_at_of((enum wish)wish);
+        for (uint32_t writer = 0; writer < WRITERS; writer++) {
+            acknowledged[writer] = atomic_load(&stage.acknowledged[at][writer]);
+        }
+        all_find(&stage, (enum wish)wish, &found);
+        found_check(&found, acknowledged);
+    }
+    stage_end(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_what_was_acknowledged_while_all_are_at_work),
+        cmocka_unit_test(readers_see_what_was_acknowledged_while_parts_are_merged),
+        cmocka_unit_test(what_was_acknowledged_before_the_end_is_there_after_a_start),
     };
     return TEST_RUN("store threads", tests);
 }
