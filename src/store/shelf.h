@@ -48,7 +48,7 @@ struct shelf {
     uint64_t salt;
 
     struct mutex lock;
-    struct condition changed; /* a flush has ended, or a reader has; or the shelf is closing */
+    struct condition changed; /* a flush has ended, or a copy has; or the shelf is closing */
     bool is_open;             /* what it has to be closed of */
     bool is_position_known;   /* else parts say which messages are kept */
     bool is_closing;
@@ -71,6 +71,7 @@ struct shelf {
     uint64_t sealed_last_sequence;
     int64_t live_since_ns;  /* since 1970: when the first record came to the live head; 0: none */
     uint32_t copying_count; /* readers that copy from the head */
+    bool is_publishing;     /* others that would copy wait, so that these come to an end */
     uint64_t put_count;     /* messages that were not told yet */
     bool is_sealed;         /* there is a sealed head, which is to be written */
     bool is_disk_failing;   /* which was told */

@@ -338,9 +338,11 @@ static void parts_publish(struct shelf *shelf, struct part *parts, int64_t now_n
 {
     int64_t idle_before_ns = now_ns - (int64_t)shelf->options.store->out_of_order_ns;
     mutex_lock(&shelf->lock);
+    shelf->is_publishing = true;
     while (shelf->copying_count > 0) {
         (void)condition_wait_until(&shelf->changed, &shelf->lock, SLU_SCOPE_NEVER);
     }
+    shelf->is_publishing = false;
     while (parts != NULL) {
         struct part *next = parts->next;
         part_list_put(&shelf->parts, parts);

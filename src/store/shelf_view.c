@@ -82,6 +82,9 @@ int shelf_view_open(struct shelf_view *view, struct shelf *shelf, const struct s
 {
     *view = (struct shelf_view){.shelf = shelf, .budget = query->budget};
     mutex_lock(&shelf->lock);
+    while (shelf->is_publishing) { /* else there may always be a reader, and no head is let go */
+        (void)condition_wait_until(&shelf->changed, &shelf->lock, SLU_SCOPE_NEVER);
+    }
     int err = parts_keep(view, query);
     if (err == 0) {
         head_keep(view);

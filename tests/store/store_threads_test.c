@@ -1,6 +1,6 @@
 /*
  * A store at work with its own tasks: two put, into streams of their own and into one that they
- * share, two read, one follows the tail, one has heads written, all at once, while parts are merged.
+ * share, two read, one follows the tail, one has heads written, all at once; parts are merged.
  * Whoever reads sees all that was acknowledged before, in its order, and nothing twice.
  */
 #include <errno.h>
@@ -42,8 +42,8 @@ static const enum store_signal signals[] = {STORE_METRICS, STORE_LOGS};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 /*
- * Records `first` and on of a writer. Each goes to the writer's stream, and to the shared one, where
- * the records of writers take turns. A record's place in a stream tells its time, in milliseconds.
+ * Records `first` and on of a writer. Each goes to the writer's stream and to the shared one, where the
+ * records of writers take turns. A record's place in a stream tells its time, in milliseconds.
  */
 struct message {
     uint32_t writer;
