@@ -185,9 +185,15 @@ static bool head_is_full(const struct shelf *shelf)
                                     : row_head_is_full(&shelf->head.rows);
 }
 
-/* Take a message apart into the head. When the shelf closes, the log has it for the next time. */
-static void message_apply(struct shelf *shelf, struct slu_bytes message, int64_t now_ns,
-                          uint64_t sequence, struct store_outcome *outcome)
+/*
+ * Take a message apart into the head, as a whole: a part that a flush writes would be there twice
+ * when the log is read again. When the shelf closes, the log has the message for the next time.
+ *
+ * Returns  0, and the outcome has what it was told; else it has no place: -ECANCELED; an error of
+ *          the disk
+ */
+static int message_apply(struct shelf *shelf, struct slu_bytes message, int64_t now_ns,
+                         uint64_t sequence, struct store_outcome *outcome)
 {
     const struct store_options *store = shelf->options.store;
     struct store_batch batch = {
@@ -197,18 +203,20 @@ static void message_apply(struct shelf *shelf, struct slu_bytes message, int64_t
     while (err == 0 && !head_has_room(shelf, message.len)) {
         err = head_wait(shelf);
     }
+    err = shelf->is_closing ? -ECANCELED : err;
     if (err == 0) {
-        err = store->apply(store->apply_arg, shelf->options.signal, message, now_ns, &batch);
+        outcome->err =
+            store->apply(store->apply_arg, shelf->options.signal, message, now_ns, &batch);
     }
     if (err != -ECANCELED) {
         shelf->applied_sequence = sequence;
-        outcome->err = err;
     }
     shelf->live_log_bytes += message.len;
     if (head_is_full(shelf) || shelf->live_log_bytes > store->log_bytes_max / LOG_LIVE_PART) {
         shelf_want_flush(shelf);
     }
     mutex_unlock(&shelf->lock);
+    return err;
 }
 
 struct replaying {
@@ -219,11 +227,11 @@ static int entry_replay(void *arg, const struct queue_entry *entry)
 {
     struct shelf *shelf = ((struct replaying *)arg)->shelf;
     struct store_outcome outcome = {.err = 0};
-    if (entry->sequence > part_list_sequence(&shelf->parts) || shelf->is_position_known) {
-        message_apply(shelf, (struct slu_bytes){entry->bytes.data, entry->bytes.len},
-                      entry->time_ns, entry->sequence, &outcome);
+    if (entry->sequence <= part_list_sequence(&shelf->parts) && !shelf->is_position_known) {
+        return 0;
     }
-    return shelf->is_closing ? -ECANCELED : 0;
+    return message_apply(shelf, (struct slu_bytes){entry->bytes.data, entry->bytes.len},
+                         entry->time_ns, entry->sequence, &outcome);
 }
 
 static int last_sequence_compare(const void *left, const void *right)
@@ -425,7 +433,8 @@ static void put_done(void *arg, int err, uint64_t sequence)
     struct store_outcome outcome = {.err = err};
     slu_budget_free(put.shelf->options.budget, arg, sizeof(put));
     if (err == 0) {
-        message_apply(put.shelf, put.message, put.now_ns, sequence, &outcome);
+        err = message_apply(put.shelf, put.message, put.now_ns, sequence, &outcome);
+        outcome.err = err != 0 && err != -ECANCELED ? err : outcome.err;
     }
     if (put.done != NULL) {
         put.done(put.arg, &outcome);

@@ -9,6 +9,8 @@
 
 #include <sluice/scope.h>
 
+#include "store/store_io.h"
+
 #include "budget.h"
 #include "harness.h"
 
@@ -529,6 +531,62 @@ static void refused_records_take_no_days_from_others(void **state)
     bench_close(&bench);
 }
 
+/* The store ends between the commit of a message and its way into the head. */
+static void a_message_that_the_end_overtakes_is_there_once_after_a_start(void **state)
+{
+    struct bench bench;
+    (void)state;
+    bench_open(&bench);
+    struct record record = record_of(1, 0, 1, "line");
+    struct slu_bytes message = {&record, sizeof(record)};
+    put(&bench, STORE_LOGS, &record);
+    assert_int_equal(store_put(bench.store, STORE_LOGS, message, NOW_NS, told, &bench), 0);
+    store_end(bench.store);
+    store_commit(bench.store, 0);
+    assert_int_equal(bench.done_count, 2);
+    assert_int_equal(store_flush(bench.store), 0); /* one that was under way */
+    store_close(&bench.store);
+    bench_reopen(&bench);
+    assert_int_equal(rows_of(&bench, (struct store_row_query){.is_backward = false}), 2);
+    bench_close(&bench);
+}
+
+static int part_open_fails(void *context, const char *path, enum store_open how, int *fd)
+{
+    bool is_part = how == STORE_OPEN_EXCLUSIVE && strstr(path, "/logs/") != NULL;
+    return is_part ? -ENOSPC : store_io_real.open(context, path, how, fd);
+}
+
+/* Else what has no room in the head would be let go with what comes later. */
+static void a_log_that_has_no_room_on_a_full_disk_is_not_opened_and_stays(void **state)
+{
+    struct bench bench;
+    struct slu_diag diag = {0};
+    struct store_io full = store_io_real;
+    const uint32_t count = 20000;
+    (void)state;
+    full.open = part_open_fails;
+    bench_open(&bench);
+    store_close(&bench.store);
+    bench.options.memory_bytes = (uint64_t)96 << 20;
+    bench.options.is_relaxed = true;
+    bench_reopen(&bench);
+    for (uint32_t i = 0; i < count; i++) {
+        struct record record = record_of(i % 10, 0, 1, "what there is to say, in many bytes");
+        put(&bench, STORE_LOGS, &record);
+    }
+    store_close(&bench.store);
+    bench.options.memory_bytes = STORE_MEMORY_MIN;
+    bench.options.io = &full;
+    assert_int_equal(store_open(&bench.options, &diag, &bench.store), -ENOSPC);
+    assert_null(bench.store);
+    assert_non_null(strstr(diag.message, "logs.log"));
+    bench.options.io = NULL;
+    bench_reopen(&bench);
+    assert_int_equal(rows_of(&bench, (struct store_row_query){.is_backward = false}), count);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +602,8 @@ int main(void)
         cmocka_unit_test(the_newest_text_of_a_metric_is_there_after_a_start),
         cmocka_unit_test(the_text_of_a_refused_sample_is_there_after_a_start),
         cmocka_unit_test(refused_records_take_no_days_from_others),
+        cmocka_unit_test(a_message_that_the_end_overtakes_is_there_once_after_a_start),
+        cmocka_unit_test(a_log_that_has_no_room_on_a_full_disk_is_not_opened_and_stays),
     };
     return TEST_RUN("store", tests);
 }
