@@ -313,6 +313,7 @@ int store_rows(struct store *store, enum store_signal signal, struct store_row_q
     row_match_init(&reading->match, query);
     err = shelf_view_open(&reading->view, &store->shelves[signal], &query->query);
     if (err == 0) {
+        shelf_view_copied(&reading->view); /* the generations are kept */
         err = reading_run(reading);
         row_block_reader_destroy(&reading->reader);
         block_free(budget, &reading->labels);

@@ -35,9 +35,9 @@ static int parts_keep(struct shelf_view *view, const struct store_query *query)
 static void head_keep(struct shelf_view *view)
 {
     struct shelf *shelf = view->shelf;
+    view->is_copying = true;
+    shelf->copying_count++;
     if (shelf_has_samples(shelf)) {
-        view->is_copying = true;
-        shelf->copying_count++;
         return;
     }
     struct row_generation *generations[2] = {shelf->head.rows.live, shelf->head.rows.sealed};

@@ -19,7 +19,7 @@ struct shelf_view {
     struct slu_budget *budget;
     struct block parts; /* struct part *, open, from the oldest */
     uint32_t part_count;
-    bool is_copying; /* of samples: nothing may be flushed away, until shelf_view_copied */
+    bool is_copying; /* of the head: nothing may be flushed away, until shelf_view_copied */
     struct row_generation *generations[2]; /* of rows: the live and the sealed; NULL: none */
     struct row_mark marks[2];
 };

@@ -2,6 +2,8 @@
  * A store at work with its own tasks: two put, into streams of their own and into one that they
  * share, two read, one follows the tail, one has heads written, all at once; parts are merged.
  * Whoever reads sees all that was acknowledged before, in its order, and nothing twice.
+ *
+ * Tasks have assertions of ours: cmocka's would end the program there without a word.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -16,6 +18,7 @@
 #include <sluice/diag.h>
 #include <sluice/scope.h>
 
+#include "base/assert.h"
 #include "store/labels.h"
 #include "store/store.h"
 #include "sys/wall_clock.h"
@@ -42,7 +45,7 @@ static const enum store_signal signals[] = {STORE_METRICS, STORE_LOGS};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 /*
- * Records `first` and on of a writer. Each goes to the writer's stream and to the shared one, where the
+ * Records `first` and on of a writer. Each goes to the writer's stream and to the shared one, where
  * records of writers take turns. A record's place in a stream tells its time, in milliseconds.
  */
 struct message {
@@ -73,7 +76,7 @@ static int64_t time_of(const struct stage *stage, uint32_t place)
 
 static void key_write(uint32_t stream, uint32_t place, char key[KEY_BYTES + 1])
 {
-    assert_int_equal(snprintf(key, KEY_BYTES + 1, "%04u%012u", stream, place), KEY_BYTES);
+    SLU_ASSERT(snprintf(key, KEY_BYTES + 1, "%04u%012u", stream, place) == KEY_BYTES);
 }
 
 static int record_add(const struct stage *stage, enum store_signal signal, uint32_t stream,
@@ -126,17 +129,17 @@ struct found {
 static uint32_t stream_of(struct slu_bytes labels)
 {
     struct slu_bytes value;
-    assert_true(labels_find(labels, (struct slu_bytes){"writer", 6}, &value));
+    SLU_ASSERT(labels_find(labels, (struct slu_bytes){"writer", 6}, &value));
     uint32_t stream = (uint32_t)(*(const char *)value.data - '0');
-    assert_true(value.len == 1 && stream < STREAMS);
+    SLU_ASSERT(value.len == 1 && stream < STREAMS);
     return stream;
 }
 
 static uint32_t found_note(struct found *found, uint32_t stream, int64_t time_ns)
 {
     int64_t place = (time_ns - found->stage->begin_ns) / MS_NS;
-    assert_true(place >= 0 && place < RECORDS_STREAM);
-    assert_false(found->has[stream][place]);
+    SLU_ASSERT(place >= 0 && place < RECORDS_STREAM);
+    SLU_ASSERT(!found->has[stream][place]);
     found->has[stream][place] = true;
     found->counts[stream]++;
     found->shared_counts[place % WRITERS] += stream == SHARED;
@@ -147,11 +150,11 @@ static int series_note(void *arg, const struct store_series *series)
 {
     struct found *found = arg;
     uint32_t stream = stream_of(series->labels);
-    assert_true(series->count > 0);
+    SLU_ASSERT(series->count > 0);
     for (size_t i = 0; i < series->count; i++) {
-        assert_true(i == 0 || series->samples[i].time_ms > series->samples[i - 1].time_ms);
-        assert_true(found_note(found, stream, series->samples[i].time_ms * MS_NS) ==
-                    series->samples[i].value);
+        SLU_ASSERT(i == 0 || series->samples[i].time_ms > series->samples[i - 1].time_ms);
+        SLU_ASSERT(found_note(found, stream, series->samples[i].time_ms * MS_NS) ==
+                   series->samples[i].value);
     }
     return 0;
 }
@@ -163,10 +166,10 @@ static int histograms_note(void *arg, const struct store_series *series)
     uint32_t stream = stream_of(series->labels);
     for (size_t i = 0; i < series->count; i++) {
         const struct sample_message *message = &series->messages[i];
-        assert_true(i == 0 || message->time_ms > series->messages[i - 1].time_ms);
+        SLU_ASSERT(i == 0 || message->time_ms > series->messages[i - 1].time_ms);
         key_write(stream, found_note(found, stream, message->time_ms * MS_NS), key);
-        assert_int_equal(message->bytes.len, KEY_BYTES);
-        assert_memory_equal(message->bytes.data, key, KEY_BYTES);
+        SLU_ASSERT(message->bytes.len == KEY_BYTES);
+        SLU_ASSERT(memcmp(message->bytes.data, key, KEY_BYTES) == 0);
     }
     return 0;
 }
@@ -176,8 +179,8 @@ static int row_note(void *arg, struct slu_bytes labels, const struct row *row)
     char key[KEY_BYTES + 1];
     uint32_t stream = stream_of(labels);
     key_write(stream, found_note(arg, stream, row->time_ns), key);
-    assert_int_equal(row->key.len, KEY_BYTES);
-    assert_memory_equal(row->key.data, key, KEY_BYTES);
+    SLU_ASSERT(row->key.len == KEY_BYTES);
+    SLU_ASSERT(memcmp(row->key.data, key, KEY_BYTES) == 0);
     return 0;
 }
 
@@ -216,20 +219,20 @@ static void all_find(const struct stage *stage, enum wish wish, struct found *fo
     } else {
         err = store_rows(stage->store, STORE_LOGS, &query, row_note, found);
     }
-    assert_int_equal(err, 0);
+    SLU_ASSERT(err == 0);
 }
 
 /* What is found of each writer are its first records, as many as `least` messages have or more. */
 static void found_check(const struct found *found, const uint32_t least[WRITERS])
 {
     for (uint32_t writer = 0; writer < WRITERS; writer++) {
-        assert_true(found->counts[writer] >= least[writer] * RECORDS_EACH);
-        assert_true(found->shared_counts[writer] >= least[writer] * RECORDS_EACH);
+        SLU_ASSERT(found->counts[writer] >= least[writer] * RECORDS_EACH);
+        SLU_ASSERT(found->shared_counts[writer] >= least[writer] * RECORDS_EACH);
         for (uint32_t i = 0; i < found->counts[writer]; i++) {
-            assert_true(found->has[writer][i]);
+            SLU_ASSERT(found->has[writer][i]);
         }
         for (uint32_t i = 0; i < found->shared_counts[writer]; i++) {
-            assert_true(found->has[SHARED][i * WRITERS + writer]);
+            SLU_ASSERT(found->has[SHARED][i * WRITERS + writer]);
         }
     }
 }
@@ -244,11 +247,11 @@ static void key_look(const struct stage *stage, uint32_t stream, uint32_t place,
     query.key = (struct slu_bytes){key, KEY_BYTES};
     memset(found, 0, sizeof(*found));
     found->stage = stage;
-    assert_int_equal(store_rows(stage->store, STORE_LOGS, &query, row_note, found), 0);
+    SLU_ASSERT(store_rows(stage->store, STORE_LOGS, &query, row_note, found) == 0);
     for (uint32_t i = 0; i < STREAMS; i++) {
-        assert_int_equal(found->counts[i], i == stream);
+        SLU_ASSERT(found->counts[i] == (i == stream));
     }
-    assert_true(found->has[stream][place]);
+    SLU_ASSERT(found->has[stream][place]);
 }
 
 static int label_count(void *arg, struct slu_bytes text)
@@ -272,10 +275,9 @@ static void look(struct stage *stage, enum wish wish, struct found *found)
     }
     all_find(stage, wish, found);
     found_check(found, acknowledged);
-    assert_int_equal(store_label_values(stage->store, signals[at], &labels,
-                                        (struct slu_bytes){"writer", 6}, label_count, &values),
-                     0);
-    assert_true(values >= wanted + (wanted > 0) && values <= STREAMS);
+    SLU_ASSERT(store_label_values(stage->store, signals[at], &labels,
+                                  (struct slu_bytes){"writer", 6}, label_count, &values) == 0);
+    SLU_ASSERT(values >= wanted + (wanted > 0) && values <= STREAMS);
     if (wish == WISH_ROWS && acknowledged[0] > 0) {
         uint32_t last = acknowledged[0] * RECORDS_EACH - 1;
         key_look(stage, 0, last, found);
@@ -300,11 +302,11 @@ static void put_told(void *arg, const struct store_outcome *outcome)
         free(put);
         return;
     }
-    assert_int_equal(outcome->err, 0);
-    assert_int_equal(outcome->refused_count, 0);
+    SLU_ASSERT(outcome->err == 0);
+    SLU_ASSERT(outcome->refused_count == 0);
     uint32_t before =
         atomic_fetch_add(&stage->acknowledged[put->signal_at][put->message.writer], 1);
-    assert_int_equal(before * RECORDS_EACH, put->message.first); /* in order */
+    SLU_ASSERT(before * RECORDS_EACH == put->message.first); /* in order */
     free(put);
 }
 
@@ -312,7 +314,7 @@ static void put_told(void *arg, const struct store_outcome *outcome)
 static int message_put(struct stage *stage, size_t at, uint32_t writer, uint32_t number)
 {
     struct put *put = malloc(sizeof(*put));
-    assert_non_null(put);
+    SLU_ASSERT(put != NULL);
     *put = (struct put){stage, {writer, number * RECORDS_EACH}, at};
     struct slu_bytes bytes = {&put->message, sizeof(put->message)};
     int64_t now_ns = time_of(stage, RECORDS_STREAM);
@@ -343,7 +345,7 @@ static void parts_make(struct stage *stage, uint32_t number)
 {
     if (number % (MESSAGES_EACH / 2 / WRITES_OWN) == 0) {
         store_drain(stage->store);
-        assert_int_equal(store_flush(stage->store), 0);
+        SLU_ASSERT(store_flush(stage->store) == 0);
     }
     if (number == MESSAGES_EACH / 2) {
         merges_await(stage);
@@ -357,7 +359,7 @@ static void writer_run(struct slu_scope *scope, void *arg)
     (void)scope;
     for (uint32_t number = 0; number < MESSAGES_EACH; number++) {
         for (size_t at = 0; at < SIGNALS; at++) {
-            assert_int_equal(message_put(stage, at, writer, number), 0);
+            SLU_ASSERT(message_put(stage, at, writer, number) == 0);
         }
         if (stage->is_of_old) {
             parts_make(stage, number);
@@ -371,7 +373,7 @@ static void reader_run(struct slu_scope *scope, void *arg)
 {
     struct stage *stage = arg;
     struct found *found = malloc(sizeof(*found));
-    assert_non_null(found);
+    SLU_ASSERT(found != NULL);
     (void)scope;
     for (size_t turn = 0; atomic_load(&stage->writing_count) > 0 || turn < WISH_COUNT; turn++) {
         look(stage, (enum wish)(turn % WISH_COUNT), found);
@@ -384,7 +386,7 @@ static void flusher_run(struct slu_scope *scope, void *arg)
     struct stage *stage = arg;
     (void)scope;
     while (atomic_load(&stage->writing_count) > 0) {
-        assert_int_equal(store_flush(stage->store), 0);
+        SLU_ASSERT(store_flush(stage->store) == 0);
         atomic_fetch_add(&stage->flush_count, 1);
     }
 }
@@ -402,7 +404,7 @@ static int row_follow(void *arg, struct slu_bytes labels, const struct row *row)
     uint32_t stream = stream_of(labels);
     uint32_t place = (uint32_t)((row->time_ns - following->found.stage->begin_ns) / MS_NS);
     if (stream != SHARED) {
-        assert_true(place >= following->next[stream]);
+        SLU_ASSERT(place >= following->next[stream]);
         following->next[stream] = place + 1;
     }
     following->row_count++;
@@ -418,17 +420,17 @@ static void tail_run(struct slu_scope *scope, void *arg)
     struct store_row_query query = query_of(stage);
     bool goes_on = true;
     (void)scope;
-    assert_non_null(following);
+    SLU_ASSERT(following != NULL);
     following->found.stage = stage;
-    assert_int_equal(store_tail_open(stage->store, STORE_LOGS, stage->budget, &tail), 0);
+    SLU_ASSERT(store_tail_open(stage->store, STORE_LOGS, stage->budget, &tail) == 0);
     atomic_fetch_add(&stage->look_count, 1);
     while (goes_on) {
         goes_on = atomic_load(&stage->writing_count) > 0; /* once more behind the last */
-        assert_int_equal(store_tail_read(tail, &query, row_follow, following), 0);
+        SLU_ASSERT(store_tail_read(tail, &query, row_follow, following) == 0);
         following->missed_count += store_tail_missed(tail);
     }
     store_tail_close(&tail);
-    assert_int_equal(following->row_count + following->missed_count, 2 * RECORDS_STREAM);
+    SLU_ASSERT(following->row_count + following->missed_count == 2 * RECORDS_STREAM);
     free(following);
 }
 
@@ -550,7 +552,7 @@ static void writer_until_the_end_run(struct slu_scope *scope, void *arg)
             err = message_put(stage, at, writer, number);
         }
     }
-    assert_true(err == 0 || err == -ECANCELED);
+    SLU_ASSERT(err == 0 || err == -ECANCELED);
     store_drain(stage->store);
     atomic_fetch_sub(&stage->writing_count, 1);
 }
