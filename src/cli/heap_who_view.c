@@ -183,6 +183,29 @@ static void type_cell(const void *context, size_t row, uint32_t column, struct s
     }
 }
 
+static void site_cell(const void *context, size_t row, uint32_t column, struct sink *out)
+{
+    const struct report *report = context;
+    const struct site_row *site = report_site(report, report->sites.rows[row]);
+    switch (column) {
+    case 0:
+        write_bytes(out, site->retained_bytes);
+        break;
+    case 1:
+        write_bytes(out, site->bytes);
+        break;
+    case 2:
+        write_count(out, site->count);
+        break;
+    case 3:
+        write_bytes(out, site->leaked_bytes);
+        break;
+    default:
+        report_write_site_name(report, report->sites.rows[row], out);
+        break;
+    }
+}
+
 static void leak_cell(const void *context, size_t row, uint32_t column, struct sink *out)
 {
     const struct report *report = context;
@@ -233,6 +256,11 @@ size_t heap_who_tables(const struct report *report, struct heap_who_table tables
         {"blocks", DRAW_NUMBER, DRAW_CUT_NEVER},
         {"type", DRAW_LEFT, DRAW_CUT_END},
     };
+    static const struct draw_column sites[] = {
+        {"retained", DRAW_NUMBER, DRAW_CUT_NEVER}, {"in use", DRAW_NUMBER, DRAW_CUT_NEVER},
+        {"blocks", DRAW_NUMBER, DRAW_CUT_NEVER},   {"leaked", DRAW_NUMBER, DRAW_CUT_NEVER},
+        {"allocated at", DRAW_LEFT, DRAW_CUT_END},
+    };
     static const struct draw_column leaks[] = {
         {"leaked", DRAW_NUMBER, DRAW_CUT_NEVER},
         {"blocks", DRAW_NUMBER, DRAW_CUT_NEVER},
@@ -246,6 +274,8 @@ size_t heap_who_tables(const struct report *report, struct heap_who_table tables
          {roots, 3, report->roots.count, root_cell, NULL, report}},
         {"Types: what they are, and what they keep",
          {types, 4, report->types.count, type_cell, NULL, report}},
+        {"Sites: where sampled blocks were allocated, and what those keep",
+         {sites, 5, report->sites.count, site_cell, NULL, report}},
         {"Leaked: what nothing leads to", {leaks, 4, report->leaks.count, leak_cell, NULL, report}},
     };
     size_t count = 0;

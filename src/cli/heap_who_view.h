@@ -10,7 +10,7 @@ struct cli;
 struct report;
 struct sink;
 
-#define WHO_TABLES 4
+#define WHO_TABLES 5
 
 struct heap_who_table {
     const char *title;

@@ -173,6 +173,10 @@ static void tops_choose(struct report *report)
         top_offer(&report->types, i, labels[i].retained_bytes);
         top_offer(&report->leaks, i, labels[i].leaked_bytes);
     }
+    for (uint32_t i = 0; i < report->by_site.rows.len / sizeof(struct site_row); i++) {
+        const struct site_row *row = report_site(report, i);
+        top_offer(&report->sites, i, row->retained_bytes + row->leaked_bytes);
+    }
     for (uint32_t place = 1; place < report->dominators.count; place++) {
         if (report->dominators.above[place] == 0 &&
             report->dominators.nodes[place] < graph->block_count) {
@@ -202,7 +206,7 @@ int report_make(struct report *report, struct who *who, const struct report_quer
     struct filter *context = &filter;
     *report = (struct report){.who = who};
     struct report_top *const tops[] = {&report->roots, &report->chains, &report->types,
-                                       &report->leaks};
+                                       &report->leaks, &report->sites};
     for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
         tops[i]->most = query->top < REPORT_TOP_MAX ? query->top : REPORT_TOP_MAX;
         tops[i]->most = tops[i]->most == 0 ? 1 : tops[i]->most;
@@ -215,6 +219,9 @@ int report_make(struct report *report, struct who *who, const struct report_quer
     if (err == 0) {
         err = groups_make(&report->groups, who, &report->dominators, is_asked, &context, diag);
     }
+    if (err == 0) {
+        err = by_site_make(&report->by_site, who, &report->dominators, is_asked, &context, diag);
+    }
     filter_end(&filter);
     if (err != 0) {
         report_free(report);
@@ -226,6 +233,7 @@ int report_make(struct report *report, struct who *who, const struct report_quer
 
 void report_free(struct report *report)
 {
+    by_site_free(&report->by_site);
     groups_free(&report->groups);
     dominators_free(&report->dominators);
 }
@@ -261,6 +269,13 @@ bool report_write_site(const struct report *report, uint32_t group, struct sink 
     const struct group *row = groups_at(&report->groups, group);
     return row->above != GROUP_NONE && row->asked != HEAP_BLOCK_NONE &&
            row->asked < report->who->graph->block_count && site_write(report->who, row->asked, out);
+}
+
+void report_write_site_name(const struct report *report, uint32_t site, struct sink *out)
+{
+    const struct sampled_stack *stacks = report->who->sampled.stacks.data;
+    /* It has a name: rows without one were left out. */
+    (void)site_write_stack(report->who, &stacks[report_site(report, site)->stack], out);
 }
 
 void report_write_chain(const struct report *report, uint32_t group, struct sink *out)

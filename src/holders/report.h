@@ -7,6 +7,7 @@
 
 #include <sluice/api.h>
 
+#include "holders/by_site.h"
 #include "holders/dominators.h"
 #include "holders/groups.h"
 
@@ -39,10 +40,12 @@ struct report {
     struct who *who;
     struct dominators dominators;
     struct groups groups;
+    struct by_site by_site;
     struct report_top roots;  /* by what they retain; rows are nodes */
     struct report_top chains; /* groups, by bytes */
     struct report_top types;  /* labels, by what they retain */
     struct report_top leaks;  /* labels, by bytes that leaked */
+    struct report_top sites;  /* of sampled blocks, by what they retain, or that leaked */
     uint64_t shared_bytes;    /* kept by more than one root */
     uint32_t block;           /* that was asked for; HEAP_BLOCK_NONE */
 };
@@ -67,6 +70,14 @@ void report_write_chain(const struct report *report, uint32_t group, struct sink
  * Returns  false, with nothing written, if it has not been sampled
  */
 bool report_write_site(const struct report *report, uint32_t group, struct sink *out);
+
+/* A site's name, and its row. */
+void report_write_site_name(const struct report *report, uint32_t site, struct sink *out);
+
+static inline const struct site_row *report_site(const struct report *report, uint32_t site)
+{
+    return (const struct site_row *)report->by_site.rows.data + site;
+}
 
 /* Its last step alone, with the way to it from the group before: .buckets -> entry */
 void report_write_step(const struct report *report, uint32_t group, struct sink *out);

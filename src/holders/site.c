@@ -64,14 +64,10 @@ static void frame_write(const struct symbol_frame *frame, struct sink *out)
     }
 }
 
-bool site_write(struct who *who, uint32_t block, struct sink *out)
+bool site_write_stack(struct who *who, const struct sampled_stack *stack, struct sink *out)
 {
     struct symbol_frame frames[SYMBOL_FRAMES_MAX];
-    const struct sampled_block *sample =
-        sampled_find(&who->sampled, heap_block_address(who->heap, block));
-    const struct sampled_stack *stack =
-        sample == NULL ? NULL : sampled_stack_of(&who->sampled, sample);
-    for (uint32_t i = 0; stack != NULL && i < stack->pc_count; i++) {
+    for (uint32_t i = 0; i < stack->pc_count; i++) {
         struct module *module = NULL;
         size_t count = frames_at(who, sampled_pcs(&who->sampled, stack)[i], &module, frames);
         if (module == NULL || is_allocators(module)) {
@@ -84,4 +80,13 @@ bool site_write(struct who *who, uint32_t block, struct sink *out)
         return true;
     }
     return false;
+}
+
+bool site_write(struct who *who, uint32_t block, struct sink *out)
+{
+    const struct sampled_block *sample =
+        sampled_find(&who->sampled, heap_block_address(who->heap, block));
+    const struct sampled_stack *stack =
+        sample == NULL ? NULL : sampled_stack_of(&who->sampled, sample);
+    return stack != NULL && site_write_stack(who, stack, out);
 }

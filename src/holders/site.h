@@ -14,6 +14,13 @@ struct who;
 bool site_matches(struct who *who, const struct sampled_stack *stack, const regex_t *pattern);
 
 /*
+ * Write where blocks of a stack were allocated, as site_write does for a block.
+ *
+ * Returns  false, with nothing written, if it is not known
+ */
+bool site_write_stack(struct who *who, const struct sampled_stack *stack, struct sink *out);
+
+/*
  * Write where a block was allocated: the innermost function that is no allocator's and no
  * library's of the language, "window_grow window.c:88".
  *

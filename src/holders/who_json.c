@@ -162,6 +162,25 @@ static void write_labels(struct json_writer *json, const struct report *report, 
     json_end_array(json);
 }
 
+static void write_sites(struct json_writer *json, const struct report *report)
+{
+    json_write_key(json, "sites");
+    json_begin_array(json);
+    for (uint32_t i = 0; i < report->sites.count; i++) {
+        const struct site_row *row = report_site(report, report->sites.rows[i]);
+        json_begin_object(json);
+        WRITE_TEXT(json, "site", report_write_site_name(report, report->sites.rows[i], into));
+        write_uint(json, "blocks", row->count);
+        write_uint(json, "bytes", row->bytes);
+        write_uint(json, "retained_bytes", row->retained_bytes);
+        write_uint(json, "leaked_blocks", row->leaked_count);
+        write_uint(json, "leaked_bytes", row->leaked_bytes);
+        write_address(json, "example", heap_block_address(report->who->heap, row->example));
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void write_source(struct json_writer *json, const struct who *who, const char *source)
 {
     size_t threads = 0;
@@ -200,6 +219,7 @@ void who_json_write(const struct report *report, const char *source, struct sink
     write_roots(&json, report);
     write_chains(&json, report);
     write_labels(&json, report, "types", &report->types);
+    write_sites(&json, report);
     if (report->block != HEAP_BLOCK_NONE) {
         json_write_key(&json, "block");
         json_begin_object(&json);

@@ -173,6 +173,25 @@ def a_site_chooses_what_was_allocated_there():
     assert done.returncode == COULD_NOT and "no sampled block is known" in done.stderr, done
 
 
+def sites_sum_up_what_they_keep():
+    with watched() as told:
+        whole = json.loads(answer("who", str(told.pid), "--json", "--top", "1000"))
+        sites = {each["site"].split(" ")[0]: each for each in whole["sites"]}
+        assert set(sites) >= {"block_of", "own_odd_ones", "main"}, sites
+        assert sites["block_of"]["leaked_bytes"] == whole["leaked"]["bytes"] > 0, whole["leaked"]
+        alone = sites["own_odd_ones"]
+        assert alone["blocks"] == 1 and alone["retained_bytes"] == alone["bytes"] >= 1 << 20, alone
+        asked = json.loads(answer("who", str(told.pid), "--site", "^own_odd_ones$", "--json"))
+        assert sum(each["blocks"] for each in asked["sites"]) == asked["asked"]["blocks"], asked
+        held = sites["block_of"]["retained_bytes"]
+        assert sites["block_of"]["bytes"] - sites["block_of"]["leaked_bytes"] <= held, sites
+        assert held <= whole["heap"]["bytes"], (held, whole["heap"])
+        text = answer("who", str(told.pid))
+        assert re.search(r" 864 B +block_of truth\.c:\d+$", text, re.MULTILINE), text
+    assert "Sites:" not in answer("who", core())
+    assert json.loads(answer("who", core(), "--json"))["sites"] == []
+
+
 def of_another_allocator_what_was_sampled_is_known():
     if not os.path.exists(JEMALLOC):
         raise tap.Skip("libjemalloc2 is not installed")
@@ -278,6 +297,7 @@ sys.exit(tap.run([
     what_cannot_be_done_is_said,
     page_stands_alone_and_says_the_same,
     a_site_chooses_what_was_allocated_there,
+    sites_sum_up_what_they_keep,
     of_another_allocator_what_was_sampled_is_known,
     layouts_have_holes_and_cache_lines,
     layouts_of_bit_fields_unions_and_bases_are_those_of_the_compiler,
