@@ -13,9 +13,12 @@
 #include "base/diag.h"
 #include "base/sink.h"
 #include "cli/capsule_file.h"
+#include "cli/diagnosis.h"
 #include "diagnose/capsule.h"
+#include "diagnose/evidence.h"
 #include "holders/holders.h"
 #include "holders/report.h"
+#include "holders/sampled.h"
 #include "holders/who_json.h"
 
 #define PART         "who.json"
@@ -24,6 +27,9 @@
 #define STAGE_BYTES  4096
 #define PIECE_BYTES  16384
 #define NAME_BYTES   24
+
+#define REPORTS_BYTES (2 * sizeof(struct report))
+#define PATTERN_BYTES 640 /* twice a function's name */
 
 /* An answer that grows. */
 struct answer {
@@ -37,48 +43,84 @@ static int answer_append(void *context, const char *bytes, size_t len)
     return block_append(answer->budget, &answer->bytes, bytes, len);
 }
 
-static int answer_make(struct answer *answer, uint32_t pid, struct report *report,
-                       struct slu_diag *diag)
+/* A pattern that matches the name and no other. */
+static void pattern_of(const char *name, char pattern[PATTERN_BYTES])
 {
-    const struct report_query query = {.top = TOP};
-    struct who *who = NULL;
+    struct sink sink;
+    sink_init_fixed(&sink, pattern, PATTERN_BYTES);
+    sink_char(&sink, '^');
+    for (; *name != '\0'; name++) {
+        if (strchr(".[]()*+?{}|^$\\", *name) != NULL) {
+            sink_char(&sink, '\\');
+        }
+        sink_char(&sink, *name);
+    }
+    sink_char(&sink, '$');
+}
+
+static int answer_write(struct answer *answer, const struct report *report,
+                        const struct report *growing, const struct capsule_asked *asked,
+                        struct slu_diag *diag)
+{
     struct sink sink;
     char stage[STAGE_BYTES];
     char name[NAME_BYTES];
-    int err = who_open_process(answer->budget, pid, true, diag, &who);
-    err = err != 0 ? err : report_make(report, who, &query, diag);
-    if (err == 0) {
-        (void)snprintf(name, sizeof(name), "%u", pid);
-        sink_init(&sink, answer_append, answer, stage, sizeof(stage));
-        who_json_write(report, name, &sink);
-        err = sink_end(&sink);
-        err = err == 0 ? 0 : diag_fail(diag, err, "no memory for an answer");
+    (void)snprintf(name, sizeof(name), "%u", asked->pid);
+    sink_init(&sink, answer_append, answer, stage, sizeof(stage));
+    who_json_write_growing(report, growing, asked->site, name, &sink);
+    int err = sink_end(&sink);
+    return err == 0 ? 0 : diag_fail(diag, err, "no memory for an answer");
+}
+
+/* What grows is asked for where our profiler is inside: others do not know who allocated it. */
+static int answer_make(struct answer *answer, struct report reports[2],
+                       const struct capsule_asked *asked, struct slu_diag *diag)
+{
+    char pattern[PATTERN_BYTES];
+    const struct report_query all = {.top = TOP};
+    const struct report_query some = {.top = TOP, .site = pattern};
+    struct who *who = NULL;
+    int err = who_open_process(answer->budget, asked->pid, true, diag, &who);
+    err = err != 0 ? err : report_make(&reports[0], who, &all, diag);
+    bool has_site = err == 0 && asked->site != NULL && sampled_count(&who->sampled) > 0;
+    if (has_site) {
+        pattern_of(asked->site, pattern);
+        err = report_make(&reports[1], who, &some, diag);
     }
-    report_free(report);
+    if (err == 0) {
+        err = answer_write(answer, &reports[0], has_site ? &reports[1] : NULL, asked, diag);
+    }
+    report_free(&reports[1]);
+    report_free(&reports[0]);
     who_close(&who);
     return err;
 }
 
-int capsule_chains_add(struct capsule_file *capsule, uint32_t pid, double seconds,
-                       struct slu_diag *diag)
+int capsule_chains_add(struct capsule_file *capsule, const struct capsule_asked *asked,
+                       struct diagnosis *diagnosis, struct slu_diag *diag)
 {
     struct answer answer = {0};
-    void *report = NULL;
+    void *reports = NULL;
     int err = slu_budget_create(NULL, "heap who", MEMORY_BYTES, &answer.budget);
-    err = err != 0 ? err : slu_budget_alloc(answer.budget, sizeof(struct report), &report);
+    err = err != 0 ? err : slu_budget_alloc(answer.budget, REPORTS_BYTES, &reports);
     err = err != 0 ? err : block_begin(answer.budget, STAGE_BYTES, &answer.bytes);
     if (err != 0) {
         err = diag_fail(diag, err, "no memory");
     } else {
-        memset(report, 0, sizeof(struct report));
-        err = answer_make(&answer, pid, report, diag);
+        memset(reports, 0, REPORTS_BYTES);
+        err = answer_make(&answer, reports, asked, diag);
     }
     if (err == 0) {
-        capsule_file_add(capsule, PART, seconds,
-                         (struct slu_bytes){answer.bytes.data, answer.bytes.len});
+        struct evidence_input input = {
+            .bytes = {answer.bytes.data, answer.bytes.len},
+            .name = PART,
+            .seconds = asked->seconds,
+        };
+        capsule_file_add(capsule, PART, asked->seconds, input.bytes);
+        err = diagnosis_add_bytes(diagnosis, &input, diag);
     }
     block_free(answer.budget, &answer.bytes);
-    slu_budget_free(answer.budget, report, sizeof(struct report));
+    slu_budget_free(answer.budget, reports, REPORTS_BYTES);
     slu_budget_destroy(&answer.budget);
     return err;
 }

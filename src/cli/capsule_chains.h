@@ -11,16 +11,24 @@
 #include <sluice/api.h>
 
 struct capsule_file;
+struct diagnosis;
 struct sink;
 struct slu_diag;
 
+struct capsule_asked {
+    uint32_t pid;
+    double seconds;   /* since 1970 */
+    const char *site; /* the function whose blocks grow, asked for besides; NULL: none does */
+};
+
 /*
- * Ask of a process, which is made to fork or stands still meanwhile, and add the answer.
+ * Ask of a process, which is made to fork or stands still meanwhile, and add the answer to the
+ * capsule and to the evidence.
  *
  * Returns  0; a negative errno, and `diag` says why there are none: the capsule is as it was
  */
-SLU_MUST_USE int capsule_chains_add(struct capsule_file *capsule, uint32_t pid, double seconds,
-                                    struct slu_diag *diag);
+SLU_MUST_USE int capsule_chains_add(struct capsule_file *capsule, const struct capsule_asked *asked,
+                                    struct diagnosis *diagnosis, struct slu_diag *diag);
 
 /*
  * If the file is a capsule, write the newest answer that it holds.

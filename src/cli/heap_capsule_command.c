@@ -78,16 +78,21 @@ static int gather(struct gathering *gathering, const char *name, struct slu_diag
 }
 
 /* Of a process that is known by its number; what cannot be asked is no reason to lose the rest. */
-static void chains_add(struct gathering *gathering)
+static void chains_add(struct gathering *gathering, const struct report *report)
 {
     struct cli *cli = gathering->diagnosis.cli;
     struct slu_diag diag;
-    uint32_t pid = gathering->target.pid;
-    if (pid == TARGET_PID_NONE ||
+    const struct verdict *first = &report->verdicts[0];
+    struct capsule_asked asked = {
+        .pid = gathering->target.pid,
+        .seconds = now_seconds(),
+        .site = report->is_finding && first->has_site ? first->function : NULL,
+    };
+    if (asked.pid == TARGET_PID_NONE ||
         gathering->diagnosis.invocation->values[CAPSULE_NO_CHAINS].given) {
         return;
     }
-    if (capsule_chains_add(gathering->capsule, pid, now_seconds(), &diag) != 0) {
+    if (capsule_chains_add(gathering->capsule, &asked, &gathering->diagnosis, &diag) != 0) {
         sink_format(cli->err, "sluice heap capsule: no chains in it: %s\n", diag.message);
         sink_flush(cli->err);
     }
@@ -98,6 +103,8 @@ static int finish(struct gathering *gathering, const char *name, struct slu_diag
     struct cli *cli = gathering->diagnosis.cli;
     struct verdict_options judged = {.rate_max = VERDICT_RATE_DEFAULT};
     struct report report;
+    verdict_judge(gathering->diagnosis.evidence, &judged, &report);
+    chains_add(gathering, &report);
     verdict_judge(gathering->diagnosis.evidence, &judged, &report);
     int err = capsule_file_end(gathering->capsule, &report, name, cli->table->version,
                                now_seconds(), diag);
@@ -122,7 +129,6 @@ static int capsule_run(struct cli *cli, const struct invocation *invocation)
     if (err == 0) {
         err = gather(&gathering, name, &diag);
         if (err == 0) {
-            chains_add(&gathering);
             err = finish(&gathering, name, &diag);
         } else {
             capsule_file_cancel(&capsule);

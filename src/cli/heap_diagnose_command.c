@@ -67,7 +67,7 @@ static int judge_and_tell(struct diagnosis *diagnosis)
 static bool has_evidence(const struct evidence *evidence)
 {
     for (uint32_t i = EVIDENCE_NOTHING + 1; i < EVIDENCE_KIND_COUNT; i++) {
-        if (evidence->input_count[i] > 0) {
+        if (i != EVIDENCE_HOLDERS && evidence->input_count[i] > 0) {
             return true;
         }
     }

@@ -91,6 +91,9 @@ enum evidence_kind evidence_kind_of(struct slu_bytes bytes)
     if (gunzip_is_gzip(bytes) || is_profile_text(bytes)) {
         return EVIDENCE_HEAP;
     }
+    if (held_is(bytes)) {
+        return EVIDENCE_HOLDERS;
+    }
     if (is_text(bytes)) {
         return EVIDENCE_SAMPLES;
     }
@@ -194,6 +197,19 @@ static enum evidence_kind lines_add(struct evidence *evidence, struct slu_bytes 
     return found.sample_lines > 0 ? EVIDENCE_SAMPLES : EVIDENCE_NOTHING;
 }
 
+static int holders_add(struct evidence *evidence, const struct evidence_input *input,
+                       struct slu_diag *diag)
+{
+    if (evidence->input_count[EVIDENCE_HOLDERS] > 0 && input->seconds < evidence->held_seconds) {
+        return 0;
+    }
+    evidence->held_seconds = input->seconds;
+    int err = held_read(input->bytes, &evidence->held);
+    return err == 0 ? 0
+                    : diag_fail(diag, err, "%.160s: who holds the memory: damaged or cut off",
+                                input->name);
+}
+
 int evidence_add(struct evidence *evidence, const struct evidence_input *input,
                  enum evidence_kind *kind, struct slu_diag *diag)
 {
@@ -215,6 +231,9 @@ int evidence_add(struct evidence *evidence, const struct evidence_input *input,
         } else {
             *kind = lines_add(evidence, input->bytes);
         }
+        break;
+    case EVIDENCE_HOLDERS:
+        err = holders_add(evidence, input, diag);
         break;
     case EVIDENCE_NOTHING:
     case EVIDENCE_TRACE:

@@ -12,6 +12,7 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
+#include "diagnose/held.h"
 #include "diagnose/record.h"
 
 struct pprof_symbols;
@@ -25,6 +26,7 @@ enum evidence_kind {
     EVIDENCE_TASKS,
     EVIDENCE_TRACE,   /* of Go's collector */
     EVIDENCE_SAMPLES, /* of the operating system, or of load */
+    EVIDENCE_HOLDERS, /* who holds the memory */
     EVIDENCE_CAPSULE, /* holds others */
     EVIDENCE_KIND_COUNT,
 };
@@ -43,6 +45,8 @@ struct evidence {
     struct record goal;
     struct record returned; /* given back by the scavenger */
     struct record idle;
+    struct held held; /* the newest answer */
+    double held_seconds;
     double limit_bytes; /* 0: not known */
     double trace_seconds;
     uint64_t damaged_lines;

@@ -229,6 +229,26 @@ static void judge_candidate(struct judge *judge, const struct candidate *candida
     }
 }
 
+/* By which way the program keeps what the site allocates, where that was looked for. */
+static void say_held(struct verdict *verdict, const struct held *held)
+{
+    struct sink sink;
+    if (!verdict->has_site || held->blocks <= 0 || strcmp(verdict->function, held->site) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < held->chain_count && verdict->evidence_count < VERDICT_EVIDENCE_MAX;
+         i++) {
+        sink_init_fixed(&sink, verdict->evidence[verdict->evidence_count++], VERDICT_TEXT_BYTES);
+        sink_format(&sink, "%.0f %% of its sampled blocks are held by %.150s",
+                    100 * held->chains[i].blocks / held->blocks, held->chains[i].text);
+    }
+    if (held->leaked_blocks > 0 && verdict->evidence_count < VERDICT_EVIDENCE_MAX) {
+        sink_init_fixed(&sink, verdict->evidence[verdict->evidence_count++], VERDICT_TEXT_BYTES);
+        sink_format(&sink, "nothing leads to %.0f %% of its sampled blocks: they have leaked",
+                    100 * held->leaked_blocks / held->blocks);
+    }
+}
+
 static void candidate_add(struct candidate *candidates, uint32_t *count,
                           const struct candidate *added)
 {
@@ -484,6 +504,9 @@ void verdict_judge(struct evidence *evidence, const struct verdict_options *opti
         judge_nothing(&judge);
     }
     sort(report);
+    for (uint32_t i = 0; i < report->verdict_count; i++) {
+        say_held(&report->verdicts[i], &evidence->held);
+    }
     enum pattern first = report->verdicts[0].pattern;
     bool grows = judge.view.heap.grows || judge.view.rss.grows || judge.view.tasks.grows;
     report->is_finding = first != PATTERN_HEALTHY &&

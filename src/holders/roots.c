@@ -360,16 +360,47 @@ static int region_scan(struct finding *finding, const struct image_region *regio
     return 0;
 }
 
+/*
+ * A module's variables lie in two regions, pages of its file and others behind them; one that lies
+ * across the border is one root all the same.
+ */
+static bool goes_on(const struct finding *finding, const struct image_region *region,
+                    const struct image_region *next)
+{
+    const struct module *module = module_at(finding->modules, region->start);
+    return next->writable && module != NULL &&
+           region->start + region->stored_bytes == next->start &&
+           module_at(finding->modules, next->start) == module;
+}
+
+static int regions_scan(struct finding *finding)
+{
+    size_t count = 0;
+    const struct image_region *regions = image_regions(finding->modules->image, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct image_region region = regions[i];
+        if (!region.writable) {
+            continue;
+        }
+        for (; i + 1 < count && goes_on(finding, &region, &regions[i + 1]); i++) {
+            region.stored_bytes += regions[i + 1].stored_bytes;
+            region.path = regions[i + 1].path;
+        }
+        int err = region_scan(finding, &region);
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
 static int all_scan(struct finding *finding)
 {
     const struct image *image = finding->modules->image;
     size_t count = 0;
-    const struct image_region *regions = image_regions(image, &count);
-    for (size_t i = 0; i < count; i++) {
-        int err = regions[i].writable ? region_scan(finding, &regions[i]) : 0;
-        if (err != 0) {
-            return err;
-        }
+    int regions_err = regions_scan(finding);
+    if (regions_err != 0) {
+        return regions_err;
     }
     const struct image_thread *threads = image_threads(image, &count);
     for (size_t i = 0; i < count; i++) {

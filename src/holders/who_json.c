@@ -197,7 +197,26 @@ static void write_source(struct json_writer *json, const struct who *who, const 
     write_uint(json, "modules_without_names", who->modules.unnamed_count);
 }
 
+static void write_growing(struct json_writer *json, const struct report *growing, const char *site)
+{
+    json_write_key(json, "growing");
+    json_begin_object(json);
+    write_text(json, "site", site);
+    write_uint(json, "blocks", growing->groups.asked_count);
+    write_uint(json, "bytes", growing->groups.asked_bytes);
+    write_uint(json, "leaked_blocks", growing->groups.leaked_count);
+    write_uint(json, "leaked_bytes", growing->groups.leaked_bytes);
+    write_chains(json, growing);
+    json_end_object(json);
+}
+
 void who_json_write(const struct report *report, const char *source, struct sink *out)
+{
+    who_json_write_growing(report, NULL, NULL, source, out);
+}
+
+void who_json_write_growing(const struct report *report, const struct report *growing,
+                            const char *growing_site, const char *source, struct sink *out)
 {
     struct json_writer json;
     json_writer_init(&json, out, JSON_PRETTY);
@@ -220,6 +239,9 @@ void who_json_write(const struct report *report, const char *source, struct sink
     write_chains(&json, report);
     write_labels(&json, report, "types", &report->types);
     write_sites(&json, report);
+    if (growing != NULL) {
+        write_growing(&json, growing, growing_site);
+    }
     if (report->block != HEAP_BLOCK_NONE) {
         json_write_key(&json, "block");
         json_begin_object(&json);

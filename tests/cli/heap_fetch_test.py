@@ -138,6 +138,25 @@ def a_capsule_of_a_process_says_who_holds_its_memory():
         assert done.returncode == 3 and "no chains in the capsule" in done.stderr, done
 
 
+def a_capsule_names_who_holds_what_grows():
+    with Subject("thread", SLUICE_HEAP_RATE="64K") as subject, subject.allocating():
+        done = subprocess.run([SLUICE, "heap", "capsule", "--for", "3s", "--every", "250ms",
+                               str(subject.pid), "--out", "growing.capsule"],
+                              cwd=subject.folder.name, text=True, capture_output=True, check=False,
+                              timeout=WAIT_SECONDS)
+        if "no chains in it" in done.stderr:
+            raise tap.Skip(done.stderr.strip())  # no rights of a debugger here
+        assert done.returncode == 0, done
+        done = subprocess.run([SLUICE, "heap", "diagnose", "growing.capsule", "--json"],
+                              cwd=subject.folder.name, text=True, capture_output=True, check=False,
+                              timeout=WAIT_SECONDS)
+        assert done.returncode == 1, done
+        first = json.loads(done.stdout)["verdicts"][0]
+        assert first["site"]["function"] == "keep_block", first
+        held = [line for line in first["evidence"] if "of its sampled blocks are held by" in line]
+        assert held and re.match(r"\d+ % .* held by kept\W", held[0]), first
+
+
 def a_single_thread_stays_alone_and_serves_as_it_allocates():
     with Subject() as subject:
         with subject.allocating():
@@ -320,7 +339,8 @@ if __name__ == "__main__":
     sys.exit(tap.run([
         a_program_with_threads_answers_at_once,
         a_capsule_of_a_process_says_who_holds_its_memory,
-        a_single_thread_stays_alone_and_serves_as_it_allocates,
+        a_capsule_names_who_holds_what_grows,
+    a_single_thread_stays_alone_and_serves_as_it_allocates,
         a_single_thread_that_waits_is_waited_for,
         a_child_of_fork_is_found_by_its_own_number,
         who_cannot_be_asked_is_told_why,

@@ -1,9 +1,11 @@
 #include "diagnose/verdict.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include <sluice/budget.h>
+#include <sluice/diag.h>
 
 #include "base/sink.h"
 #include "budget.h"
@@ -501,6 +503,39 @@ static void ages_are_evidence_that_keys_stay(void **state)
     assert_true(report.verdicts[0].confidence > without);
 }
 
+static void who_holds_what_grows_is_evidence(void **state)
+{
+    static const char answer[] =
+        "{\"process_id\":1,\"modules_without_names\":0,\"growing\":{\"site\":\"count\","
+        "\"blocks\":200,\"leaked_blocks\":20,\"chains\":[{\"chain\":\"sessions -> entry\","
+        "\"blocks\":150}]}}";
+    struct story story = {.sites = {{NULL, "count", linear, NULL, small}}, USUAL};
+    struct test_random random = test_random_start(1);
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct evidence *evidence = NULL;
+    struct report report;
+    struct slu_diag diag;
+    enum evidence_kind kind;
+    struct verdict_options options = {.rate_max = VERDICT_RATE_DEFAULT};
+    struct evidence_input input = {.bytes = {answer, sizeof(answer) - 1}, .name = "who.json"};
+    (void)state;
+    assert_int_equal(evidence_create(budget, &evidence), 0);
+    story_tell(&story, &random, evidence);
+    assert_int_equal(evidence_add(evidence, &input, &kind, &diag), 0);
+    assert_int_equal(kind, EVIDENCE_HOLDERS);
+    verdict_judge(evidence, &options, &report);
+    assert_true(says(&report, "75 % of its sampled blocks are held by sessions -> entry"));
+    assert_true(says(&report, "nothing leads to 10 % of its sampled blocks: they have leaked"));
+    evidence->held.site[0] = 'x';
+    verdict_judge(evidence, &options, &report);
+    assert_false(says(&report, "held by"));
+    input.bytes.len--;
+    assert_int_equal(evidence_add(evidence, &input, &kind, &diag), -EBADMSG);
+    assert_non_null(strstr(diag.message, "who.json"));
+    evidence_destroy(&evidence);
+    slu_budget_destroy(&budget);
+}
+
 static void json_has_the_members_of_the_interface(void **state)
 {
     static const char *const wanted[] = {
@@ -544,6 +579,7 @@ int main(void)
         cmocka_unit_test(program_that_was_started_again_is_judged_by_itself),
         cmocka_unit_test(ages_tell_a_map_whose_entries_pass_from_one_that_keeps_them),
         cmocka_unit_test(ages_are_evidence_that_keys_stay),
+        cmocka_unit_test(who_holds_what_grows_is_evidence),
         cmocka_unit_test(json_has_the_members_of_the_interface),
     };
     return TEST_RUN("verdict", tests);

@@ -79,6 +79,14 @@ def json_says_the_same_as_the_program():
     assert total == heap["bytes"], (total, heap)
 
 
+def a_variable_across_two_regions_is_one_root():
+    found = json.loads(answer("who", core(), "--json", "--top", "1000"))
+    wide = [root["retained_bytes"] for root in found["roots"] if root["name"] == "wide"]
+    assert wide == [2 * 56], found["roots"]
+    assert [chain["blocks"] for chain in found["chains"]
+            if chain["chain"].startswith("wide[*] -> ")] == [2], found["chains"]
+
+
 def types_sizes_and_addresses_choose_blocks():
     report = json.loads(answer("who", core(), "--json", "--type", "^window$"))
     assert {row["type"] for row in report["types"]} == {"window"}, report["types"]
@@ -162,7 +170,7 @@ def a_site_chooses_what_was_allocated_there():
                          text, re.MULTILINE), text
         assert "registry" not in text.split("Roots:")[0], text
         asked = json.loads(answer("who", str(told.pid), "--site", "^own_odd_ones$", "--json"))
-        assert asked["asked"]["blocks"] == 8, asked["asked"]
+        assert asked["asked"]["blocks"] == 10, asked["asked"]
         assert all(re.fullmatch(r"\w+ truth\.c:\d+", chain["allocated_at"])
                    for chain in asked["chains"]), asked["chains"]
         done = run("who", str(told.pid), "--site", "nothing_like_it")
@@ -291,6 +299,7 @@ func main() {
 sys.exit(tap.run([
     the_report_has_chains_roots_types_and_leaks,
     json_says_the_same_as_the_program,
+    a_variable_across_two_regions_is_one_root,
     types_sizes_and_addresses_choose_blocks,
     stacks_of_the_profile_are_chains,
     a_live_process_says_how_long_it_stood,

@@ -51,6 +51,7 @@ static struct text *text;
 static void *mapped;
 static void *aligned;
 static void *untyped;
+static void *wide[4096]; /* across the border between pages of the file and others */
 static __thread struct node *of_thread;
 static pthread_barrier_t barrier;
 
@@ -121,6 +122,10 @@ static void own_odd_ones(void)
     *(void **)untyped = block_of(48);
     tell(*(void **)untyped, "untyped -> 200 bytes+0x0 -> 56 bytes",
          "untyped -> 200 bytes+0x0 -> 56 bytes");
+    wide[0] = block_of(48);
+    wide[4095] = block_of(48);
+    tell(wide[0], "wide[0] -> 56 bytes", "wide -> 56 bytes");
+    tell(wide[4095], "wide[4095] -> 56 bytes", "wide+0x7ff8 -> 56 bytes");
     aligned = aligned_alloc(4096, MAPPED_BYTES);
     tell(aligned, "aligned -> * bytes", "aligned -> * bytes");
 }
