@@ -11,7 +11,8 @@ static const char answer[] =
     "\"chains\":[{\"chain\":\"other\",\"blocks\":7}],"
     "\"growing\":{\"site\":\"session_add\",\"blocks\":40,\"bytes\":4000,\"leaked_blocks\":4,"
     "\"chains\":[{\"chain\":\"sessions.buckets[*] -> \\\"entry\\\"\","
-    "\"example\":{\"chain\":\"no\"},\"blocks\":30},{\"chain\":\"second\",\"blocks\":4},{\"chain\":\"third\",\"blocks\":2}]},"
+    "\"example\":{\"chain\":\"no\"},\"blocks\":30},"
+    "{\"chain\":\"second\",\"blocks\":4},{\"chain\":\"third\",\"blocks\":2}]},"
     "\"types\":[{}]}";
 
 static struct slu_bytes bytes_of(const char *text)
