@@ -162,7 +162,7 @@ static int part_find(int fd, uint64_t *found_at, uint64_t *found_len)
             *found_at = at + CAPSULE_BLOCK_BYTES;
             *found_len = part.bytes.len;
         }
-        at += CAPSULE_BLOCK_BYTES + capsule_padded(part.bytes.len);
+        at += CAPSULE_BLOCK_BYTES + ustar_padded(part.bytes.len);
     }
     return newest >= 0 ? 0 : -ENODATA;
 }

@@ -61,7 +61,7 @@ int source_capsule_enter(struct source *source, struct slu_diag *diag)
             begin = at + CAPSULE_BLOCK_BYTES;
             len = part.bytes.len;
         }
-        at += CAPSULE_BLOCK_BYTES + capsule_padded(part.bytes.len);
+        at += CAPSULE_BLOCK_BYTES + ustar_padded(part.bytes.len);
     }
     if (newest < 0) {
         return diag_fail(diag, -ENODATA, "%.160s: no heap profile in the capsule", source->name);
@@ -81,7 +81,7 @@ int source_capsule_next(struct source *source, uint64_t *place, bool *found, str
         }
         *found = is_heap(&part);
         *place = at + CAPSULE_BLOCK_BYTES;
-        at = *place + capsule_padded(part.bytes.len);
+        at = *place + ustar_padded(part.bytes.len);
     }
     if (!*found) {
         return 0;

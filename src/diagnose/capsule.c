@@ -1,14 +1,3 @@
-/*
- * A part is a block of 512 bytes and its content, filled up with zeros to whole blocks:
- *
- *     0    100  name                        124  12  size in bytes, octal
- *     100    8  mode                        136  12  time, seconds since 1970, octal
- *     108    8  owner                       148   8  sum of the block's bytes, octal; itself as
- *     116    8  group                                blanks
- *     156    1  kind: 0 or NUL is a file    257   8  "ustar", NUL, "00"
- *
- * Two blocks of zeros are the end.
- */
 #include "diagnose/capsule.h"
 
 #include <errno.h>
@@ -19,23 +8,14 @@
 
 #include "base/assert.h"
 #include "base/sink.h"
+#include "codec/ustar.h"
 
-#define MODE_AT    100
-#define OWNER_AT   108
-#define GROUP_AT   116
-#define SIZE_AT    124
-#define TIME_AT    136
-#define SUM_AT     148
-#define SUM_BYTES  8
-#define KIND_AT    156
-#define MAGIC_AT   257
-#define NAME_BYTES 100
-#define TIME_MAX   8589934591.0 /* eleven octal digits */
+#define NAME_BYTES (USTAR_NAME_MAX + 1)
 
 bool capsule_is(struct slu_bytes bytes)
 {
     return bytes.len >= CAPSULE_BLOCK_BYTES &&
-           memcmp((const char *)bytes.data + MAGIC_AT, "ustar", 5) == 0;
+           memcmp((const char *)bytes.data + USTAR_MAGIC_AT, "ustar", 5) == 0;
 }
 
 void capsule_reader_init(struct capsule_reader *reader, struct slu_bytes file)
@@ -57,16 +37,6 @@ static bool octal_read(const char *field, size_t len, uint64_t *number)
     }
     *number = value;
     return at > first && (at == len || field[at] == ' ' || field[at] == '\0');
-}
-
-static uint64_t sum_of(const char *block)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < CAPSULE_BLOCK_BYTES; i++) {
-        bool is_sum = i >= SUM_AT && i < SUM_AT + SUM_BYTES;
-        sum += is_sum ? ' ' : (unsigned char)block[i];
-    }
-    return sum;
 }
 
 /* The name begins with the time in milliseconds, which the archive has in whole seconds. */
@@ -96,9 +66,9 @@ bool capsule_part_read(const char block[CAPSULE_BLOCK_BYTES], struct capsule_par
     uint64_t size = 0;
     uint64_t time = 0;
     uint64_t sum = 0;
-    if (!octal_read(block + SUM_AT, SUM_BYTES, &sum) || sum != sum_of(block) ||
-        !octal_read(block + SIZE_AT, 12, &size) || !octal_read(block + TIME_AT, 12, &time) ||
-        size >= CAPSULE_PART_MAX) {
+    if (!octal_read(block + USTAR_SUM_AT, USTAR_SUM_BYTES, &sum) || sum != ustar_sum(block) ||
+        !octal_read(block + USTAR_SIZE_AT, 12, &size) ||
+        !octal_read(block + USTAR_TIME_AT, 12, &time) || size >= CAPSULE_PART_MAX) {
         return false;
     }
     memcpy(part->name, block, NAME_BYTES);
@@ -117,9 +87,9 @@ static bool part_take(struct capsule_reader *reader, struct capsule_part *part, 
     if (!capsule_part_read(block, part) || part->bytes.len > left) {
         return false;
     }
-    uint64_t whole = capsule_padded(part->bytes.len);
+    uint64_t whole = ustar_padded(part->bytes.len);
     part->bytes.data = block + CAPSULE_BLOCK_BYTES;
-    *is_file = block[KIND_AT] == '0' || block[KIND_AT] == '\0';
+    *is_file = block[USTAR_KIND_AT] == '0' || block[USTAR_KIND_AT] == '\0';
     reader->at += CAPSULE_BLOCK_BYTES + (whole < left ? whole : left);
     return true;
 }
@@ -146,26 +116,15 @@ int capsule_end(const struct capsule_reader *reader)
 
 void capsule_write(struct sink *out, const char *name, double seconds, struct slu_bytes bytes)
 {
-    char block[CAPSULE_BLOCK_BYTES] = {0};
+    char block[CAPSULE_BLOCK_BYTES];
+    char timed[NAME_BYTES];
     SLU_ASSERT(strlen(name) <= CAPSULE_NAME_BYTES - 32 && bytes.len < CAPSULE_PART_MAX);
-    SLU_ASSERT(seconds >= 0 && seconds <= TIME_MAX);
-    snprintf(block, NAME_BYTES, "%013llu.%s", (unsigned long long)(seconds * 1000), name);
-    memcpy(block + MODE_AT, "0000644", 8);
-    memcpy(block + OWNER_AT, "0000000", 8);
-    memcpy(block + GROUP_AT, "0000000", 8);
-    snprintf(block + SIZE_AT, 12, "%011llo", (unsigned long long)bytes.len);
-    snprintf(block + TIME_AT, 12, "%011llo", (unsigned long long)seconds);
-    block[KIND_AT] = '0';
-    memcpy(block + MAGIC_AT,
-           "ustar\0"
-           "00",
-           8);
-    snprintf(block + SUM_AT, SUM_BYTES, "%06llo", (unsigned long long)sum_of(block));
-    block[SUM_AT + SUM_BYTES - 1] = ' ';
+    SLU_ASSERT(seconds >= 0 && seconds <= (double)USTAR_NUMBER_MAX);
+    snprintf(timed, sizeof(timed), "%013llu.%s", (unsigned long long)(seconds * 1000), name);
+    ustar_block_make(block, timed, bytes.len, (uint64_t)seconds);
     sink_put(out, block, sizeof(block));
     sink_put(out, bytes.data, bytes.len);
-    sink_repeat(out, '\0',
-                (CAPSULE_BLOCK_BYTES - bytes.len % CAPSULE_BLOCK_BYTES) % CAPSULE_BLOCK_BYTES);
+    sink_repeat(out, '\0', (size_t)(ustar_padded(bytes.len) - bytes.len));
 }
 
 void capsule_write_end(struct sink *out)

@@ -13,9 +13,11 @@
 #include <sluice/api.h>
 #include <sluice/bytes.h>
 
+#include "codec/ustar.h"
+
 struct sink;
 
-#define CAPSULE_BLOCK_BYTES 512
+#define CAPSULE_BLOCK_BYTES USTAR_BLOCK_BYTES
 #define CAPSULE_NAME_BYTES  101
 #define CAPSULE_PART_MAX    ((uint64_t)1 << 33) /* bytes of one part, which eleven digits hold */
 
@@ -50,12 +52,6 @@ int capsule_end(const struct capsule_reader *reader);
  */
 bool capsule_part_read(const char block[CAPSULE_BLOCK_BYTES], struct capsule_part *part);
 bool capsule_block_is_end(const char block[CAPSULE_BLOCK_BYTES]);
-
-/* What a part of that length takes: whole blocks. */
-static inline uint64_t capsule_padded(uint64_t len)
-{
-    return (len + CAPSULE_BLOCK_BYTES - 1) / CAPSULE_BLOCK_BYTES * CAPSULE_BLOCK_BYTES;
-}
 
 /*
  * Write a part.
