@@ -22,10 +22,9 @@
 #include "readers/pprof_symbolize.h"
 #include "sys/wall_clock.h"
 
-#define NUMBER_BYTES   32
-#define SECOND_NS      INT64_C(1000000000)
-#define FILE_CLOCK_NS  INT64_C(20000000)
-#define PROFILE_ENDING ".pb.gz"
+#define NUMBER_BYTES  32
+#define SECOND_NS     INT64_C(1000000000)
+#define FILE_CLOCK_NS INT64_C(20000000)
 
 enum {
     RUN_RATE,
@@ -89,7 +88,7 @@ static const struct example examples[] = {
     {"sluice heap run --listen 127.0.0.1:6070 -- redis-server --port 7777",
      "and meanwhile go tool pprof reads its /debug/pprof/heap"},
     {"sluice heap run --memory-limit 2GiB -- ./server",
-     "and sluice-heap.PID.flight.1.pb.gz and .json when nine tenths of that are reached"},
+     "and sluice-heap.PID.flight.1.capsule when nine tenths of that are reached, to diagnose"},
     {"sluice heap run --rate 64KiB -- ./build.sh", "eight times as many samples; what a script "
                                                    "starts is profiled too"},
 };
@@ -209,24 +208,34 @@ static void finish_profile(struct run *run, const char *path)
     }
 }
 
+static bool ends_with(const char *file, const char *ending)
+{
+    size_t len = strlen(file);
+    size_t ending_len = strlen(ending);
+    return len > ending_len && strcmp(file + len - ending_len, ending) == 0;
+}
+
+/* Profiles, and the records that were written near a limit of memory. */
 static bool is_profile_of(const char *file, const char *name)
 {
     size_t name_len = strlen(name);
-    size_t len = strlen(file);
-    size_t ending_len = sizeof(PROFILE_ENDING) - 1;
-    return len > name_len + 1 + ending_len && strncmp(file, name, name_len) == 0 &&
-           file[name_len] == '.' && strcmp(file + len - ending_len, PROFILE_ENDING) == 0;
+    return (ends_with(file, ".pb.gz") || ends_with(file, ".capsule")) &&
+           strncmp(file, name, name_len) == 0 && file[name_len] == '.';
 }
 
 /* Also what the program has started has written its profiles under the name. */
 static void finish_profiles(struct run *run)
 {
     const char *out = run->invocation->values[RUN_OUT].text;
-    const char *slash = strrchr(out, '/');
-    const char *name = slash == NULL ? out : slash + 1;
+    struct stat found;
+    char whole[PATH_MAX];
+    bool is_folder = stat(out, &found) == 0 && S_ISDIR(found.st_mode);
+    snprintf(whole, sizeof(whole), "%s%s", out, is_folder ? "/heap" : "");
+    const char *slash = strrchr(whole, '/');
+    const char *name = slash == NULL ? whole : slash + 1;
     char folder[PATH_MAX];
-    snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - out + 1),
-             slash == NULL ? "." : out);
+    snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - whole + 1),
+             slash == NULL ? "." : whole);
     struct dirent **files = NULL;
     int count = scandir(folder, &files, NULL, alphasort);
     for (int i = 0; i < count; i++) {

@@ -1,24 +1,19 @@
 #include "preload/flight.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <sluice/clock.h>
 
-#include "base/sink.h"
-#include "codec/json_writer.h"
-#include "preload/account.h"
 #include "preload/cgroup.h"
-#include "preload/file_put.h"
+#include "preload/flight_record.h"
+#include "preload/lines.h"
 #include "preload/loader.h"
 #include "preload/memory_limit.h"
 #include "preload/output.h"
@@ -27,157 +22,36 @@
 #include "preload/pages.h"
 #include "preload/said.h"
 
-#define STACK_BYTES  ((size_t)64 << 10)
-#define GROUPS_MAX   4 /* limited ones, from this process's up */
-#define LIMITS_MAX   (GROUPS_MAX + 1)
-#define RECORDS_MAX  6 /* that are kept */
-#define ENDING_BYTES 64
-#define STAGE_BYTES  16384
-#define WALK_NS      UINT64_C(50000000) /* memory does not wait */
-#define REHEARSAL_NS UINT64_C(1000000)  /* of the same */
+#define STACK_BYTES ((size_t)64 << 10)
+#define GROUPS_MAX  4 /* limited ones, from this process's up */
+#define LIMITS_MAX  (GROUPS_MAX + 1)
 
 struct flight {
     _Atomic bool is_looking; /* a thread that allocates is at it, or the own one for ever */
     _Atomic bool has_thread;
     _Atomic uint64_t due_ns;     /* when to look next */
     _Atomic uint64_t room_bytes; /* up to the next level, when it was looked last */
-    struct output *output;
-    struct account_tables *tables;
     struct cgroup cgroup;
-    uint64_t record_count;
-    bool can_ask_loader; /* for new modules, within this hook */
     uint32_t limit_count;
     struct memory_limit limits[LIMITS_MAX];
-    const struct memory_limit *reached; /* of the record that is being written */
-    struct account account;
-    char path[PATH_MAX];
-    char account_path[PATH_MAX];
-    char stage[STAGE_BYTES];
+    uint64_t numbers[LIMITS_MAX]; /* of each limit's record; 0: none yet */
+    struct flight_record record;
     char lines[LINES_BUFFER_BYTES];
 };
 
 static _Atomic(struct flight *) the_flight;
-
-static unsigned percent_of(const struct memory_limit *limit)
-{
-    uint64_t hundredth = limit->limit_bytes / 100;
-    return hundredth == 0 ? 100 : (unsigned)(limit->used_bytes / hundredth);
-}
-
-static void limit_json(const struct flight *flight, struct json_writer *json)
-{
-    const struct memory_limit *limit = flight->reached;
-    json_write_key(json, "limit");
-    const struct {
-        const char *key;
-        uint64_t bytes;
-    } figures[] = {{"bytes", limit->limit_bytes},
-                   {"used", limit->used_bytes},
-                   {"charged", limit->charged_bytes},
-                   {"asked", limit->asked_bytes}};
-    json_begin_object(json);
-    json_write_key(json, "of");
-    json_write_string(json, limit->name);
-    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-        json_write_key(json, figures[i].key);
-        json_write_uint(json, figures[i].bytes);
-    }
-    json_write_key(json, "profile");
-    json_write_string(json, flight->path);
-    json_end_object(json);
-}
-
-static int account_put(void *context, int file)
-{
-    struct flight *flight = context;
-    struct sink sink;
-    struct json_writer json;
-    sink_init(&sink, file_put, &file, flight->stage, sizeof(flight->stage));
-    json_writer_init(&json, &sink, JSON_PRETTY);
-    json_begin_object(&json);
-    limit_json(flight, &json);
-    json_write_key(&json, "account");
-    account_json(&flight->account, &json);
-    json_end_object(&json);
-    json_writer_end(&json);
-    return sink_end(&sink);
-}
-
-static int paths_make(struct flight *flight, uint64_t number)
-{
-    char ending[ENDING_BYTES];
-    (void)snprintf(ending, sizeof(ending), "flight.%llu.pb.gz", (unsigned long long)number);
-    int err = output_path(flight->output, ending, flight->path);
-    (void)snprintf(ending, sizeof(ending), "flight.%llu.json", (unsigned long long)number);
-    return err != 0 ? err : output_path(flight->output, ending, flight->account_path);
-}
-
-static void oldest_remove(struct flight *flight)
-{
-    if (flight->record_count > RECORDS_MAX &&
-        paths_make(flight, flight->record_count - RECORDS_MAX) == 0) {
-        (void)unlink(flight->path); /* somebody may have taken them away */
-        (void)unlink(flight->account_path);
-    }
-}
 
 static bool is_thread(const struct flight *flight)
 {
     return atomic_load_explicit(&flight->has_thread, memory_order_relaxed);
 }
 
-/* Within a hook the allocator's locks may be this thread's own. */
-static int flight_account_take(struct flight *flight, uint64_t walk_ns)
+/* Where it is told, and the account taken: between them, profiles show how it went on. */
+static bool is_told(enum memory_level before, enum memory_level level)
 {
-    struct account_options options = {.walk_ns = walk_ns, .asks_allocator = is_thread(flight)};
-    return account_take(flight->tables, &options, &flight->account);
-}
-
-/* The profile first: it names who grows, and takes no lock of the allocator's. */
-static void record(struct flight *flight, const struct memory_limit *limit)
-{
-    struct output_writing writing = {account_put, flight};
-    flight->reached = limit;
-    flight->record_count++;
-    if (flight->can_ask_loader) {
-        output_look_for_modules(flight->output);
-    }
-    int err = paths_make(flight, flight->record_count);
-    err = err != 0 ? err : output_write_as_is(flight->output, flight->path, is_thread(flight));
-    int account_err = err != 0 ? err : flight_account_take(flight, WALK_NS);
-    if (account_err == 0) {
-        account_err =
-            output_write_with(flight->output, flight->account_path, &writing, is_thread(flight));
-    }
-    const char *error = strerrorname_np(err != 0 ? -err : -account_err);
-    if (is_thread(flight)) {
-        own_files_begin_saying();
-    }
-    if (err == 0) {
-        said_line("memory at %u %% of %llu bytes (%s): wrote %s%s%s", percent_of(limit),
-                  (unsigned long long)limit->limit_bytes, limit->name, flight->path,
-                  account_err == 0 ? "" : ", no account: ", account_err == 0 ? "" : error);
-    } else {
-        said_line("memory at %u %% of %llu bytes (%s): no profile written: %s", percent_of(limit),
-                  (unsigned long long)limit->limit_bytes, limit->name, error);
-    }
-    if (is_thread(flight)) {
-        own_files_end_saying();
-    }
-    oldest_remove(flight);
-}
-
-/* Write to nowhere what will be written: what fails now will be told when it counts. */
-static void rehearse(struct flight *flight)
-{
-    bool can_ask = is_thread(flight) || flight->can_ask_loader;
-    (void)output_rehearse(flight->output, can_ask); /* as above */
-    if (flight_account_take(flight, REHEARSAL_NS) == 0) {
-        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        flight->reached = &flight->limits[0];
-        (void)account_put(flight, nowhere);
-        close(nowhere);
-    }
+    return (before < MEMORY_LEVEL_RECORD && level >= MEMORY_LEVEL_RECORD) ||
+           (before < MEMORY_LEVEL_SECOND && level >= MEMORY_LEVEL_SECOND) ||
+           (before < MEMORY_LEVEL_LAST && level >= MEMORY_LEVEL_LAST);
 }
 
 /* Wait until the kernel tells, or it is time to look. */
@@ -232,6 +106,25 @@ static void limits_find(struct flight *flight, uint64_t own_limit)
     }
 }
 
+/* What a level that has been passed asks for; MEMORY_LEVEL_NONE: none has been. */
+static void level_take(struct flight *flight, uint32_t number, enum memory_level before,
+                       enum memory_level level)
+{
+    const struct memory_limit *limit = &flight->limits[number];
+    if (level >= MEMORY_LEVEL_RECORD) {
+        if (before < MEMORY_LEVEL_RECORD) {
+            flight->numbers[number] = 0;
+        }
+        flight_record_write(&flight->record, limit, &flight->numbers[number],
+                            is_told(before, level));
+    } else if (level >= MEMORY_LEVEL_HISTORY) {
+        flight_record_remember(&flight->record);
+        if (before < MEMORY_LEVEL_READY && level >= MEMORY_LEVEL_READY) {
+            flight_record_rehearse(&flight->record, limit);
+        }
+    }
+}
+
 /* All limits once; `more_bytes` are about to be used. */
 static void limits_look(struct flight *flight, uint64_t more_bytes, uint64_t now_ns)
 {
@@ -239,14 +132,9 @@ static void limits_look(struct flight *flight, uint64_t more_bytes, uint64_t now
     uint64_t room_bytes = UINT64_MAX;
     for (uint32_t i = 0; i < flight->limit_count; i++) {
         struct memory_limit *limit = &flight->limits[i];
+        enum memory_level before = limit->level;
         enum memory_level level = memory_limit_look(limit, more_bytes, now_ns);
-        if (level >= MEMORY_LEVEL_RECORD) {
-            record(flight, limit);
-        } else if (level == MEMORY_LEVEL_READY && is_thread(flight)) {
-            (void)output_rehearse(flight->output, true); /* as above; the account was at first */
-        } else if (level == MEMORY_LEVEL_READY) {
-            rehearse(flight);
-        }
+        level_take(flight, i, before, level);
         uint64_t own_ns = memory_limit_wait_ns(limit);
         uint64_t own_bytes = memory_limit_room(limit);
         wait_ns = own_ns < wait_ns ? own_ns : wait_ns;
@@ -262,12 +150,13 @@ static void flight_run(void *context)
     while (atomic_exchange_explicit(&flight->is_looking, true, memory_order_acquire)) {
         (void)sched_yield(); /* a thread that allocates ends soon */
     }
-    flight->can_ask_loader = false;
+    flight->record.can_ask_loader = false;
+    flight->record.is_thread = true;
     own_files_begin();
     for (uint32_t i = 0; i < flight->limit_count; i++) {
         memory_limit_listen(&flight->limits[i]);
     }
-    rehearse(flight);
+    flight_record_rehearse(&flight->record, &flight->limits[0]);
     for (;;) {
         uint64_t now_ns = slu_clock_monotonic_ns();
         limits_look(flight, 0, now_ns);
@@ -290,14 +179,11 @@ void flight_start(struct output *output, uint64_t own_limit, bool with_thread)
     if (flight == NULL) {
         return;
     }
-    flight->output = output;
     limits_find(flight, own_limit);
-    void *block = flight->limit_count > 0 ? pages_map(account_bytes()) : NULL;
-    if (block == NULL) {
+    if (flight->limit_count == 0 || flight_record_init(&flight->record, output) != 0) {
         pages_unmap(flight, sizeof(*flight));
         return;
     }
-    flight->tables = account_init(block);
     if (with_thread) {
         thread_start_for(flight);
     } else {
@@ -331,7 +217,7 @@ void flight_tick(uint64_t more_bytes, uint64_t now_ns, const uintptr_t *pcs, siz
     int saved = errno;
     int cancelable = 0;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable); /* malloc ends no thread */
-    flight->can_ask_loader = count > 0 && gettid() == getpid() && !loader_is_in(pcs, count);
+    flight->record.can_ask_loader = count > 0 && gettid() == getpid() && !loader_is_in(pcs, count);
     limits_look(flight, more_bytes, now_ns);
     (void)pthread_setcancelstate(cancelable, &cancelable);
     errno = saved;
@@ -344,9 +230,10 @@ void flight_after_fork_child(void)
     if (flight != NULL) {
         atomic_store_explicit(&flight->has_thread, false, memory_order_relaxed);
         atomic_store_explicit(&flight->is_looking, false, memory_order_relaxed);
-        flight->record_count = 0;
+        flight_record_after_fork_child(&flight->record);
         for (uint32_t i = 0; i < flight->limit_count; i++) {
             memory_limit_after_fork_child(&flight->limits[i]);
+            flight->numbers[i] = 0; /* the parent's: this process begins one of its own */
         }
     }
 }

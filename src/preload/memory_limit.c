@@ -11,6 +11,8 @@
 #include "preload/digits.h"
 
 #define LIMITED_MAX      (UINT64_C(1) << 60) /* version 1 says "none" by a number near 2^63 */
+#define HISTORY_PERCENT  50
+#define RECORD_PERCENT   90
 #define FALLEN_PERCENT   65                  /* below, levels can be passed anew */
 #define GROWTH_BYTES_MAX (UINT64_C(1) << 30) /* a second: the fastest that is reckoned with */
 #define WAIT_NS_MIN      UINT64_C(5000000)
@@ -20,8 +22,6 @@
 #define NUMBER_BYTES     64
 #define AGAIN_NS         UINT64_C(10000000000) /* levels are passed anew at the earliest */
 #define PRESSURE_TRIGGER "some 200000 2000000" /* a tenth of two seconds: any user may ask */
-
-static const unsigned percents[MEMORY_LEVEL_COUNT] = {0, 75, 90, 95, 98};
 
 struct group_files {
     const char *usage;
@@ -42,11 +42,19 @@ static uint64_t part_of(uint64_t bytes, unsigned percent)
     return bytes / 100 * percent;
 }
 
+static uint64_t level_begin(uint64_t limit_bytes, enum memory_level level)
+{
+    unsigned above = (unsigned)level - MEMORY_LEVEL_HISTORY;
+    unsigned recorded = (unsigned)level - MEMORY_LEVEL_RECORD;
+    return part_of(limit_bytes, level < MEMORY_LEVEL_RECORD ? HISTORY_PERCENT + 5 * above
+                                                            : RECORD_PERCENT + recorded);
+}
+
 enum memory_level memory_level_of(uint64_t used_bytes, uint64_t limit_bytes)
 {
     enum memory_level level = MEMORY_LEVEL_NONE;
     while (level + 1 < MEMORY_LEVEL_COUNT && limit_bytes <= LIMITED_MAX &&
-           used_bytes >= part_of(limit_bytes, percents[level + 1])) {
+           used_bytes >= level_begin(limit_bytes, level + 1)) {
         level++;
     }
     return level;
@@ -135,10 +143,11 @@ static void thresholds_ask(struct memory_limit *limit)
     if (limit->event < 0) {
         return;
     }
-    for (unsigned level = MEMORY_LEVEL_READY; level < MEMORY_LEVEL_COUNT; level++) {
+    for (unsigned level = MEMORY_LEVEL_HISTORY; level < MEMORY_LEVEL_COUNT; level++) {
         char threshold[NUMBER_BYTES];
-        (void)snprintf(threshold, sizeof(threshold), "%llu",
-                       (unsigned long long)part_of(limit->limit_bytes, percents[level]));
+        (void)snprintf(
+            threshold, sizeof(threshold), "%llu",
+            (unsigned long long)level_begin(limit->limit_bytes, (enum memory_level)level));
         event_ask(limit, group_files[limit->kind].usage, threshold);
     }
     event_ask(limit, group_files[limit->kind].pressure, "critical");
@@ -231,7 +240,7 @@ uint64_t memory_limit_room(const struct memory_limit *limit)
     if (next == MEMORY_LEVEL_COUNT || limit->limit_bytes > LIMITED_MAX) {
         return UINT64_MAX;
     }
-    uint64_t threshold = part_of(limit->limit_bytes, percents[next]);
+    uint64_t threshold = level_begin(limit->limit_bytes, next);
     return threshold > limit->used_bytes ? threshold - limit->used_bytes : 0;
 }
 

@@ -24,10 +24,11 @@ enum memory_limit_kind {
 /* Percent of the limit, ascending; from MEMORY_LEVEL_RECORD on there is something to be written. */
 enum memory_level {
     MEMORY_LEVEL_NONE,
-    MEMORY_LEVEL_READY,  /* 75: have at hand what writing needs */
-    MEMORY_LEVEL_RECORD, /* 90 */
-    MEMORY_LEVEL_SECOND, /* 95 */
-    MEMORY_LEVEL_LAST,   /* 98 */
+    MEMORY_LEVEL_HISTORY, /* 50: remember; from here on every five percent are a level */
+    MEMORY_LEVEL_READY = MEMORY_LEVEL_HISTORY + 5,  /* 75: have at hand what writing needs */
+    MEMORY_LEVEL_RECORD = MEMORY_LEVEL_HISTORY + 8, /* 90: write; each percent is a level */
+    MEMORY_LEVEL_SECOND = MEMORY_LEVEL_RECORD + 5,
+    MEMORY_LEVEL_LAST = MEMORY_LEVEL_RECORD + 8, /* 98 */
     MEMORY_LEVEL_COUNT,
 };
 

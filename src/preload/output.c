@@ -14,6 +14,7 @@
 #include "preload/file_put.h"
 #include "preload/held_signals.h"
 #include "preload/modules.h"
+#include "preload/record_file.h"
 #include "preload/said.h"
 #include "preload/settings.h"
 #include "profile/profile.h"
@@ -75,17 +76,19 @@ struct output *output_init(void *block, const struct settings *settings,
     return output;
 }
 
-static int profile_put(struct output *output, int file)
+/* Of now, or, with `past`, of then. */
+static int profile_put(struct output *output, const struct output_moment *past, bool ages, int file)
 {
     struct sink sink;
-    uint64_t now_ns = slu_clock_monotonic_ns();
+    uint64_t now_ns = past != NULL ? past->now_ns : slu_clock_monotonic_ns();
     struct profile_write_options options = {
         .format = PROFILE_PPROF_GZIP,
         .default_sample_type = PROFILE_INUSE_SPACE,
-        .ages = output->ages,
-        .time_ns = wall_clock_ns(),
+        .ages = ages && past == NULL,
+        .time_ns = past != NULL ? past->time_ns : wall_clock_ns(),
         .duration_ns = (int64_t)(now_ns - output->start_ns),
         .now_ns = now_ns,
+        .at = past != NULL ? past->snapshot : NULL,
         .mappings = output->mappings,
         .mapping_count = modules_mappings(output->modules, output->mappings),
     };
@@ -95,9 +98,10 @@ static int profile_put(struct output *output, int file)
     return err != 0 ? err : end_err;
 }
 
-static int own_profile_put(void *output, int file)
+static int own_profile_put(void *context, int file)
 {
-    return profile_put(output, file);
+    struct output *output = context;
+    return profile_put(output, NULL, output->ages, file);
 }
 
 static int file_write_through(const struct output_writing *writing, const char *path)
@@ -243,23 +247,54 @@ int output_write_ring_in_hook(struct output *output)
     return err;
 }
 
-int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
-                      bool waits)
+struct record_profile {
+    struct output *output;
+    const struct output_moment *past;
+};
+
+static int record_profile_put(void *context, int file)
 {
+    const struct record_profile *profile = context;
+    return profile_put(profile->output, profile->past, true, file);
+}
+
+int output_record_add(struct output *output, const char *path, const char *name, int64_t time_ns,
+                      const struct output_writing *writing, bool waits)
+{
+    struct held_signals held;
     if (waits) {
         mutex_lock(&output->mutex);
     } else if (!mutex_try_lock(&output->mutex)) {
         return -EBUSY;
     }
-    int err = file_write_undisturbed(output, writing, path);
+    int err = signals_hold(&held);
+    if (err == 0) {
+        err = record_file_add(path, name, time_ns, writing);
+        signals_release(&held);
+    }
     mutex_unlock(&output->mutex);
     return err;
 }
 
-int output_write_as_is(struct output *output, const char *path, bool waits)
+int output_record_profile(struct output *output, const char *path, const struct output_moment *past,
+                          bool waits)
 {
-    struct output_writing writing = {own_profile_put, output};
-    return output_write_with(output, path, &writing, waits);
+    struct record_profile profile = {output, past};
+    const struct output_writing writing = {record_profile_put, &profile};
+    int64_t time_ns = past != NULL ? past->time_ns : wall_clock_ns();
+    return output_record_add(output, path, "heap.pb.gz", time_ns, &writing, waits);
+}
+
+size_t output_moment_bytes(const struct output *output)
+{
+    return profile_snapshot_bytes(output->profile);
+}
+
+void output_moment_take(const struct output *output, void *block, struct output_moment *moment)
+{
+    moment->time_ns = wall_clock_ns();
+    moment->now_ns = slu_clock_monotonic_ns();
+    moment->snapshot = profile_snapshot_take(output->profile, block);
 }
 
 int output_path(const struct output *output, const char *ending, char path[PATH_MAX])
@@ -287,7 +322,7 @@ int output_rehearse(struct output *output, bool looks_for_modules)
         if (looks_for_modules) {
             modules_refresh(output->modules);
         }
-        err = profile_put(output, nowhere);
+        err = profile_put(output, NULL, true, nowhere);
         mutex_unlock(&output->mutex);
     }
     close(nowhere);

@@ -18,6 +18,7 @@
 
 struct modules;
 struct profile;
+struct profile_snapshot;
 struct settings;
 
 struct output;
@@ -58,15 +59,34 @@ struct output_writing {
     void *context;
 };
 
+/* What a profile would have told at a moment that is past. */
+struct output_moment {
+    const struct profile_snapshot *snapshot;
+    int64_t time_ns; /* since 1970 */
+    uint64_t now_ns; /* monotonic */
+};
+
 /*
- * For the moment at which memory runs out: the profile, without looking for new modules, which
- * would take the loader's lock; and a file of other content. Return as output_write.
+ * Remember a moment, in a block of output_moment_bytes() that was zeroed or had an older one.
  *
- * waits  for another file that is being written; otherwise -EBUSY: so within a hook
+ * Cost  a few words of each stack; the block becomes resident as far as there are stacks
  */
-int output_write_as_is(struct output *output, const char *path, bool waits);
-int output_write_with(struct output *output, const char *path, const struct output_writing *writing,
-                      bool waits);
+size_t output_moment_bytes(const struct output *output);
+void output_moment_take(const struct output *output, void *block, struct output_moment *moment);
+
+/*
+ * For the moment at which memory runs out: add to a record (record_file.h) a part; or the profile,
+ * without looking for new modules, which would take the loader's lock.
+ *
+ * path     as output_path says
+ * past     the moment to be told; NULL: now, and by ages
+ * waits    for another file that is being written; otherwise -EBUSY: so within a hook
+ * Returns  as record_file_add
+ */
+int output_record_add(struct output *output, const char *path, const char *name, int64_t time_ns,
+                      const struct output_writing *writing, bool waits);
+int output_record_profile(struct output *output, const char *path, const struct output_moment *past,
+                          bool waits);
 
 /* Take in the modules that are loaded now, unless a file is being written. As modules_refresh. */
 void output_look_for_modules(struct output *output);

@@ -261,9 +261,16 @@ struct profile_values profile_values_of(const struct stack_counts *counts,
 }
 
 struct profile_values profile_stack_values(const struct profile *profile, uint32_t number,
-                                           const struct profile_snapshot *since)
+                                           const struct profile_write_options *options)
 {
-    struct stack_counts counts = stack_counts_read(&profile->stacks.stacks[number]);
+    const struct profile_snapshot *since = options->since;
+    const struct profile_snapshot *at = options->at;
+    struct stack_counts counts = {0};
+    if (at == NULL) {
+        counts = stack_counts_read(&profile->stacks.stacks[number]);
+    } else if (number < at->stack_end) {
+        counts = at->counts[number];
+    }
     bool is_newer = since == NULL || number >= since->stack_end;
     return profile_values_of(&counts, is_newer ? NULL : &since->counts[number]);
 }

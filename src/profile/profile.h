@@ -204,6 +204,7 @@ struct profile_write_options {
     int64_t duration_ns; /* since profiling began, or since `since` */
     uint64_t now_ns;     /* monotonic, for ages */
     const struct profile_snapshot *since; /* only what changed since then; in use may be negative */
+    const struct profile_snapshot *at;    /* what it would have been then; NULL: now */
     const char *comment;                  /* a line for `pprof -comments`, or NULL */
 };
 
@@ -220,7 +221,8 @@ size_t profile_write_bytes(const struct profile *profile);
  * format says `heap/2`, which readers take as values that need no scaling.
  *
  * scratch  of this call alone, profile_write_bytes() long, aligned to 64 bytes
- * Returns  0; -EINVAL if mappings are not ascending, or ages are asked of a difference; an error
+ * Returns  0; -EINVAL if mappings are not ascending, or ages are asked of a difference or of a
+ *          moment that is past; an error
  *          of the sink
  * Threads  any, also at once with different scratch memory and sinks
  */

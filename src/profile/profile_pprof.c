@@ -218,7 +218,7 @@ static void put_stack(struct encoder *encoder, uint32_t number)
 {
     const struct profile_write_options *options = encoder->options;
     uint64_t ids[PROFILE_FRAMES_MAX];
-    struct profile_values values = profile_stack_values(encoder->profile, number, options->since);
+    struct profile_values values = profile_stack_values(encoder->profile, number, options);
     if (profile_values_are_zero(&values)) {
         return;
     }

@@ -58,7 +58,7 @@ struct profile_values profile_values_of(const struct stack_counts *counts,
 
 /* The values of a stack as a profile with these options tells them. */
 struct profile_values profile_stack_values(const struct profile *profile, uint32_t number,
-                                           const struct profile_snapshot *since);
+                                           const struct profile_write_options *options);
 
 static inline bool profile_values_are_zero(const struct profile_values *values)
 {

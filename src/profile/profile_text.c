@@ -103,13 +103,13 @@ static void put_remarks(struct sink *sink, const struct profile *profile, const 
 }
 
 static struct profile_values total_of(const struct profile *profile,
-                                      const struct profile_snapshot *since)
+                                      const struct profile_write_options *options)
 {
     struct profile_values total = {0};
     for (uint32_t slot = 0; slot < profile_slot_end(profile); slot++) {
         uint32_t number = profile_stack_in_slot(profile, slot);
         if (number != PROFILE_NONE) {
-            struct profile_values values = profile_stack_values(profile, number, since);
+            struct profile_values values = profile_stack_values(profile, number, options);
             total.alloc_objects += values.alloc_objects;
             total.alloc_bytes += values.alloc_bytes;
             total.inuse_objects += values.inuse_objects;
@@ -130,7 +130,7 @@ void profile_write_mappings(const struct profile_mapping *mappings, uint32_t cou
 void profile_write_text(const struct profile *profile, const struct profile_write_options *options,
                         struct sink *sink)
 {
-    struct profile_values total = total_of(profile, options->since);
+    struct profile_values total = total_of(profile, options);
     sink_text(sink, "heap profile: ");
     put_values(sink, &total);
     /* Half of the number is the rate to scale by: values are scaled already. */
@@ -140,7 +140,7 @@ void profile_write_text(const struct profile *profile, const struct profile_writ
         if (number == PROFILE_NONE) {
             continue;
         }
-        struct profile_values values = profile_stack_values(profile, number, options->since);
+        struct profile_values values = profile_stack_values(profile, number, options);
         if (!profile_values_are_zero(&values)) {
             put_values(sink, &values);
             put_stack(sink, profile, number);

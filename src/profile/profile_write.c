@@ -18,7 +18,8 @@ static bool mappings_ascend(const struct profile_write_options *options)
 int profile_write(const struct profile *profile, const struct profile_write_options *options,
                   void *scratch, struct sink *sink)
 {
-    if (!mappings_ascend(options) || (options->ages && options->since != NULL)) {
+    if (!mappings_ascend(options) ||
+        (options->ages && (options->since != NULL || options->at != NULL))) {
         return -EINVAL;
     }
     if (options->format == PROFILE_TEXT) {

@@ -72,11 +72,13 @@ static void test_each_level_is_passed_once(void **state)
         uint64_t percent;
         enum memory_level passed;
     } steps[] = {
-        {10, MEMORY_LEVEL_NONE}, {74, MEMORY_LEVEL_NONE},   {75, MEMORY_LEVEL_READY},
-        {80, MEMORY_LEVEL_NONE}, {90, MEMORY_LEVEL_RECORD}, {91, MEMORY_LEVEL_NONE},
-        {80, MEMORY_LEVEL_NONE}, {92, MEMORY_LEVEL_NONE},   {97, MEMORY_LEVEL_SECOND},
-        {70, MEMORY_LEVEL_NONE}, {99, MEMORY_LEVEL_LAST},   {100, MEMORY_LEVEL_NONE},
-        {64, MEMORY_LEVEL_NONE}, {99, MEMORY_LEVEL_LAST},
+        {10, MEMORY_LEVEL_NONE},   {49, MEMORY_LEVEL_NONE},        {50, MEMORY_LEVEL_HISTORY},
+        {54, MEMORY_LEVEL_NONE},   {74, MEMORY_LEVEL_HISTORY + 4}, {75, MEMORY_LEVEL_READY},
+        {79, MEMORY_LEVEL_NONE},   {90, MEMORY_LEVEL_RECORD},      {90, MEMORY_LEVEL_NONE},
+        {80, MEMORY_LEVEL_NONE},   {91, MEMORY_LEVEL_RECORD + 1},  {91, MEMORY_LEVEL_NONE},
+        {95, MEMORY_LEVEL_SECOND}, {97, MEMORY_LEVEL_SECOND + 2},  {70, MEMORY_LEVEL_NONE},
+        {99, MEMORY_LEVEL_LAST},   {100, MEMORY_LEVEL_NONE},       {64, MEMORY_LEVEL_NONE},
+        {99, MEMORY_LEVEL_LAST},
     };
     put_number("memory.max", 100 * MIB);
     used(0);
@@ -124,8 +126,8 @@ static void test_what_is_asked_for_counts_before_it_is_used(void **state)
     put_number("memory.max", 100 * MIB);
     used(10 * MIB);
     assert_int_equal(memory_limit_group(&limit, &group), 0);
-    assert_int_equal(memory_limit_look(&limit, 64 * MIB, 0), MEMORY_LEVEL_NONE);
-    assert_int_equal(memory_limit_look(&limit, 82 * MIB, 0), MEMORY_LEVEL_RECORD);
+    assert_int_equal(memory_limit_look(&limit, 64 * MIB, 0), MEMORY_LEVEL_HISTORY + 4);
+    assert_int_equal(memory_limit_look(&limit, 82 * MIB, 0), MEMORY_LEVEL_RECORD + 2);
     assert_int_equal(memory_limit_look(&limit, UINT64_MAX, 0), MEMORY_LEVEL_LAST);
 }
 
@@ -135,9 +137,9 @@ static void test_a_limit_that_changes_is_followed(void **state)
     put_number("memory.max", 100 * MIB);
     used(80 * MIB);
     assert_int_equal(memory_limit_group(&limit, &group), 0);
-    assert_int_equal(look_at(1), MEMORY_LEVEL_READY);
+    assert_int_equal(look_at(1), MEMORY_LEVEL_READY + 1);
     put_number("memory.max", 82 * MIB);
-    assert_int_equal(look_at(2), MEMORY_LEVEL_SECOND);
+    assert_int_equal(look_at(2), MEMORY_LEVEL_SECOND + 2);
     put("memory.max", "max\n");
     assert_int_equal(look_at(3), MEMORY_LEVEL_NONE);
     assert_int_equal(limit.limit_bytes, UINT64_MAX);
@@ -165,7 +167,7 @@ static void test_version_1_has_other_names(void **state)
     put("memory.stat", "cache 1\ninactive_file 104857600\ntotal_inactive_file 10485760\n");
     used(99 * MIB);
     assert_int_equal(memory_limit_group(&limit, &group), 0);
-    assert_int_equal(look_at(1), MEMORY_LEVEL_READY);
+    assert_int_equal(look_at(1), MEMORY_LEVEL_HISTORY + 7);
     assert_int_equal(limit.used_bytes, 89 * MIB);
 }
 
