@@ -131,6 +131,7 @@ class Matrix:
         self.patterns = {case["name"]: case["pattern"] for case in json.loads(listed)
                          if case["pattern"] is not None}
         self.failed = []
+        self.unexpected = []
         self.confusion = collections.defaultdict(collections.Counter)
 
     def orders(self):
@@ -164,6 +165,9 @@ class Matrix:
             self.failed.append((order, done.stderr))
             return "failed", ""
         verdict = json.loads(done.stdout)["verdicts"][0]
+        expected = self.patterns[order.name] if order.form == "faulty" else "healthy"
+        if verdict["pattern"] != expected:
+            self.unexpected.append((order, verdict))
         return verdict["pattern"], verdict["site"]["function"]
 
     def judge(self, orders):
@@ -233,6 +237,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sluice-diagnosis-") as folder:
         matrix = Matrix(options, Programs(options.programs, folder))
         found = measured(matrix)
+    for order, verdict in matrix.unexpected:
+        print(f"diagnosis: {order}: {verdict['pattern']}:", *verdict["evidence"], sep="\n  ",
+              file=sys.stderr)
     for order, said in matrix.failed:
         print(f"diagnosis: {order}: {said.strip()}", file=sys.stderr)
     if options.json:

@@ -79,6 +79,16 @@ def a_finding_is_status_1_and_health_0():
 
 
 @in_a_folder
+def growth_without_a_name_is_a_finding_and_too_little_is_none(folder):
+    path = os.path.join(folder, "rss.txt")
+    for moments, status in ((20, FINDINGS), (3, FINE)):
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{moment} rss {100 + 3 * moment} MiB\n" for moment in range(moments))
+        done = run("diagnose", path, status=status)
+        assert done.stdout.startswith("undetermined"), done
+
+
+@in_a_folder
 def a_folder_is_read_by_content_and_not_by_name(folder):
     with tarfile.open(capsule("tasks")) as archive:
         for number, member in enumerate(archive.getmembers()):
@@ -295,6 +305,7 @@ def a_live_go_service_that_leaks_keys_is_named(folder):
 sys.exit(tap.run([
     recorded_services_get_their_verdicts,
     a_finding_is_status_1_and_health_0,
+    growth_without_a_name_is_a_finding_and_too_little_is_none,
     a_folder_is_read_by_content_and_not_by_name,
     without_heap_profiles_the_trace_still_shows_growth,
     resident_memory_beside_a_flat_heap_is_fragmentation,

@@ -18,7 +18,6 @@ from pprof_reader import Profile  # noqa: E402
 
 SLUICE, TRUTH = (os.path.abspath(path) for path in sys.argv[1:3])
 LIBRARY = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 WRONG_USE, COULD_NOT = 2, 3
 FOLDER = tempfile.TemporaryDirectory(prefix="who cli-")
 
@@ -200,13 +199,22 @@ def sites_sum_up_what_they_keep():
     assert json.loads(answer("who", core(), "--json"))["sites"] == []
 
 
-def of_another_allocator_what_was_sampled_is_known():
-    if not os.path.exists(JEMALLOC):
-        raise tap.Skip("libjemalloc2 is not installed")
-    with watched(JEMALLOC) as told:
+def sampled_above(allocator):
+    library = f"/usr/lib/x86_64-linux-gnu/{allocator}"
+    if not os.path.exists(library):
+        raise tap.Skip(f"{allocator} is not installed")
+    with watched(library) as told:
         text = answer("who", str(told.pid))
         assert re.search(r"exact +text -> text\.lines\[\*\] -> char, allocated at block_of "
                          r"truth\.c:\d+$", text, re.MULTILINE), text
+
+
+def of_jemalloc_what_was_sampled_is_known():
+    sampled_above("libjemalloc.so.2")
+
+
+def of_tcmalloc_what_was_sampled_is_known():
+    sampled_above("libtcmalloc_minimal.so.4")
 
 
 def layouts_have_holes_and_cache_lines():
@@ -307,7 +315,8 @@ sys.exit(tap.run([
     page_stands_alone_and_says_the_same,
     a_site_chooses_what_was_allocated_there,
     sites_sum_up_what_they_keep,
-    of_another_allocator_what_was_sampled_is_known,
+    of_jemalloc_what_was_sampled_is_known,
+    of_tcmalloc_what_was_sampled_is_known,
     layouts_have_holes_and_cache_lines,
     layouts_of_bit_fields_unions_and_bases_are_those_of_the_compiler,
     layouts_of_a_go_program_are_those_of_its_compiler,
