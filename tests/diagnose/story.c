@@ -106,20 +106,22 @@ static uint32_t label_set_of(struct model *model, int64_t age_seconds)
 }
 
 /* What is in use: one sample, or one for each age. */
-static void live_tell(struct model *model, const struct story_site *site, uint32_t stack,
+static void live_tell(struct model *model, const struct story *story, uint32_t place,
                       double seconds, double objects)
 {
+    const struct story_site *site = &story->sites[place];
+    uint32_t stack = stack_of(model, story, place);
     double size = site->size(seconds);
     double share = site->objects(seconds) > 0 ? objects / site->objects(seconds) : 0;
-    for (uint32_t i = 0; site->aged != NULL && i < AGE_BUCKETS; i++) {
+    for (uint32_t i = 0; story->aged[place] != NULL && i < AGE_BUCKETS; i++) {
         double from = (double)age_bucket_seconds(i);
         double to = i + 1 < AGE_BUCKETS ? (double)age_bucket_seconds(i + 1) : INFINITY;
-        double some = floor(share * site->aged(seconds, from, to));
+        double some = floor(share * story->aged[place](seconds, from, to));
         int64_t values[MODEL_TYPES_MAX] = {0, 0, (int64_t)some, (int64_t)(some * size)};
         uint32_t labels = label_set_of(model, age_bucket_seconds(i));
         assert_int_equal(model_sample_add(model, stack, labels, values), 0);
     }
-    if (site->aged == NULL) {
+    if (story->aged[place] == NULL) {
         int64_t values[MODEL_TYPES_MAX] = {0, 0, (int64_t)objects, (int64_t)(objects * size)};
         assert_int_equal(model_sample_add(model, stack, 0, values), 0);
     }
@@ -147,7 +149,7 @@ static void heap_tell(const struct story *story, double seconds, struct test_ran
         int64_t values[MODEL_TYPES_MAX] = {(int64_t)seen[i].allocated,
                                            (int64_t)(seen[i].allocated * size)};
         assert_int_equal(model_sample_add(model, stack, 0, values), 0);
-        live_tell(model, &story->sites[i], stack, seconds, seen[i].objects);
+        live_tell(model, story, i, seconds, seen[i].objects);
     }
     assert_int_equal(sites_add(evidence->heap, model, seconds), 0);
     model_destroy(&model);

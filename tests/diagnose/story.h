@@ -21,17 +21,17 @@ struct story_site {
     double (*objects)(double seconds);
     double (*allocated)(double seconds); /* since the program began; NULL: those in use */
     double (*size)(double seconds);      /* of an object */
-    /* Of those in use then, how many are `from` to `to` seconds old; NULL: ages are not told. */
-    double (*aged)(double seconds, double from, double to);
 };
 
 struct story {
     struct story_site sites[STORY_SITES_MAX]; /* up to the first without `objects` */
-    double (*tasks)(double seconds);          /* NULL: not observed */
-    double (*resident)(double seconds);       /* NULL: not observed */
-    double (*requests)(double seconds);       /* since the beginning; NULL: not observed */
-    bool is_stripped;                         /* the program's own functions have no names */
-    const char *renamed;                      /* what all of them are called, or NULL */
+    /* By site: of those in use then, how many are `from` to `to` seconds old; NULL: not told. */
+    double (*aged[STORY_SITES_MAX])(double seconds, double from, double to);
+    double (*tasks)(double seconds);    /* NULL: not observed */
+    double (*resident)(double seconds); /* NULL: not observed */
+    double (*requests)(double seconds); /* since the beginning; NULL: not observed */
+    bool is_stripped;                   /* the program's own functions have no names */
+    const char *renamed;                /* what all of them are called, or NULL */
     uint32_t moments;
     double step_seconds;
     double period; /* mean distance of samples; 0: exact */

@@ -82,8 +82,8 @@ static void assert_share(const struct survivors *survivors, double from, double 
 
 static void oldest_stretch_is_one_that_was_seen_whole(void **state)
 {
-    struct story story = {.sites = {{NULL, "f", half, allocated, size, half_aged}},
-                          .step_seconds = 1};
+    struct story story = {
+        .sites = {{NULL, "f", half, allocated, size}}, .aged = {half_aged}, .step_seconds = 1};
     static const struct {
         uint32_t moments;
         double from, to;
@@ -102,7 +102,8 @@ static void oldest_stretch_is_one_that_was_seen_whole(void **state)
 
 static void what_passes_is_seen_young_and_not_old(void **state)
 {
-    struct story story = {.sites = {{NULL, "f", young, allocated, size, young_aged}},
+    struct story story = {.sites = {{NULL, "f", young, allocated, size}},
+                          .aged = {young_aged},
                           .moments = 20,
                           .step_seconds = 1};
     (void)state;
@@ -114,11 +115,13 @@ static void what_passes_is_seen_young_and_not_old(void **state)
 
 static void nothing_is_said_without_ages_or_with_too_little(void **state)
 {
-    struct story usual = {
-        .sites = {{NULL, "f", half, allocated, size, half_aged}}, .moments = 20, .step_seconds = 1};
+    struct story usual = {.sites = {{NULL, "f", half, allocated, size}},
+                          .aged = {half_aged},
+                          .moments = 20,
+                          .step_seconds = 1};
     struct story stories[] = {usual, usual, usual, usual};
     (void)state;
-    stories[0].sites[0].aged = NULL;
+    stories[0].aged[0] = NULL;
     stories[1].moments = SERIES_POINTS_MIN - 1;
     stories[2].step_seconds = 0.1; /* observed for less than three seconds */
     stories[3].period = 1e6;       /* of one sample in ten seconds nothing is to be said */
@@ -133,12 +136,14 @@ static void nothing_is_said_without_ages_or_with_too_little(void **state)
 /* A profile without ages that comes later makes those of the one before outdated. */
 static void ages_of_an_older_profile_are_not_used(void **state)
 {
-    struct story story = {
-        .sites = {{NULL, "f", half, allocated, size, half_aged}}, .moments = 20, .step_seconds = 1};
+    struct story story = {.sites = {{NULL, "f", half, allocated, size}},
+                          .aged = {half_aged},
+                          .moments = 20,
+                          .step_seconds = 1};
     struct test_random random = test_random_start(1);
     (void)state;
     struct told told = told_of(&story);
-    story.sites[0].aged = NULL;
+    story.aged[0] = NULL;
     story.moments = 21;
     assert_true(told.survival.old.is_known);
     story_tell(&story, &random, told.evidence);

@@ -481,7 +481,7 @@ static void ages_tell_a_map_whose_entries_pass_from_one_that_keeps_them(void **s
     (void)state;
     struct report report = judged(&story, 1);
     assert_int_equal(report.verdicts[0].pattern, PATTERN_UNBOUNDED_KEYS);
-    story.sites[0].aged = passing_aged;
+    story.aged[0] = passing_aged;
     report = judged(&story, 1);
     assert_int_equal(report.verdicts[0].pattern, PATTERN_COARSE_WINDOW);
     assert_true(says(&report, "100 % of what it allocated 0 to 10 s ago") ||
@@ -495,7 +495,7 @@ static void ages_are_evidence_that_keys_stay(void **state)
     struct report report = judged(&story, 1);
     double without = report.verdicts[0].confidence;
     assert_false(says(&report, "by the ages of blocks"));
-    story.sites[0].aged = linear_aged;
+    story.aged[0] = linear_aged;
     report = judged(&story, 1);
     assert_int_equal(report.verdicts[0].pattern, PATTERN_UNBOUNDED_KEYS);
     assert_true(says(&report, "100 % of what it allocated 10 to 30 s ago (18.3 MiB) is in use, by "
