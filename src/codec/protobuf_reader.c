@@ -42,13 +42,25 @@ static const uint8_t *varint_slow(const uint8_t *at, const uint8_t *end, uint64_
     return NULL;
 }
 
+/* Lengths vary, so that a branch for each byte could not be foretold. */
+static const uint8_t *varint_wide(const uint8_t *at, const uint8_t *end, uint64_t *value)
+{
+    uint64_t read = 0;
+    uint32_t len = protobuf_short_varint(at, at, end, &read);
+    if (len == 0) {
+        return varint_slow(at, end, value);
+    }
+    *value = read;
+    return at + len;
+}
+
 static inline const uint8_t *varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
     if (__builtin_expect(at < end && *at < 0x80, 1)) {
         *value = *at;
         return at + 1;
     }
-    return varint_slow(at, end, value);
+    return varint_wide(at, end, value);
 }
 
 static const uint8_t *tag(const uint8_t *at, const uint8_t *end, struct protobuf_field *field)

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <sluice/bytes.h>
 
@@ -64,6 +65,38 @@ uint64_t protobuf_reader_offset(const struct protobuf_reader *reader);
  * Returns  false, with `value` untouched, at the end and at the first fault
  */
 bool protobuf_next_packed(struct protobuf_reader *reader, uint64_t *value);
+
+#define PROTOBUF_SHORT_ROOM 8
+
+/*
+ * The varint at `at`, before `end`, without a branch for each byte: their seven bits move together
+ * in pairs, then in fours, then all.
+ *
+ * begin    from where bytes may be read: near the end, those before `at` are read with it
+ * Returns  its length; 0, with `value` without meaning, if that is more than PROTOBUF_SHORT_ROOM,
+ *          or from `begin` to `end` is less; cut off is longer, too
+ */
+static inline uint32_t protobuf_short_varint(const uint8_t *begin, const uint8_t *at,
+                                             const uint8_t *end, uint64_t *value)
+{
+    uint64_t read = 0;
+    if (end - begin < PROTOBUF_SHORT_ROOM) {
+        return 0;
+    }
+    if (end - at >= PROTOBUF_SHORT_ROOM) {
+        memcpy(&read, at, sizeof(read)); /* the format and x86-64 and AArch64 are little-endian */
+    } else {
+        unsigned missing = 8 * (unsigned)(PROTOBUF_SHORT_ROOM - (end - at)); /* bits */
+        memcpy(&read, end - PROTOBUF_SHORT_ROOM, sizeof(read));
+        read = read >> missing | ~(~UINT64_C(0) >> missing);
+    }
+    uint64_t ends = ~read & UINT64_C(0x8080808080808080);
+    read &= (ends ^ (ends - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+    read = (read & UINT64_C(0x007f007f007f007f)) | (read & UINT64_C(0x7f007f007f007f00)) >> 1;
+    read = (read & UINT64_C(0x00003fff00003fff)) | (read & UINT64_C(0x3fff00003fff0000)) >> 2;
+    *value = (read & UINT64_C(0x0fffffff)) | (read & UINT64_C(0x0fffffff00000000)) >> 4;
+    return ends == 0 ? 0 : (uint32_t)__builtin_ctzll(ends) / 8 + 1;
+}
 
 /* The number that a `sint64` field's varint stands for. */
 static inline int64_t protobuf_zigzag(uint64_t value)

@@ -169,6 +169,38 @@ static void packed_varints_read_back_as_they_were_written(void **state)
     }
 }
 
+static void short_varints_read_as_any_wherever_they_lie(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start(2);
+    for (unsigned round = 0; round < test_rounds(2000); round++) {
+        uint8_t bytes[24];
+        uint32_t from = (uint32_t)test_random_below(&random, sizeof(bytes));
+        uint32_t behind = (uint32_t)test_random_below(&random, sizeof(bytes) - from) + from + 1;
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            bytes[i] = (uint8_t)(test_random_below(&random, 256) |
+                                 (test_random_below(&random, 4) != 0 ? 0x80 : 0));
+        }
+        uint64_t found = 0;
+        uint64_t wanted = 0;
+        uint32_t len = protobuf_short_varint(bytes, bytes + from, bytes + behind, &found);
+        uint32_t last = from;
+        while (last < behind && bytes[last] >= 0x80) {
+            last++;
+        }
+        for (uint32_t at = last + 1; last < behind && at > from; at--) {
+            wanted = wanted << 7 | (bytes[at - 1] & 0x7f);
+        }
+        bool is_long = last == behind || last - from >= PROTOBUF_SHORT_ROOM;
+        if (is_long || behind < PROTOBUF_SHORT_ROOM) {
+            assert_int_equal(len, 0);
+        } else {
+            assert_int_equal(len, last - from + 1);
+            assert_int_equal(found, wanted);
+        }
+    }
+}
+
 static void zigzag_folds_signs(void **state)
 {
     (void)state;
@@ -188,6 +220,7 @@ int main(void)
         cmocka_unit_test(groups_nest_to_their_limit_and_no_deeper),
         cmocka_unit_test(an_empty_message_is_well_formed),
         cmocka_unit_test(packed_varints_read_back_as_they_were_written),
+        cmocka_unit_test(short_varints_read_as_any_wherever_they_lie),
         cmocka_unit_test(zigzag_folds_signs),
     };
     return TEST_RUN("protobuf_reader", tests);
