@@ -149,18 +149,28 @@ static bool run_is(const void *context, uint32_t id)
                                       (size_t)run->count * search->items->item_bytes) == 0);
 }
 
-static int run_intern(struct column *items, struct column *runs, struct key_index *index,
-                      const void *bytes, uint32_t count, uint32_t *id)
+static uint64_t run_hash(const struct column *items, const void *bytes, uint32_t count)
+{
+    return hash_bytes((struct slu_bytes){bytes, (size_t)count * items->item_bytes}, HASH_SEED);
+}
+
+static int run_intern_hashed(struct column *items, struct column *runs, struct key_index *index,
+                             uint64_t hash, const void *bytes, uint32_t count, uint32_t *id)
 {
     struct run_search search = {items, runs, bytes, count};
-    uint64_t hash =
-        hash_bytes((struct slu_bytes){bytes, (size_t)count * items->item_bytes}, HASH_SEED);
     uint32_t found = hash_map_find(&index->map, hash, run_is, &search);
     if (found != HASH_MAP_NONE) {
         *id = found;
         return 0;
     }
     return run_add(items, runs, index, hash, bytes, count, id);
+}
+
+static int run_intern(struct column *items, struct column *runs, struct key_index *index,
+                      const void *bytes, uint32_t count, uint32_t *id)
+{
+    uint64_t hash = run_hash(items, bytes, count);
+    return run_intern_hashed(items, runs, index, hash, bytes, count, id);
 }
 
 int model_string(struct model *model, struct slu_bytes text, uint32_t *id)
@@ -172,12 +182,28 @@ int model_string(struct model *model, struct slu_bytes text, uint32_t *id)
                       (uint32_t)text.len, id);
 }
 
-int model_stack(struct model *model, const uint32_t *locations, uint32_t count, uint32_t *id)
+uint64_t model_stack_hash(const struct model *model, const uint32_t *locations, uint32_t count)
+{
+    const struct hash_map *map = &model->stack_index.map;
+    uint64_t hash = run_hash(&model->frames, locations, count);
+    __builtin_prefetch(&map->slots[hash_map_home(map, hash_map_tag(hash))]);
+    return hash;
+}
+
+int model_stack_hashed(struct model *model, uint64_t hash, const uint32_t *locations,
+                       uint32_t count, uint32_t *id)
 {
     if (count > MODEL_STACK_MAX) {
         return -EOVERFLOW;
     }
-    return run_intern(&model->frames, &model->stacks, &model->stack_index, locations, count, id);
+    return run_intern_hashed(&model->frames, &model->stacks, &model->stack_index, hash, locations,
+                             count, id);
+}
+
+int model_stack(struct model *model, const uint32_t *locations, uint32_t count, uint32_t *id)
+{
+    uint64_t hash = model_stack_hash(model, locations, count);
+    return model_stack_hashed(model, hash, locations, count, id);
 }
 
 int model_labels(struct model *model, const struct model_label *labels, uint32_t count,

@@ -150,6 +150,11 @@ SLU_MUST_USE int model_location(struct model *model, uint64_t address, uint32_t 
                                 const struct model_line *lines, uint32_t line_count, uint32_t *id);
 SLU_MUST_USE int model_stack(struct model *model, const uint32_t *locations, uint32_t count,
                              uint32_t *id);
+
+/* The same in two steps, for whoever has something else to do while memory is asked for. */
+uint64_t model_stack_hash(const struct model *model, const uint32_t *locations, uint32_t count);
+SLU_MUST_USE int model_stack_hashed(struct model *model, uint64_t hash, const uint32_t *locations,
+                                    uint32_t count, uint32_t *id);
 SLU_MUST_USE int model_labels(struct model *model, const struct model_label *labels, uint32_t count,
                               uint32_t *id);
 

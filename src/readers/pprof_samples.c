@@ -9,6 +9,8 @@
 #include "readers/reading.h"
 
 struct sample {
+    uint64_t hash; /* of the stack */
+    uint32_t offset;
     uint32_t location_count;
     uint32_t label_count;
     uint32_t value_count;
@@ -34,28 +36,33 @@ static inline void location_take(const struct pprof_parts *parts, struct sample 
     }
 }
 
-/* Numbers below 2^14, as most are, without a call. Returns false at a fault. */
+/* A number of a packed field, mostly without a call. Returns its length; 0 at a fault. */
+static inline uint32_t packed_number(struct slu_bytes packed, const uint8_t *at, uint64_t *number)
+{
+    const uint8_t *begin = packed.data;
+    const uint8_t *end = begin + packed.len;
+    uint32_t len = protobuf_short_varint(begin, at, end, number);
+    if (__builtin_expect(len == 0, 0)) {
+        struct protobuf_reader reader;
+        protobuf_reader_init(&reader, (struct slu_bytes){at, (size_t)(end - at)});
+        bool right = protobuf_next_packed(&reader, number);
+        len = right ? (uint32_t)protobuf_reader_offset(&reader) : 0;
+    }
+    return len;
+}
+
 static bool locations_take(const struct pprof_parts *parts, struct sample *sample,
                            struct slu_bytes packed)
 {
-    const uint8_t *at = packed.data;
-    const uint8_t *end = at + packed.len;
-    while (at < end) {
-        if (*at < 0x80) {
-            location_take(parts, sample, *at++);
-        } else if (end - at > 1 && at[1] < 0x80) {
-            location_take(parts, sample, (*at & 0x7f) | (uint64_t)at[1] << 7);
-            at += 2;
-        } else {
-            struct protobuf_reader reader;
-            uint64_t id = 0;
-            protobuf_reader_init(&reader, (struct slu_bytes){at, (size_t)(end - at)});
-            if (!protobuf_next_packed(&reader, &id)) {
-                return false;
-            }
-            location_take(parts, sample, id);
-            at += protobuf_reader_offset(&reader);
+    const uint8_t *begin = packed.data;
+    for (size_t at = 0; at < packed.len;) {
+        uint64_t id = 0;
+        uint32_t len = packed_number(packed, begin + at, &id);
+        if (len == 0) {
+            return false;
         }
+        location_take(parts, sample, id);
+        at += len;
     }
     return true;
 }
@@ -70,13 +77,17 @@ static void value_take(struct sample *sample, uint64_t value)
 
 static bool values_take(struct sample *sample, struct slu_bytes packed)
 {
-    struct protobuf_reader reader;
-    uint64_t value = 0;
-    protobuf_reader_init(&reader, packed);
-    while (protobuf_next_packed(&reader, &value)) {
+    const uint8_t *begin = packed.data;
+    for (size_t at = 0; at < packed.len;) {
+        uint64_t value = 0;
+        uint32_t len = packed_number(packed, begin + at, &value);
+        if (len == 0) {
+            return false;
+        }
         value_take(sample, value);
+        at += len;
     }
-    return protobuf_reader_end(&reader) == 0;
+    return true;
 }
 
 static bool label_take(const struct pprof_parts *parts, struct sample *sample,
@@ -135,10 +146,10 @@ static bool sample_read(const struct pprof_parts *parts, struct slu_bytes messag
     return right && protobuf_reader_end(&reader) == 0;
 }
 
-static int sample_refuse(struct pprof_parts *parts, uint32_t offset, bool right,
-                         const struct sample *sample)
+static int sample_refuse(struct pprof_parts *parts, bool right, const struct sample *sample)
 {
     struct reading *reading = parts->reading;
+    uint32_t offset = sample->offset;
     if (!right) {
         return reading_refuse(reading, offset, "a damaged sample");
     }
@@ -155,40 +166,60 @@ static int sample_refuse(struct pprof_parts *parts, uint32_t offset, bool right,
                           sample->value_count, parts->type_count);
 }
 
-static int sample_add(struct pprof_parts *parts, uint32_t offset, const struct sample *sample)
+static int sample_add(struct pprof_parts *parts, const struct sample *sample)
 {
     struct model *model = parts->reading->model;
     uint32_t stack = 0;
     uint32_t labels = 0;
-    int err = model_stack(model, sample->locations, sample->location_count, &stack);
+    int err =
+        model_stack_hashed(model, sample->hash, sample->locations, sample->location_count, &stack);
     if (err == 0 && sample->label_count > 0) {
         err = model_labels(model, sample->labels, sample->label_count, &labels);
     }
     if (err == 0) {
         err = model_sample_add(model, stack, labels, sample->values);
     }
-    return err == 0 ? 0 : reading_failed(parts->reading, offset, err);
+    return err == 0 ? 0 : reading_failed(parts->reading, sample->offset, err);
+}
+
+/* Read the next sample; `found` is false behind the last. */
+static int sample_next(struct pprof_parts *parts, struct sample *sample, bool *found)
+{
+    struct slu_bytes message;
+    *found = stage_next(&parts->samples, &sample->offset, &message);
+    if (!*found) {
+        return 0;
+    }
+    bool right = sample_read(parts, message, sample);
+    if (!right || sample->unknown || sample->too_long || sample->value_count != parts->type_count) {
+        return sample_refuse(parts, right, sample);
+    }
+    sample->hash =
+        model_stack_hash(parts->reading->model, sample->locations, sample->location_count);
+    return 0;
+}
+
+/* A sample is added when the next one has been read: what it needs of the index has come then. */
+static int samples_add(struct pprof_parts *parts, struct sample samples[2])
+{
+    bool found = false;
+    int err = sample_next(parts, &samples[0], &found);
+    for (uint32_t at = 0; err == 0 && found; at ^= 1) {
+        int next_err = sample_next(parts, &samples[at ^ 1], &found);
+        err = sample_add(parts, &samples[at]);
+        err = err == 0 ? next_err : err;
+    }
+    return err;
 }
 
 int pprof_samples_resolve(struct pprof_parts *parts)
 {
-    uint32_t offset = 0;
-    struct slu_bytes message;
-    void *block = NULL;
-    int err = slu_budget_alloc(parts->reading->budget, sizeof(struct sample), &block);
+    void *samples = NULL;
+    int err = slu_budget_alloc(parts->reading->budget, 2 * sizeof(struct sample), &samples);
     if (err != 0) {
         return reading_failed(parts->reading, 0, err);
     }
-    struct sample *sample = block;
-    while (err == 0 && stage_next(&parts->samples, &offset, &message)) {
-        bool right = sample_read(parts, message, sample);
-        if (right && !sample->unknown && !sample->too_long &&
-            sample->value_count == parts->type_count) {
-            err = sample_add(parts, offset, sample);
-        } else {
-            err = sample_refuse(parts, offset, right, sample);
-        }
-    }
-    slu_budget_free(parts->reading->budget, sample, sizeof(*sample));
+    err = samples_add(parts, samples);
+    slu_budget_free(parts->reading->budget, samples, 2 * sizeof(struct sample));
     return err;
 }
