@@ -30,10 +30,10 @@ static inline bool view_cursor_next(const struct view *view, struct view_cursor 
                                     bool inverted, uint32_t *frame)
 {
     while (cursor->left > 0) {
-        const struct model_run *run = &view->runs[*cursor->location];
-        if (cursor->entry < run->count) {
-            uint32_t at = inverted ? cursor->entry : run->count - 1 - cursor->entry;
-            *frame = *(const uint32_t *)column_at(&view->frames, run->first + at);
+        uint32_t count = 0;
+        const uint32_t *entries = view_location(view, *cursor->location, &count);
+        if (cursor->entry < count) {
+            *frame = entries[inverted ? cursor->entry : count - 1 - cursor->entry];
             cursor->entry++;
             return true;
         }

@@ -14,14 +14,14 @@ static void modules_find(const struct view *view, uint32_t *modules)
     const struct model *model = view->model;
     for (uint32_t i = 0; i < view->location_count; i++) {
         const struct model_location *location = model_location_at(model, i);
-        const struct model_run *run = &view->runs[i];
+        uint32_t count = 0;
+        const uint32_t *entries = view_location(view, i, &count);
         if (location->mapping == MODEL_NONE) {
             continue;
         }
         uint32_t file = model_mapping_at(model, location->mapping)->file;
-        for (uint32_t j = 0; j < run->count; j++) {
-            const uint32_t *frame = column_at(&view->frames, run->first + j);
-            uint32_t *module = &modules[VIEW_ENTRY(*frame)];
+        for (uint32_t j = 0; j < count; j++) {
+            uint32_t *module = &modules[VIEW_ENTRY(entries[j])];
             *module = *module == 0 ? file : *module;
         }
     }

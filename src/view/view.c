@@ -114,6 +114,10 @@ static int location_expand(struct view *view, struct view_filter *filter, uint32
     }
     kept[kept_count - 1] &= ~VIEW_INLINED;
     run->count = kept_count;
+    if (kept_count == 1) {
+        run->first = kept[0];
+        return 0;
+    }
     int err = column_add_run(&view->frames, kept_count, &run->first, &place);
     if (err == 0) {
         memcpy(place, kept, kept_count * sizeof(kept[0]));
@@ -269,15 +273,13 @@ static uint32_t stack_expand(const struct view *view, const uint32_t *locations,
 {
     uint32_t len = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct model_run run = view->runs[locations[i]];
-        if (run.count == 1 && len < VIEW_STACK_MAX) {
-            view->stack[len++] = *(const uint32_t *)column_at(&view->frames, run.first);
-        } else if (run.count > VIEW_STACK_MAX - len) {
+        uint32_t entry_count = 0;
+        const uint32_t *entries = view_location(view, locations[i], &entry_count);
+        if (entry_count > VIEW_STACK_MAX - len) {
             return UINT32_MAX;
-        } else if (run.count > 0) {
-            memcpy(view->stack + len, column_at(&view->frames, run.first),
-                   run.count * sizeof(uint32_t));
-            len += run.count;
+        }
+        for (uint32_t at = 0; at < entry_count; at++) {
+            view->stack[len++] = entries[at];
         }
     }
     return len;

@@ -18,8 +18,8 @@
 
 #include "profile/column.h"
 #include "profile/key_index.h"
+#include "profile/model.h"
 
-struct model;
 struct slu_diag;
 struct view;
 
@@ -61,7 +61,7 @@ struct view {
     struct column entries; /* struct view_entry */
     struct column frames;  /* uint32_t: entries of locations, VIEW_INLINED in them */
     struct key_index entry_index;
-    struct model_run *runs;     /* of `frames`, by location */
+    struct model_run *runs;     /* of `frames`, by location; in place of one alone, the entry */
     unsigned char *flags;       /* by location */
     unsigned char *label_flags; /* by set of labels */
     uint32_t *stack;            /* room for one */
@@ -83,7 +83,7 @@ void view_destroy(struct view **view);
 
 /*
  * The locations of a sample, leaf first, but for those that are dropped; false if the sample is not
- * wanted. view->runs has the entries of each, leaf first too.
+ * wanted. view_location has the entries of each, leaf first too.
  */
 bool view_sample(const struct view *view, uint32_t sample, const uint32_t **locations,
                  uint32_t *count);
@@ -110,6 +110,18 @@ SLU_MUST_USE int view_each(const struct view *view, uint32_t sample_first, uint3
 static inline const struct view_entry *view_entry_at(const struct view *view, uint32_t entry)
 {
     return column_at(&view->entries, entry);
+}
+
+/* The entries of a location, leaf first. Most have one, which takes a look at one place. */
+static inline const uint32_t *view_location(const struct view *view, uint32_t location,
+                                            uint32_t *count)
+{
+    const struct model_run *run = &view->runs[location];
+    *count = run->count;
+    if (run->count <= 1) {
+        return &run->first;
+    }
+    return column_at(&view->frames, run->first);
 }
 
 /* As people read it; valid as long as the model. */
