@@ -1,32 +1,12 @@
 #include "view/filter.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <sluice/diag.h>
 
-#include "base/bytes.h"
 #include "base/diag.h"
 #include "base/sink.h"
 #include "profile/model.h"
-
-#define LABEL_BYTES 1024
-
-/* `key=pattern` asks for one label; a pattern alone is looked for in key:value. */
-static int tag_init(struct view_filter *filter, const char *text, struct slu_diag *diag)
-{
-    const char *equals = text == NULL ? NULL : strchr(text, '=');
-    if (equals == NULL) {
-        return pattern_init(&filter->tag, filter->model, text, "--tag", diag);
-    }
-    size_t len = (size_t)(equals - text);
-    if (len >= sizeof(filter->tag_key)) {
-        return diag_fail(diag, -EINVAL, "--tag: a key longer than %d bytes", FILTER_KEY_MAX - 1);
-    }
-    memcpy(filter->tag_key, text, len);
-    filter->tag_key[len] = '\0';
-    return pattern_init(&filter->tag, filter->model, equals + 1, "--tag", diag);
-}
 
 /* A profile's patterns fit a whole name. */
 static int dropped_init(struct view_filter *filter)
@@ -67,7 +47,7 @@ int filter_init(struct view_filter *filter, const struct model *model,
         err = pattern_init(&filter->show, model, options->show, "--show", diag);
     }
     if (err == 0) {
-        err = tag_init(filter, options->tag, diag);
+        err = tag_init(&filter->tag, model, options->tag, diag);
     }
     if (err == 0) {
         err = dropped_init(filter);
@@ -79,12 +59,12 @@ int filter_init(struct view_filter *filter, const struct model *model,
 void filter_deinit(struct view_filter *filter)
 {
     struct pattern *const patterns[] = {
-        &filter->focus, &filter->ignore, &filter->hide, &filter->show,
-        &filter->tag,   &filter->drop,   &filter->keep,
+        &filter->focus, &filter->ignore, &filter->hide, &filter->show, &filter->drop, &filter->keep,
     };
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         pattern_deinit(patterns[i]);
     }
+    tag_deinit(&filter->tag);
 }
 
 static bool line_matches(struct view_filter *filter, struct pattern *pattern,
@@ -203,37 +183,7 @@ bool filter_keeps_line(struct view_filter *filter, const struct model_location *
            line_matches(filter, &filter->show, line);
 }
 
-static bool label_matches(const struct view_filter *filter, const struct model_label *label)
+bool filter_labels(const struct view_filter *filter, uint32_t labels)
 {
-    char text[LABEL_BYTES];
-    struct sink sink;
-    struct slu_bytes key = model_text(filter->model, label->key);
-    struct slu_bytes wanted = {filter->tag_key, strlen(filter->tag_key)};
-    bool any_key = wanted.len == 0;
-    if (!any_key && !bytes_equal(key, wanted)) {
-        return false;
-    }
-    sink_init_fixed(&sink, text, sizeof(text));
-    if (any_key) {
-        sink_put(&sink, key.data, key.len);
-        sink_char(&sink, ':');
-    }
-    if (label->is_number) {
-        sink_format(&sink, "%lld", (long long)label->number);
-    } else {
-        struct slu_bytes value = model_text(filter->model, label->text);
-        sink_put(&sink, value.data, value.len);
-    }
-    return pattern_matches_bytes(&filter->tag, (struct slu_bytes){text, sink.len});
-}
-
-bool filter_labels(struct view_filter *filter, uint32_t labels)
-{
-    uint32_t count = 0;
-    const struct model_label *set = model_labels_at(filter->model, labels, &count);
-    bool wanted = !filter->tag.is_set;
-    for (uint32_t i = 0; i < count && !wanted; i++) {
-        wanted = label_matches(filter, &set[i]);
-    }
-    return wanted;
+    return tag_matches(&filter->tag, labels);
 }

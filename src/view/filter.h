@@ -8,6 +8,7 @@
 #include <sluice/api.h>
 
 #include "view/pattern.h"
+#include "view/tag.h"
 #include "view/view.h"
 
 struct model_line;
@@ -19,16 +20,13 @@ struct model_location;
 #define FILTER_DROPPED     4 /* it and what it calls are left out: the profile says so */
 #define FILTER_DROPS_BELOW 8 /* what it calls is left out */
 
-#define FILTER_KEY_MAX 128
-
 struct view_filter {
     const struct model *model;
     struct pattern focus;
     struct pattern ignore;
     struct pattern hide;
     struct pattern show;
-    struct pattern tag;
-    char tag_key[FILTER_KEY_MAX]; /* empty: any */
+    struct tag tag;
     struct pattern drop;
     struct pattern keep;
 };
@@ -49,6 +47,6 @@ bool filter_keeps_line(struct view_filter *filter, const struct model_location *
                        const struct model_line *line);
 
 /* Whether samples with a set of labels are wanted. */
-bool filter_labels(struct view_filter *filter, uint32_t labels);
+bool filter_labels(const struct view_filter *filter, uint32_t labels);
 
 #endif

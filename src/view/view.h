@@ -41,7 +41,7 @@ struct view_options {
     const char *ignore; /* and those not that have one */
     const char *hide;   /* frames that are left out */
     const char *show;   /* frames that alone are shown */
-    const char *tag;    /* samples alone with such a label, key:value; KEY=PATTERN: of that key */
+    const char *tag;    /* samples alone with such a label, see view/tag.h */
 };
 
 /* Strings of the model; 0 where the level does not tell them apart. */

@@ -8,10 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "profile"))
+
+from pprof_fields import field, varint  # noqa: E402
+
 DATA = os.path.normpath(os.path.join(HERE, "..", "data", "profiles"))
 SLUICE = os.path.abspath(sys.argv[1])
 PROFILES = ("heap", "allocs", "goroutine", "mutex", "block", "redis.1", "redis.2")
@@ -140,6 +145,77 @@ def tags_choose_the_same_samples():
         our_rows(document)
 
 
+# Key, value and unit; each sample of the profile has one of these lists, and its own function. No
+# key has two units: pprof takes the first one for all.
+LABELS = (
+    [],
+    [("bytes", 0, "bytes")],
+    [("bytes", 64, "")],
+    [("bytes", 1000, "bytes")],
+    [("bytes", 1024, "bytes")],
+    [("bytes", 65536, "")],
+    [("bytes", 1048576, "bytes"), ("worker", "1", "")],
+    [("bytes", 1 << 40, "bytes")],
+    [("bytes", -64, "bytes")],
+    [("request", 4096, "")],
+    [("alignment", 16, "")],
+    [("size", 4, "kilobytes")],
+    [("size", 4096, "kilobytes")],
+    [("wait", 1500, "microseconds")],
+    [("delay", 2, "seconds")],
+    [("pause", 1, "Hours")],
+    [("depth", 64, "")],
+    [("depth", 65, "frames")],
+    [("worker", "1", ""), ("path", "/api/list", "")],
+    [("worker", "12", ""), ("path", "/static", "")],
+    [("worker", "64kb", "")],
+)
+RANGES = (
+    "bytes=64b", "bytes=64B:1kb", "bytes=64b:1mb", "bytes=1kb:", "bytes=:1kb", "bytes=1kb:1mb",
+    "bytes=1kilobyte:1024", "bytes=1kb:1s", "64b:1mb", "4kb", "4kb:", ":4mb", "-64b:64b",
+    "size=4mb", "size=4096b:", "request=4kb", "alignment=1b:16bytes", "wait=1ms:2s", "wait=:1500us",
+    "delay=2000ms", "delay=:1999ms", "wait=1kb:", "pause=3600s", "pause=1hr", "1ms:", "depth=64",
+    "depth=64kb", "depth=64things:", "depth=64:65", "depth=:64count", "none=1:", "1tb", "+1kb",
+)
+EXPRESSIONS = (
+    "worker=^1", "worker=^1$,2$", "worker:1", "worker:1,path:/api", "path:/api,path:/static",
+    "path=/api,/static", "path=list", "worker=1kb:1s", "64kb:x", "worker:64kb", "nothing", "path=",
+    "worker=:",
+)
+
+
+def profile_of_labels(file):
+    """One sample a list of labels, so that a function's name tells which sample is there."""
+    strings = ["", "space", "bytes"]
+
+    def string(text):
+        if text not in strings:
+            strings.append(text)
+        return strings.index(text)
+
+    body = field(1, field(1, 1) + field(2, 2))
+    for place, labels in enumerate(LABELS):
+        number = place + 1
+        sample = field(1, varint(number)) + field(2, varint(1000 + place))
+        for key, value, unit in labels:
+            text = field(2, string(value)) if isinstance(value, str) else field(3, value)
+            sample += field(3, field(1, string(key)) + text + field(4, string(unit)))
+        body += field(2, sample)
+        body += field(4, field(1, number) + field(3, number) + field(4, field(1, number)))
+        body += field(5, field(1, number) + field(2, string(f"f{place}")))
+    file.write(body + b"".join(field(6, text.encode()) for text in strings))
+    file.flush()
+
+
+def tags_are_the_same_ranges_and_expressions():
+    with tempfile.NamedTemporaryFile(suffix=".pb") as file:
+        profile_of_labels(file)
+        for tag in RANGES + EXPRESSIONS:
+            theirs = peer("-top", "-unit=B", f"-tagfocus={tag}", file.name)
+            document = ours("top", "-n", "0", "--tag", tag, file.name)
+            assert our_rows(document) == peer_rows(theirs), tag
+
+
 def parse_tree(text):
     """Entry to (flat, cum, callers, callees), each a list in order."""
     found = {}
@@ -260,6 +336,7 @@ if __name__ == "__main__":
         top_by_file_has_the_same_sums,
         filters_choose_the_same_samples_and_frames,
         tags_choose_the_same_samples,
+        tags_are_the_same_ranges_and_expressions,
         tree_has_the_same_edges,
         peek_has_the_same_edges,
         folded_stacks_are_those_of_traces,

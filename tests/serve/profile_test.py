@@ -13,27 +13,13 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "profile")]
 
 import tap  # noqa: E402
 from daemon import until  # noqa: E402
+from pprof_fields import field, varint  # noqa: E402
 from pprof_reader import Profile  # noqa: E402
 from reading import Keeper, keeping  # noqa: E402
 
 SERVE = os.path.abspath(sys.argv[1])
 SERVED = 4  # profiles of each target; the answers after them are 404
 OBJECT = 64
-
-
-def varint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def heap_profile(sites, time_ns):
