@@ -74,7 +74,10 @@ extern const char *const heap_unit_choices[];
     [HEAP_IGNORE] = HEAP_PATTERN("ignore", "no stacks with such a one"),                           \
     [HEAP_HIDE] = HEAP_PATTERN("hide", "leave such frames out"),                                   \
     [HEAP_SHOW] = HEAP_PATTERN("show", "show such frames alone"),                                  \
-    [HEAP_TAG] = HEAP_PATTERN("tag", "only samples with such a label: KEY=REGEX, bytes=64:1mb"),   \
+    [HEAP_TAG] = {.name = "tag",                                                                   \
+                  .kind = OPTION_TEXT,                                                             \
+                  .value_name = "LABEL",                                                           \
+                  .help = "only samples with such a label: KEY=REGEX, bytes=64:1mb"},              \
     [HEAP_SAMPLE_TYPE] = {.name = "sample-type",                                                   \
                           .letter = 's',                                                           \
                           .kind = OPTION_TEXT,                                                     \

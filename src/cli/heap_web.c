@@ -29,6 +29,8 @@
 #define NAME_BYTES         128
 #define TAG_BYTES          1024
 #define URL_BYTES          2048
+#define BELOW_BYTES        PAGE_REQUEST_BYTES_MAX
+#define BELOW_MAX          (BELOW_BYTES / 2) /* a digit and a dot each */
 #define PAGES              "/debug/pprof/"
 #define PAGES_LEN          ((int)sizeof(PAGES) - 1)
 #define ACCOUNT_TIMEOUT_NS UINT64_C(10000000000)
@@ -199,6 +201,35 @@ static int type_of(const struct heap_web *web, const struct page_request *reques
                : diag_fail(diag, -EINVAL, "type: there is no such one");
 }
 
+/* The query's `below`: entries with dots between them. */
+struct below {
+    char text[BELOW_BYTES];
+    uint32_t entries[BELOW_MAX];
+};
+
+static int below_read(const struct page_request *request, const struct view *view,
+                      struct below *below, uint32_t *count, struct slu_diag *diag)
+{
+    char *end = below->text;
+    int err = page_request_value(request, "below", below->text, sizeof(below->text));
+    *count = 0;
+    if (err == -ENOENT) {
+        return 0;
+    }
+    for (char *at = below->text; err == 0 && end != NULL; at = end + 1) {
+        unsigned long entry = strtoul(at, &end, 10);
+        bool is_right = at[0] >= '0' && at[0] <= '9' && entry < view->entries.count &&
+                        (*end == '.' || *end == '\0') && *count < BELOW_MAX;
+        if (!is_right) {
+            err = -EINVAL;
+        } else {
+            below->entries[(*count)++] = (uint32_t)entry;
+            end = *end == '\0' ? NULL : end;
+        }
+    }
+    return err == 0 ? 0 : diag_fail(diag, -EINVAL, "below: there is no such stack");
+}
+
 static int tree_write(const struct document *document, const struct heap_web *web,
                       const struct page_request *request, struct sink *sink, struct slu_diag *diag)
 {
@@ -218,6 +249,27 @@ static int tree_write(const struct document *document, const struct heap_web *we
     }
     err = is_diff ? document_diff(document, a, b, type, sink) : document_profile(document, b, sink);
     return err == 0 ? 0 : diag_fail(diag, err, "%s", slu_error_text(err));
+}
+
+/* The same with what the query's `below` asks for. */
+static int tree_below_write(const struct document *document, const struct heap_web *web,
+                            const struct page_request *request, struct sink *sink,
+                            struct slu_diag *diag)
+{
+    struct slu_budget *budget = web->session->budget;
+    struct document part = *document;
+    void *block = NULL;
+    if (slu_budget_alloc(budget, sizeof(struct below), &block) != 0) {
+        return diag_fail(diag, -EDQUOT, "no memory for an answer");
+    }
+    struct below *below = block;
+    int err = below_read(request, document->view, below, &part.below_count, diag);
+    if (err == 0) {
+        part.below = below->entries;
+        err = tree_write(&part, web, request, sink, diag);
+    }
+    slu_budget_free(budget, block, sizeof(struct below));
+    return err;
 }
 
 static int timeline_write(const struct document *document, const struct heap_web *web,
@@ -354,7 +406,7 @@ static int api_answer(struct heap_web *web, const struct page_request *request,
                       struct page_answer *answer, struct slu_diag *diag)
 {
     if (is_path(request, "/api/profile") || is_path(request, "/api/diff")) {
-        return view_answer(web, request, answer, tree_write, diag);
+        return view_answer(web, request, answer, tree_below_write, diag);
     }
     if (is_path(request, "/api/timeline")) {
         return view_answer(web, request, answer, timeline_write, diag);

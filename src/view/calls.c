@@ -182,6 +182,18 @@ static void values_give_back(struct following *following)
     }
 }
 
+static bool begins_below(const struct calls *calls, struct view_cursor cursor)
+{
+    uint32_t frame = 0;
+    for (uint32_t i = 0; i < calls->below_count; i++) {
+        if (!view_cursor_next(calls->view, &cursor, false, &frame) ||
+            VIEW_ENTRY(frame) != calls->below[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* All values begin at the root. */
 static void cursors_begin(struct following *following)
 {
@@ -189,7 +201,8 @@ static void cursors_begin(struct following *following)
     for (uint32_t i = 0; i < addition->sample_count; i++) {
         uint32_t sample = addition->sample_first + i;
         struct view_cursor *cursor = &following->cursors[following->cursor_count];
-        if (view_cursor_begin(following->calls->view, sample, false, 0, cursor)) {
+        if (view_cursor_begin(following->calls->view, sample, false, 0, cursor) &&
+            begins_below(following->calls, *cursor)) {
             following->cursor_count++;
             values_add(following, sample, 0);
         }
@@ -213,6 +226,12 @@ int calls_init(struct calls *calls, const struct view *view, uint32_t column_cou
         calls_deinit(calls);
     }
     return err;
+}
+
+void calls_below(struct calls *calls, const uint32_t *entries, uint32_t count)
+{
+    calls->below = entries;
+    calls->below_count = count;
 }
 
 void calls_deinit(struct calls *calls)

@@ -36,12 +36,20 @@ struct calls {
     struct column nodes;  /* struct call_node; parents before their children */
     struct column values; /* double[column_count], of each node's own */
     struct child_table children;
-    uint64_t cut_count; /* samples that are summed up in a caller */
+    uint64_t cut_count;    /* samples that are summed up in a caller */
+    const uint32_t *below; /* what stacks have to begin with */
+    uint32_t below_count;
 };
 
 /* Returns 0; -EDQUOT; -ENOMEM. On success calls_deinit follows. */
 SLU_MUST_USE int calls_init(struct calls *calls, const struct view *view, uint32_t column_count);
 void calls_deinit(struct calls *calls);
+
+/*
+ * Add only stacks that begin with these entries of the view, the outermost first: what one node of
+ * another tree holds, judged by that. Before calls_add, and borrowed until then.
+ */
+void calls_below(struct calls *calls, const uint32_t *entries, uint32_t count);
 
 /* Write a sample's values, column_count of them, all zero before. */
 typedef void (*calls_values)(void *context, uint32_t sample, double *values);

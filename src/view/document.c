@@ -303,6 +303,7 @@ int document_profile(const struct document *document, uint32_t profile, struct s
     if (err != 0) {
         return err;
     }
+    calls_below(&calls, document->below, document->below_count);
     const struct calls_addition range = range_of(profile, profile_values, &taking);
     err = calls_add(&calls, &range, 1, columns.type_count);
     if (err == 0) {
@@ -340,6 +341,7 @@ int document_diff(const struct document *document, uint32_t a, uint32_t b, uint3
     if (err != 0) {
         return err;
     }
+    calls_below(&calls, document->below, document->below_count);
     struct taking taking_now = taking;
     taking_now.column = 1;
     const struct calls_addition ranges[] = {range_of(a, diff_values, &taking),

@@ -28,6 +28,8 @@ struct document {
     uint64_t generation;
     bool is_live;
     bool has_memory;
+    const uint32_t *below; /* entries that stacks have to begin with, the outermost first */
+    uint32_t below_count;
 };
 
 /*

@@ -137,6 +137,12 @@ static void functions_write(const struct document_tree *tree, struct json_writer
         json_write_uint(json, line_of(view, view_entry_at(view, tree->entries[i])));
     }
     json_end_array(json);
+    json_write_key(json, "entry");
+    json_begin_array(json);
+    for (uint32_t i = 0; i < tree->function_count; i++) {
+        json_write_uint(json, tree->entries[i]);
+    }
+    json_end_array(json);
     json_end_object(json);
 }
 

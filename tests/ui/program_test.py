@@ -10,10 +10,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import urllib.parse
 
+import deep_profile
 import tap
 from documents import HERE, load_source
 
@@ -94,6 +96,18 @@ def functions(document):
             (table["line"][at],) for at in range(len(table["line"]))}
 
 
+def some_paths(document):
+    """Every tenth node: the program's numbers of its functions, and their names."""
+    table, strings = document["functions"], document["strings"]
+    open_nodes = []
+    for node, (depth, of) in enumerate(zip(*(document["nodes"][key]
+                                             for key in ("depth", "function")))):
+        open_nodes[depth:] = [of]
+        if node % 10 == 0:
+            yield ([table["entry"][at] for at in open_nodes],
+                   tuple(strings[table["name"][at]] for at in open_nodes))
+
+
 @contextlib.contextmanager
 def growing_source():
     """An HTTP server that has one profile more at each request, and an account of memory."""
@@ -142,6 +156,36 @@ class Documents(unittest.TestCase):
                     for key in ("types", "default_type", "time_ms", "duration_ms", "period",
                                 "program", "at", "cut"):
                         self.assertEqual(found[key], wanted[key], key)
+
+    def test_below_a_stack_is_all_that_it_holds(self):
+        with Web(*paths("redis")) as web:
+            for page, query in (("profile", {"at": 5}), ("diff", {"a": 0, "b": 5})):
+                whole = web.document(page, **query)
+                for path, names in some_paths(whole):
+                    part = web.document(page, below=".".join(map(str, path)), **query)
+                    wanted = {stack: values for stack, values in stacks(whole).items()
+                              if stack[:len(names)] == names}
+                    self.assertEqual(stacks(part), wanted)
+                    self.assertTrue(functions(part) <= functions(whole))
+
+    def test_what_is_left_out_of_all_is_there_below(self):
+        with tempfile.NamedTemporaryFile(suffix=".pb.gz") as file:
+            deep_profile.write(file.name)
+            with Web(file.name) as web:
+                whole = web.document("profile")
+                self.assertEqual(whole["cut"], 130)
+                names = [whole["strings"][at] for at in whole["functions"]["name"]]
+                self.assertNotIn("leaf_0_0", names)
+                path = [whole["functions"]["entry"][names.index(name)]
+                        for name in ("main", "small")]
+                part = web.document("profile", below=".".join(map(str, path)))
+                wanted = {stack: size for stack, size in deep_profile.samples(0)
+                          if stack[1] == "small" and stack[2] != "tiny"}
+                found = {stack: values[1] for stack, values in stacks(part).items()}
+                specks = found.pop(("main", "small", "tiny"))
+                self.assertEqual(found, wanted)
+                self.assertEqual(specks, sum(3 + leaf for leaf in range(10)))
+                self.assertEqual(part["cut"], 10)
 
     def test_siblings_come_with_the_largest_first(self):
         with Web(*paths("redis")) as web:
@@ -236,7 +280,11 @@ class Server(unittest.TestCase):
         with Web(paths("redis")[0]) as web:
             for path, status in (("/api/profile?at=1", 400), ("/api/profile?at=x", 400),
                                  ("/api/profile?at=%zz", 400), ("/api/diff?a=0&b=0&type=none", 400),
-                                 ("/api/profile?tag=(", 400), ("/api/source", 400),
+                                 ("/api/profile?tag=(", 400), ("/api/profile?below=x", 400),
+                                 ("/api/profile?below=1.", 400), ("/api/profile?below=1,2", 400),
+                                 ("/api/profile?below=99999999999", 400),
+                                 ("/api/profile?below=-1", 400),
+                                 ("/api/source", 400),
                                  ("/api/source?name=none", 400), ("/api/memory", 404),
                                  ("/api/none", 404), ("/none", 404)):
                 answer, body = web.ask(path)

@@ -2,8 +2,8 @@
 """ui_test.py KIND ASSETS SCRATCH: the tests of the pages that need node.
 
 KIND is tree or trace (parts of the pages in node, needs esbuild), types (the compiler's judgement),
-vendor (uPlot is as published) or page (the page in Chromium; screenshots go to
-SCRATCH/screenshots).
+vendor (uPlot is as published), page (the page in Chromium; screenshots go to SCRATCH/screenshots)
+or deep (the same with the real program, which is ASSETS then).
 """
 
 import contextlib
@@ -13,6 +13,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import urllib.parse
+
+import deep_profile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UI = os.path.join(HERE, "..", "..", "ui")
@@ -120,13 +124,33 @@ def page_server(assets):
         server.wait()
 
 
-def run_page(assets, scratch):
+def steered(assets, scratch, name, port):
+    """Run a test in Chromium."""
     environment = {**os.environ, "UI_MODULES": packages(scratch), "UI_CHROMIUM": chromium(),
-                   "UI_ASSETS": assets, "UI_SCREENSHOTS": os.path.join(scratch, "screenshots")}
+                   "UI_ASSETS": assets, "UI_SCREENSHOTS": os.path.join(scratch, "screenshots"),
+                   "UI_PORT": port}
     os.makedirs(environment["UI_SCREENSHOTS"], exist_ok=True)
+    return subprocess.call([node(), os.path.join(HERE, name)], env=environment)
+
+
+def run_page(assets, scratch):
     with page_server(assets) as port:
-        return subprocess.call([node(), os.path.join(HERE, "page_test.mjs")],
-                               env={**environment, "UI_PORT": port})
+        return steered(assets, scratch, "page_test.mjs", port)
+
+
+def run_deep(program, scratch):
+    packages(scratch)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, f"deep.{moment}.pb.gz") for moment in range(2)]
+        for moment, path in enumerate(paths):
+            deep_profile.write(path, moment)
+        with subprocess.Popen([program, "heap", "web", "--no-browser", *paths],
+                              stdout=subprocess.PIPE, text=True) as web:
+            try:
+                port = urllib.parse.urlsplit(web.stdout.readline().strip()).port
+                return steered(program, scratch, "deep_test.mjs", str(port))
+            finally:
+                web.terminate()
 
 
 def main():

@@ -166,11 +166,53 @@ static void what_no_picture_would_show_is_summed_up_in_its_caller(void **state)
     slu_budget_destroy(&budget);
 }
 
+/* What was left out below a node is there when that node's stack is asked for. */
+static void below_a_stack_are_those_that_begin_with_it(void **state)
+{
+    static const uint32_t large[] = {0, 1, 2};
+    static const uint32_t small[] = {0, 3, 4, 1};
+    static const uint32_t other[] = {0, 3, 5};
+    static const uint32_t inner[] = {3, 4};
+    struct slu_budget *budget = budget_of(BUDGET_BYTES);
+    struct model *model = made_model(budget);
+    struct view *view = NULL;
+    struct calls calls;
+    uint32_t path[2] = {0};
+    (void)state;
+    made_profile(model, 0, 0);
+    sample_make(model, 0, large, 3, 10 * (int64_t)CALLS_PARTS);
+    sample_make(model, 1, small, 4, 5);
+    sample_make(model, 2, other, 3, 4);
+    sample_make(model, 3, inner, 2, 3);
+    sample_make(model, 4, large, 1, 2);
+    assert_int_equal(view_create(model, &(struct view_options){0}, NULL, &view), 0);
+    for (uint32_t entry = 0; entry < view->entries.count; entry++) {
+        path[0] = function_of(view, entry) == 0 ? entry : path[0];
+        path[1] = function_of(view, entry) == 3 ? entry : path[1];
+    }
+    assert_int_equal(calls_init(&calls, view, COLUMNS), 0);
+    calls_below(&calls, path, 2);
+    const struct calls_addition all = {.sample_count = 5, .values = values_write};
+    assert_int_equal(calls_add(&calls, &all, 1, 1), 0);
+    assert_int_equal(calls.cut_count, 0);
+    assert_int_equal(calls.nodes.count, 6); /* the root, 0, 3, 4, 1 and 5 */
+    double sum = 0;
+    for (uint32_t node = 0; node < calls.nodes.count; node++) {
+        sum += calls_self(&calls, node)[0];
+    }
+    assert_true(sum == 9);
+    calls_deinit(&calls);
+    view_destroy(&view);
+    model_destroy(&model);
+    slu_budget_destroy(&budget);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_node_has_what_ends_in_it),
         cmocka_unit_test(what_no_picture_would_show_is_summed_up_in_its_caller),
+        cmocka_unit_test(below_a_stack_are_those_that_begin_with_it),
     };
     return TEST_RUN("calls", tests);
 }

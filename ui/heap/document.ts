@@ -40,6 +40,8 @@ export interface Profile {
     files: string[];
     modules: string[];
     lines: number[];
+    /** The program's numbers of functions; null: it can be asked for nothing by them. */
+    entries: number[] | null;
     tree: Tree;
     age: Float64Array | null;
     variance: Float64Array | null;
@@ -85,7 +87,7 @@ function sameLength(columns: ArrayLike<unknown>[], what: string): void {
 }
 
 function functionsOf(raw: Raw, strings: string[]): Pick<Profile, "names" | "files" | "modules" |
-"lines"> {
+"lines" | "entries"> {
     const functions = member(raw, "functions");
     const text = (key: string): string[] => array<number>(functions, key, "number")
         .map((at) => {
@@ -96,8 +98,10 @@ function functionsOf(raw: Raw, strings: string[]): Pick<Profile, "names" | "file
         });
     const found = { names: text("name"), files: text("file"), modules: text("module"),
         lines: array<number>(functions, "line", "number") };
-    sameLength(Object.values(found), "functions");
-    return found;
+    const entries = functions["entry"] === undefined
+        ? null : array<number>(functions, "entry", "number");
+    sameLength([...Object.values(found), ...(entries === null ? [] : [entries])], "functions");
+    return { ...found, entries };
 }
 
 function nodesOf(raw: Raw, columnCount: number, functionCount: number): { tree: Tree;

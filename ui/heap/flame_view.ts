@@ -3,11 +3,12 @@
 import { FlameGraph } from "../flame/flame";
 import { callees, callers, matchedSum } from "../flame/transform";
 import type { Matches } from "../flame/transform";
-import { pathHashes, pathTo } from "../flame/tree";
+import { pathHashes, pathTo, totals } from "../flame/tree";
 import type { Tree } from "../flame/tree";
 import { button, element, fill } from "../shell/element";
 import { readable, share } from "../shell/format";
 import { CATEGORY_COUNT } from "../shell/palette";
+import { belowOf, wouldShow } from "./deepen";
 import { contentOf } from "./look";
 import { baseName, Scene, WIDTHS } from "./scene";
 import type { Width } from "./scene";
@@ -123,8 +124,47 @@ export class FlameView implements View {
         const { tree } = this.shownTrees.get(graph) as Scene;
         const target = node === graph.zoom ? Math.max(tree.parent[node], 0) : node;
         const isAll = target === 0 || (target === 1 && this.root.classList.contains("butterfly"));
-        this.page.address.change(
-            { [key]: isAll ? null : this.hashesOf(tree)[target].toString(36) });
+        this.page.address.change({
+            [key]: isAll ? null : this.hashesOf(tree)[target].toString(36),
+            deep: isAll ? null : this.deepOf(target) });
+    }
+
+    /**
+     * The nodes on the way to one below which what was left out is asked for: those that were
+     * before, and this one where it would be seen. Frames that are hidden make other paths.
+     */
+    private deepOf(target: number): string | null {
+        const scene = this.scene as Scene;
+        if (this.root.classList.contains("butterfly") || scene.profile.cut === 0 ||
+            scene.wish.hide !== null) {
+            return null;
+        }
+        const hashes = this.hashesOf(scene.tree);
+        const before = (this.page.address.get("deep") ?? "").split(".");
+        const path = pathTo(scene.tree, target);
+        const deep = path.filter((node) => before.includes(hashes[node].toString(36)));
+        const last = deep[deep.length - 1] ?? 0;
+        if (last !== target && belowOf(scene.profile, this.unfiltered(scene, target)) !== null &&
+            wouldShow(scene.width[target], this.heldBy(scene, last),
+                this.lower.root.clientWidth)) {
+            deep.push(target);
+        }
+        return deep.length === 0 ? null : deep.map((node) => hashes[node].toString(36)).join(".");
+    }
+
+    /** What a node holds without filters, of two moments the larger: parts are judged by it. */
+    private heldBy(scene: Scene, node: number): number {
+        const { pair, tree } = scene.profile;
+        const columns = pair === null ? [tree.self[scene.typeAt]] : tree.self.slice(0, 2);
+        const at = this.unfiltered(scene, node);
+        return Math.max(...columns.map((column) => Math.abs(totals(tree, column)[at])));
+    }
+
+    /** The node of the whole profile with the path of a filtered one's. */
+    private unfiltered(scene: Scene, node: number): number {
+        return scene.tree.parent === scene.profile.tree.parent ? node
+            : pathHashes(scene.profile.tree, scene.profile.names)
+                .indexOf(this.hashesOf(scene.tree)[node]);
     }
 
     private openMenu(key: string, graph: FlameGraph, node: number, x: number, y: number,
@@ -143,12 +183,12 @@ export class FlameView implements View {
         const shown = steps.length > 6 ? [...steps.slice(0, 2), -1, ...steps.slice(-3)] : steps;
         fill(this.crumbs,
             button("All", { "aria-current": zoom === 0 ? "true" : null },
-                () => this.page.address.change({ zoom: null })),
+                () => this.page.address.change({ zoom: null, deep: null })),
             ...shown.map((node) => node < 0 ? element("span", {}, "…")
                 : button(name(node), { title: name(node),
                     "aria-current": node === zoom ? "true" : null },
                 () => this.page.address.change({
-                    zoom: (hashes as Uint32Array)[node].toString(36) }))),
+                    zoom: (hashes as Uint32Array)[node].toString(36), deep: this.deepOf(node) }))),
             missing === null ? null
                 : element("span", { class: "quiet" }, `${missing} is not in this profile`));
     }

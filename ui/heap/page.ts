@@ -1,11 +1,13 @@
 /** The shell: sections, moments, sample types, search, the strip below; and which view is shown. */
 
+import { pathHashes } from "../flame/tree";
 import { Address } from "../shell/address";
 import { openHelp, openMenu } from "../shell/dialog";
 import { button, element, fill, icon } from "../shell/element";
 import { fetchDocument, Refusal } from "../shell/fetch";
 import { Keys } from "../shell/keys";
 import { onTheme } from "../shell/palette";
+import { belowOf, deepened } from "./deepen";
 import { profileOf } from "./document";
 import type { Profile } from "./document";
 import { FlameView } from "./flame_view";
@@ -118,7 +120,8 @@ export class HeapPage implements Page {
 
     private leave(): void {
         const { address } = this;
-        const ways: string[][] = [["search"], ["zoom", "callers"], ["function"],
+        const ways: string[][] = [["search"], ["zoom", "callers", "deep"],
+            ["function"],
             ["focus", "ignore", "hide"], ["a", "b", "width"]];
         if (document.activeElement instanceof HTMLInputElement) {
             document.activeElement.blur();
@@ -179,16 +182,40 @@ export class HeapPage implements Page {
         const type = isPair ? address.get("type") : null;
         const at = isPair ? null : address.get("at");
         const key = JSON.stringify([isPair, a, b, at, type, tag]);
-        let found = this.profiles.get(key);
-        if (found === undefined) {
-            found = profileOf(isPair ? await fetchDocument("/api/diff", { a, b, type, tag })
-                : await fetchDocument("/api/profile", { at, tag }));
-            if (this.profiles.size >= 4) { // a profile may be large
-                this.profiles.delete(this.profiles.keys().next().value as string);
+        const ask = async (moment: string | null, below: string | null): Promise<Profile> =>
+            profileOf(isPair ? await fetchDocument("/api/diff", { a, b, type, tag, below })
+                : await fetchDocument("/api/profile", { at: moment, tag, below }));
+        const found = this.profiles.get(key) ?? this.keep(key, await ask(at, null));
+        const isZoomed = address.get("zoom") !== null && address.get("view") !== "butterfly";
+        const deep = isZoomed && found.cut > 0 ? address.get("deep") : null;
+        if (deep === null) {
+            return found;
+        }
+        const deepKey = `${key} ${deep}`;
+        return this.profiles.get(deepKey) ?? this.keep(deepKey,
+            await this.deepened(found, deep.split("."), (below) => ask(String(found.at), below)));
+    }
+
+    /** With what was left out of it below some nodes, each found in what the one before gave. */
+    private async deepened(profile: Profile, hashes: string[],
+        ask: (below: string) => Promise<Profile>): Promise<Profile> {
+        let found = profile;
+        for (const hash of hashes) {
+            const node = pathHashes(found.tree, found.names).indexOf(parseInt(hash, 36));
+            const below = belowOf(found, node);
+            if (below !== null) {
+                found = deepened(found, node, await ask(below));
             }
-            this.profiles.set(key, found);
         }
         return found;
+    }
+
+    private keep(key: string, profile: Profile): Profile {
+        if (this.profiles.size >= 4) { // a profile may be large
+            this.profiles.delete(this.profiles.keys().next().value as string);
+        }
+        this.profiles.set(key, profile);
+        return profile;
     }
 
     private sceneOf(profile: Profile): Scene {
