@@ -1,4 +1,4 @@
-#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <sluice/budget.h>
@@ -46,11 +46,16 @@ static void values_write(const struct timeline *timeline, struct json_writer *js
     json_end_array(json);
 }
 
-static void rates_write(const struct timeline *timeline, struct json_writer *json,
-                        const uint32_t *rows, uint32_t count)
+static bool has_rates(const struct view *view, const struct timeline *timeline)
+{
+    return timeline->has_times && allocated_type(view) != MODEL_NONE;
+}
+
+static void rates_write(const struct view *view, const struct timeline *timeline,
+                        struct json_writer *json, const uint32_t *rows, uint32_t count)
 {
     json_write_key(json, "rate");
-    if (!timeline->has_times) {
+    if (!has_rates(view, timeline)) {
         json_write_null(json);
         return;
     }
@@ -131,10 +136,10 @@ static void write_timeline(const struct document *document, const struct timelin
     document_string(view, &json, "type", view->model->types[type].type);
     document_string(view, &json, "unit", view->model->types[type].unit);
     json_write_key(&json, "rate_type");
-    if (allocated_type(view) == MODEL_NONE) {
-        json_write_null(&json);
-    } else {
+    if (has_rates(view, timeline)) {
         json_write_string(&json, "alloc_space");
+    } else {
+        json_write_null(&json);
     }
     document_moments(document, &json, timeline->profiles);
     json_write_key(&json, "total");
@@ -147,7 +152,7 @@ static void write_timeline(const struct document *document, const struct timelin
         values_write(timeline, &json, rows[at]);
     }
     json_end_array(&json);
-    rates_write(timeline, &json, rows, count);
+    rates_write(view, timeline, &json, rows, count);
     marks_write(&json);
     json_end_object(&json);
     json_writer_end(&json);
