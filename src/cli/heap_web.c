@@ -201,6 +201,34 @@ static int type_of(const struct heap_web *web, const struct page_request *reques
                : diag_fail(diag, -EINVAL, "type: there is no such one");
 }
 
+static bool is_path(const struct page_request *request, const char *path)
+{
+    return request->path.len == strlen(path) &&
+           memcmp(request->path.data, path, request->path.len) == 0;
+}
+
+/* Which moment a query asks for, or which two. */
+struct chosen {
+    uint32_t base; /* MODEL_NONE: one alone */
+    uint32_t profile;
+    uint32_t type;
+};
+
+static int chosen_read(const struct heap_web *web, const struct page_request *request,
+                       struct chosen *chosen, struct slu_diag *diag)
+{
+    char text[NAME_BYTES];
+    bool is_diff = is_path(request, "/api/diff") ||
+                   (is_path(request, "/api/functions") &&
+                    page_request_value(request, "a", text, sizeof(text)) != -ENOENT);
+    *chosen = (struct chosen){.base = MODEL_NONE};
+    int err = heap_web_moment(web, request, is_diff ? "b" : "at", &chosen->profile, diag);
+    if (err == 0 && is_diff) {
+        err = heap_web_moment(web, request, "a", &chosen->base, diag);
+    }
+    return err == 0 ? type_of(web, request, chosen->profile, &chosen->type, diag) : err;
+}
+
 /* The query's `below`: entries with dots between them. */
 struct below {
     char text[BELOW_BYTES];
@@ -233,21 +261,27 @@ static int below_read(const struct page_request *request, const struct view *vie
 static int tree_write(const struct document *document, const struct heap_web *web,
                       const struct page_request *request, struct sink *sink, struct slu_diag *diag)
 {
-    bool is_diff = request->path.len == strlen("/api/diff");
-    uint32_t a = 0;
-    uint32_t b = 0;
-    uint32_t type = 0;
-    int err = heap_web_moment(web, request, is_diff ? "b" : "at", &b, diag);
-    if (err == 0 && is_diff) {
-        err = heap_web_moment(web, request, "a", &a, diag);
-    }
-    if (err == 0) {
-        err = type_of(web, request, b, &type, diag);
-    }
+    struct chosen chosen;
+    int err = chosen_read(web, request, &chosen, diag);
     if (err != 0) {
         return err;
     }
-    err = is_diff ? document_diff(document, a, b, type, sink) : document_profile(document, b, sink);
+    err = chosen.base != MODEL_NONE
+              ? document_diff(document, chosen.base, chosen.profile, chosen.type, sink)
+              : document_profile(document, chosen.profile, sink);
+    return err == 0 ? 0 : diag_fail(diag, err, "%s", slu_error_text(err));
+}
+
+static int functions_write(const struct document *document, const struct heap_web *web,
+                           const struct page_request *request, struct sink *sink,
+                           struct slu_diag *diag)
+{
+    struct chosen chosen;
+    int err = chosen_read(web, request, &chosen, diag);
+    if (err != 0) {
+        return err;
+    }
+    err = document_functions(document, chosen.base, chosen.profile, chosen.type, sink);
     return err == 0 ? 0 : diag_fail(diag, err, "%s", slu_error_text(err));
 }
 
@@ -369,12 +403,6 @@ static void memory_answer(const struct heap_web *web, struct page_answer *answer
     (void)heap_web_send(answer, "}\n", 2);
 }
 
-static bool is_path(const struct page_request *request, const char *path)
-{
-    return request->path.len == strlen(path) &&
-           memcmp(request->path.data, path, request->path.len) == 0;
-}
-
 static const struct web_asset *asset_find(const struct page_request *request)
 {
     for (size_t i = 0; i < heap_page_asset_count; i++) {
@@ -407,6 +435,9 @@ static int api_answer(struct heap_web *web, const struct page_request *request,
 {
     if (is_path(request, "/api/profile") || is_path(request, "/api/diff")) {
         return view_answer(web, request, answer, tree_below_write, diag);
+    }
+    if (is_path(request, "/api/functions")) {
+        return view_answer(web, request, answer, functions_write, diag);
     }
     if (is_path(request, "/api/timeline")) {
         return view_answer(web, request, answer, timeline_write, diag);

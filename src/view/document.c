@@ -10,6 +10,7 @@
 #include "profile/model.h"
 #include "view/calls.h"
 #include "view/diff.h"
+#include "view/function_sums.h"
 #include "view/view.h"
 
 #define MILLISECOND_NS 1000000
@@ -361,5 +362,101 @@ int document_diff(const struct document *document, uint32_t a, uint32_t b, uint3
         err = finish(&finishing, out);
     }
     calls_deinit(&calls);
+    return err;
+}
+
+/* A column of the functions' sums. */
+static void sums_write(struct json_writer *json, const struct document_table *table,
+                       const double *values, uint32_t column, uint32_t column_count)
+{
+    json_begin_array(json);
+    for (uint32_t i = 0; i < table->function_count; i++) {
+        json_write_double(json, values[(size_t)table->entries[i] * column_count + column]);
+    }
+    json_end_array(json);
+}
+
+static void functions_write(const struct document *document, const struct function_sums *sums,
+                            const struct document_table *table, struct sink *out)
+{
+    const double *const values[] = {sums->self, sums->total};
+    static const char *const keys[] = {"self", "total"};
+    struct json_writer json;
+    document_begin(document, &json, out);
+    document_table_write(table, &json);
+    for (size_t i = 0; i < 2; i++) {
+        json_write_key(&json, keys[i]);
+        json_begin_array(&json);
+        for (uint32_t column = 0; column < sums->column_count; column++) {
+            sums_write(&json, table, values[i], column, sums->column_count);
+        }
+        json_end_array(&json);
+    }
+    json_end_object(&json);
+    json_writer_end(&json);
+}
+
+static int functions_finish(const struct document *document, const struct function_sums *sums,
+                            struct sink *out)
+{
+    size_t bytes = 2 * ((size_t)sums->entry_count + 1) * sizeof(uint32_t);
+    void *block = NULL;
+    int err = slu_budget_alloc(sums->budget, bytes, &block);
+    if (err != 0) {
+        return err;
+    }
+    memset(block, 0, bytes);
+    struct document_table table = {.view = document->view, .entries = block};
+    table.modules = table.entries + sums->entry_count + 1;
+    table.function_count = function_sums_entries(sums, table.entries);
+    document_modules_find(document->view, table.modules);
+    functions_write(document, sums, &table, out);
+    slu_budget_free(sums->budget, block, bytes);
+    return 0;
+}
+
+/* Columns as in the tree's document: all types; or then, now and, if it is known, the variance. */
+static int functions_add(struct function_sums *sums, struct taking *taking, uint32_t base,
+                         uint32_t profile)
+{
+    if (base == MODEL_NONE) {
+        const struct calls_addition all = range_of(profile, profile_values, taking);
+        return function_sums_add(sums, &all);
+    }
+    const struct calls_addition then = range_of(base, diff_values, taking);
+    int err = function_sums_add(sums, &then);
+    if (err == 0) {
+        taking->column = 1;
+        const struct calls_addition now = range_of(profile, diff_values, taking);
+        err = function_sums_add(sums, &now);
+    }
+    return err;
+}
+
+int document_functions(const struct document *document, uint32_t base, uint32_t profile,
+                       uint32_t type, struct sink *out)
+{
+    const struct view *view = document->view;
+    bool is_diff = base != MODEL_NONE;
+    struct document_columns columns = {.type_count = is_diff ? 2 : view->model->type_count};
+    struct taking taking;
+    struct function_sums sums;
+    int err = taking_init(&taking, document, &columns);
+    if (err == 0 && is_diff) {
+        taking.type = type;
+        taking.sampling = view_sampling_of(view->model, type);
+        columns.has_variance = taking.sampling.is_known;
+    }
+    if (err == 0) {
+        err = function_sums_init(&sums, view, columns.type_count + columns.has_variance);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = functions_add(&sums, &taking, base, profile);
+    if (err == 0) {
+        err = functions_finish(document, &sums, out);
+    }
+    function_sums_deinit(&sums);
     return err;
 }

@@ -44,6 +44,13 @@ SLU_MUST_USE int document_profile(const struct document *document, uint32_t prof
 SLU_MUST_USE int document_diff(const struct document *document, uint32_t a, uint32_t b,
                                uint32_t type, struct sink *out);
 
+/*
+ * Write what the functions of one profile hold, or of two (base is not MODEL_NONE, and `type`
+ * counts then): all of them, where a tree leaves some out. Errors as above.
+ */
+SLU_MUST_USE int document_functions(const struct document *document, uint32_t base,
+                                    uint32_t profile, uint32_t type, struct sink *out);
+
 /* Write what sites hold and allocate over time. Errors as above. */
 SLU_MUST_USE int document_timeline(const struct document *document, uint32_t type,
                                    struct sink *out);
@@ -74,14 +81,26 @@ struct document_columns {
     bool has_variance;
 };
 
+/* The functions that something is written of, in the order of their numbers. */
+struct document_table {
+    const struct view *view;
+    uint32_t *entries; /* by function */
+    uint32_t *modules; /* by entry: string */
+    uint32_t function_count;
+};
+
+/* Find the modules, into room for as many as there are entries, all zero. */
+void document_modules_find(const struct view *view, uint32_t *modules);
+
+/* Write the members `strings` and `functions`. */
+void document_table_write(const struct document_table *table, struct json_writer *json);
+
 /* The tables that a tree needs: made before anything is written. */
 struct document_tree {
     const struct calls *calls;
     uint32_t *preorder;  /* nodes */
     uint32_t *functions; /* by entry: place in the table, from 1; 0: not in it */
-    uint32_t *entries;   /* by function: the entry */
-    uint32_t *modules;   /* by entry: string */
-    uint32_t function_count;
+    struct document_table table;
     void *block;
     uint64_t block_bytes;
 };

@@ -9,7 +9,7 @@
 #include "view/view.h"
 
 /* The file of the first mapping that has an entry: where its code is. */
-static void modules_find(const struct view *view, uint32_t *modules)
+void document_modules_find(const struct view *view, uint32_t *modules)
 {
     const struct model *model = view->model;
     for (uint32_t i = 0; i < view->location_count; i++) {
@@ -32,8 +32,8 @@ static void functions_number(struct document_tree *tree)
     for (uint32_t i = 0; i + 1 < tree->calls->nodes.count; i++) {
         uint32_t entry = calls_node(tree->calls, tree->preorder[i])->entry;
         if (tree->functions[entry] == 0) {
-            tree->entries[tree->function_count] = entry;
-            tree->functions[entry] = ++tree->function_count;
+            tree->table.entries[tree->table.function_count] = entry;
+            tree->functions[entry] = ++tree->table.function_count;
         }
     }
 }
@@ -51,14 +51,15 @@ int document_tree_init(struct document_tree *tree, const struct calls *calls, ui
     memset(tree->block, 0, bytes);
     tree->preorder = tree->block;
     tree->functions = tree->preorder + calls->nodes.count;
-    tree->entries = tree->functions + entry_count;
-    tree->modules = tree->entries + entry_count;
+    tree->table.view = calls->view;
+    tree->table.entries = tree->functions + entry_count;
+    tree->table.modules = tree->table.entries + entry_count;
     err = calls_order(calls, order_column, order_rest, tree->preorder);
     if (err != 0) {
         document_tree_deinit(tree);
         return err;
     }
-    modules_find(calls->view, tree->modules);
+    document_modules_find(calls->view, tree->table.modules);
     functions_number(tree);
     return 0;
 }
@@ -83,67 +84,73 @@ static uint32_t line_of(const struct view *view, const struct view_entry *entry)
                : entry->line;
 }
 
-static uint32_t string_of(const struct document_tree *tree, uint32_t function, uint32_t which)
+static uint32_t string_of(const struct document_table *table, uint32_t function, uint32_t which)
 {
-    const struct view *view = tree->calls->view;
-    const struct view_entry *entry = view_entry_at(view, tree->entries[function]);
+    const struct view *view = table->view;
+    const struct view_entry *entry = view_entry_at(view, table->entries[function]);
     return which == 0   ? entry->label
            : which == 1 ? file_of(view, entry)
-                        : tree->modules[tree->entries[function]];
+                        : table->modules[table->entries[function]];
 }
 
 /* Three strings for each function, whether they are the same or not: a string that is written
  * twice costs less than a table of those that were. */
-static void strings_write(const struct document_tree *tree, struct json_writer *json)
+static void strings_write(const struct document_table *table, struct json_writer *json)
 {
-    const struct model *model = tree->calls->view->model;
+    const struct model *model = table->view->model;
     json_write_key(json, "strings");
     json_begin_array(json);
-    for (uint32_t i = 0; i < 3 * tree->function_count; i++) {
-        uint32_t string = string_of(tree, i / 3, i % 3);
-        bool is_same = i >= 3 && string == string_of(tree, i / 3 - 1, i % 3);
+    for (uint32_t i = 0; i < 3 * table->function_count; i++) {
+        uint32_t string = string_of(table, i / 3, i % 3);
+        bool is_same = i >= 3 && string == string_of(table, i / 3 - 1, i % 3);
         struct slu_bytes text = model_text(model, is_same ? 0 : string);
         json_write_string_bytes(json, text.data, text.len);
     }
     json_end_array(json);
 }
 
-static void function_column_write(const struct document_tree *tree, struct json_writer *json,
+static void function_column_write(const struct document_table *table, struct json_writer *json,
                                   const char *key, uint32_t which)
 {
     uint32_t place = which;
     json_write_key(json, key);
     json_begin_array(json);
-    for (uint32_t i = 0; i < tree->function_count; i++) {
-        bool is_same = i > 0 && string_of(tree, i, which) == string_of(tree, i - 1, which);
+    for (uint32_t i = 0; i < table->function_count; i++) {
+        bool is_same = i > 0 && string_of(table, i, which) == string_of(table, i - 1, which);
         place = is_same ? place : 3 * i + which;
         json_write_uint(json, place);
     }
     json_end_array(json);
 }
 
-static void functions_write(const struct document_tree *tree, struct json_writer *json)
+static void functions_write(const struct document_table *table, struct json_writer *json)
 {
     static const char *const keys[] = {"name", "file", "module"};
     json_write_key(json, "functions");
     json_begin_object(json);
     for (uint32_t which = 0; which < 3; which++) {
-        function_column_write(tree, json, keys[which], which);
+        function_column_write(table, json, keys[which], which);
     }
     json_write_key(json, "line");
     json_begin_array(json);
-    for (uint32_t i = 0; i < tree->function_count; i++) {
-        const struct view *view = tree->calls->view;
-        json_write_uint(json, line_of(view, view_entry_at(view, tree->entries[i])));
+    for (uint32_t i = 0; i < table->function_count; i++) {
+        const struct view *view = table->view;
+        json_write_uint(json, line_of(view, view_entry_at(view, table->entries[i])));
     }
     json_end_array(json);
     json_write_key(json, "entry");
     json_begin_array(json);
-    for (uint32_t i = 0; i < tree->function_count; i++) {
-        json_write_uint(json, tree->entries[i]);
+    for (uint32_t i = 0; i < table->function_count; i++) {
+        json_write_uint(json, table->entries[i]);
     }
     json_end_array(json);
     json_end_object(json);
+}
+
+void document_table_write(const struct document_table *table, struct json_writer *json)
+{
+    strings_write(table, json);
+    functions_write(table, json);
 }
 
 static void values_write(const struct document_tree *tree, struct json_writer *json,
@@ -201,8 +208,7 @@ void document_tree_write(const struct document_tree *tree, struct json_writer *j
                          const struct document_columns *columns)
 {
     document_number(json, "cut", (int64_t)tree->calls->cut_count);
-    strings_write(tree, json);
-    functions_write(tree, json);
+    document_table_write(&tree->table, json);
     json_write_key(json, "nodes");
     nodes_write(tree, json, columns);
 }

@@ -109,6 +109,44 @@ check("with a focus, the whole stack is asked for; with hidden frames, nothing i
         assert.equal(valueOf(page, "deep"), null);
     }));
 
+async function rows(page) {
+    const texts = await page.locator("tbody tr").allInnerTexts();
+    return texts.map((text) => text.trim()).filter((text) => text !== "") // room beyond the view
+        .map((text) => text.split(/\s+/));
+}
+
+check("the table is exact, and says so where it cannot be", () =>
+    withPage("/?view=top&search=leaf_2_39|speck_9|^tiny", {}, async (page) => {
+        const shown = await rows(page);
+        assert.deepEqual(shown.map((row) => row.find((text) => /^(leaf|speck|tiny)/.test(text))),
+            ["leaf_2_39", "speck_9", "tiny"]);
+        const sums = await page.evaluate(() => {
+            const { scene } = window.sluice;
+            const { self, total } = scene.functionSums("now");
+            return ["leaf_2_39", "speck_9", "tiny", "small", "main"].map((name) => {
+                const at = scene.profile.names.indexOf(name);
+                return [self[at], total[at]];
+            });
+        });
+        assert.deepEqual(sums.slice(0, 3), [[1039001, 1039001], [12, 12], [0, 75]]);
+        assert.equal(sums[3][0] + sums[4][0], 0);
+        assert.equal(await page.locator(".top-view > p").isVisible(), false);
+        await page.goto(`${page.url()}&focus=small`);
+        await settled(page);
+        assert.equal(await page.locator(".top-view > p").isVisible(), true);
+    }));
+
+check("the table of two moments is exact, too", () =>
+    withPage("/?view=top&a=0&b=1&search=leaf_2_39", {}, async (page) => {
+        const found = await page.evaluate(() => {
+            const { scene } = window.sluice;
+            const at = scene.profile.names.indexOf("leaf_2_39");
+            return [scene.functionSums("then").self[at], scene.functionSums("now").self[at]];
+        });
+        assert.deepEqual(found, [1039000, 1039001]);
+        assert.equal((await rows(page)).length, 1);
+    }));
+
 check("nothing is complained of, and nobody else is asked", () => {
     assert.deepEqual(takeComplaints(), []);
     assert.deepEqual(strangers(), []);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """program_test.py SLUICE: what `sluice heap web` answers, beside a reader of our own."""
 
+import collections
 import contextlib
 import gzip
 import http.client
@@ -96,6 +97,16 @@ def functions(document):
             (table["line"][at],) for at in range(len(table["line"]))}
 
 
+def sums_by_function(document, column):
+    """By name: what a function holds itself, and with all it calls, once for each stack."""
+    own, total = collections.Counter(), collections.Counter()
+    for stack, values in stacks(document).items():
+        own[stack[-1]] += values[column]
+        for name in set(stack):
+            total[name] += values[column]
+    return own, total
+
+
 def some_paths(document):
     """Every tenth node: the program's numbers of its functions, and their names."""
     table, strings = document["functions"], document["strings"]
@@ -167,6 +178,21 @@ class Documents(unittest.TestCase):
                               if stack[:len(names)] == names}
                     self.assertEqual(stacks(part), wanted)
                     self.assertTrue(functions(part) <= functions(whole))
+
+    def test_functions_have_what_another_reader_says(self):
+        for stem in ("sessions", "redis"):
+            with Web(*paths(stem)) as web:
+                model = load_source(stem)
+                for query, whole in (({"at": 5}, model.profile(5)),
+                                     ({"a": 0, "b": 5}, model.diff(0, 5))):
+                    found = web.document("functions", **query)
+                    names = [found["strings"][at] for at in found["functions"]["name"]]
+                    for column in range(len(whole["nodes"]["self"])):
+                        own, total = sums_by_function(whole, column)
+                        for at, name in enumerate(names):
+                            self.assertEqual(found["self"][column][at], own[name], name)
+                            self.assertEqual(found["total"][column][at], total[name], name)
+                        self.assertTrue(set(total) <= set(names))
 
     def test_what_is_left_out_of_all_is_there_below(self):
         with tempfile.NamedTemporaryFile(suffix=".pb.gz") as file:
@@ -284,6 +310,7 @@ class Server(unittest.TestCase):
                                  ("/api/profile?below=1.", 400), ("/api/profile?below=1,2", 400),
                                  ("/api/profile?below=99999999999", 400),
                                  ("/api/profile?below=-1", 400),
+                                 ("/api/functions?at=9", 400), ("/api/functions?a=9&b=0", 400),
                                  ("/api/source", 400),
                                  ("/api/source?name=none", 400), ("/api/memory", 404),
                                  ("/api/none", 404), ("/none", 404)):

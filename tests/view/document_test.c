@@ -171,10 +171,31 @@ static void a_timeline_has_rows_by_site_in_the_order_of_time(void **state)
     page_end(&page);
 }
 
+static void functions_have_their_sums(void **state)
+{
+    static struct page page;
+    (void)state;
+    page_make(&page);
+    assert_int_equal(document_functions(&page.document, MODEL_NONE, 0, 1, &page.sink), 0);
+    text_check(&page, "{\"version\":1,\"generation\":7,"
+                      "\"strings\":[\"f1\",\"./src/../a.c\",\"/bin/prog\",\"f0\",\"\",\"\","
+                      "\"f2\",\"\",\"\"],"
+                      "\"functions\":{\"name\":[0,3,6],\"file\":[1,1,1],"
+                      "\"module\":[2,2,2],\"line\":[0,0,0],\"entry\":[0,1,2]},"
+                      "\"self\":[[1,0,2],[100,0,300]],\"total\":[[1,3,2],[100,400,300]]}");
+    sink_init_fixed(&page.sink, page.text, sizeof(page.text));
+    assert_int_equal(document_functions(&page.document, 1, 0, 1, &page.sink), 0);
+    page.text[page.sink.len] = '\0';
+    assert_non_null(strstr(page.text, "\"self\":[[40,0,0],[100,0,300]],"
+                                      "\"total\":[[40,40,0],[100,400,300]]}"));
+    page_end(&page);
+}
+
 static int document_written(const struct page *page, int which, struct sink *sink)
 {
     return which == 0   ? document_profile(&page->document, 0, sink)
            : which == 1 ? document_diff(&page->document, 1, 0, 1, sink)
+           : which == 2 ? document_functions(&page->document, 1, 0, 1, sink)
                         : document_timeline(&page->document, 1, sink);
 }
 
@@ -184,7 +205,7 @@ static void each_allocation_that_fails_leaves_the_page_empty(void **state)
     (void)state;
     page_make(&page);
     uint64_t used = budget_used(page.budget);
-    for (int which = 0; which < 3; which++) {
+    for (int which = 0; which < 4; which++) {
         int err = -ENOMEM;
         for (uint64_t nth = 1; err == -ENOMEM; nth++) {
             sink_init_fixed(&page.sink, page.text, sizeof(page.text));
@@ -208,6 +229,7 @@ int main(void)
         cmocka_unit_test(two_moments_are_in_one_tree),
         cmocka_unit_test(below_a_stack_is_that_alone),
         cmocka_unit_test(a_timeline_has_rows_by_site_in_the_order_of_time),
+        cmocka_unit_test(functions_have_their_sums),
         cmocka_unit_test(each_allocation_that_fails_leaves_the_page_empty),
     };
     return TEST_RUN("document", tests);

@@ -5,7 +5,7 @@
 
 import { pathTo, treeOf } from "../flame/tree";
 import type { Tree } from "../flame/tree";
-import type { Profile } from "./document";
+import type { FunctionColumns, Profile } from "./document";
 
 const PARTS = 16384; // what holds less than this part of all is left out
 const SEEN_PX = 0.5;
@@ -26,9 +26,10 @@ export function belowOf(profile: Profile, node: number): string | null {
     return text.length > QUERY_MAX ? null : text;
 }
 
+type Table = Pick<Profile, "names" | "files" | "modules" | "lines" | "entries">;
+
 /** Functions of both, those of `profile` at their places; and where each of `part` is. */
-function functionsOf(profile: Profile, part: Profile): { place: Int32Array;
-    added: Pick<Profile, "names" | "files" | "modules" | "lines" | "entries"> } {
+function functionsOf(profile: Profile, part: Table): { place: Int32Array; added: Table } {
     const entries = [...profile.entries as number[]];
     const known = new Map(entries.map((entry, at) => [entry, at]));
     const added = { names: [...profile.names], files: [...profile.files],
@@ -86,4 +87,21 @@ export function deepened(profile: Profile, node: number, part: Profile): Profile
     const columns = tree.self.map((column, at) => of(column, part.tree.self[at]));
     return { ...profile, ...added, tree: treeOf(depths, functions, columns),
         age: extra(profile.age, part.age), variance: extra(profile.variance, part.variance) };
+}
+
+/** The profile with functions that its tree leaves out, and the exact sums of all. */
+export function withSums(profile: Profile, exact: Table & FunctionColumns): Profile {
+    if (profile.entries === null || exact.entries === null) {
+        return profile;
+    }
+    const { place, added } = functionsOf(profile, exact);
+    const placed = (columns: Float64Array[]): Float64Array[] => columns.map((column) => {
+        const found = new Float64Array(added.names.length);
+        column.forEach((value, at) => {
+            found[place[at]] = value;
+        });
+        return found;
+    });
+    return { ...profile, ...added,
+        sums: { self: placed(exact.self), total: placed(exact.total) } };
 }

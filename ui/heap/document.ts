@@ -45,7 +45,17 @@ export interface Profile {
     tree: Tree;
     age: Float64Array | null;
     variance: Float64Array | null;
+    /** Exact sums of functions where the tree leaves something out; null: those of the tree. */
+    sums: FunctionColumns | null;
 }
+
+/** By column, as the tree's, and function. */
+export interface FunctionColumns {
+    self: Float64Array[];
+    total: Float64Array[];
+}
+
+type FunctionTable = Pick<Profile, "names" | "files" | "modules" | "lines" | "entries">;
 
 export class ContractError extends Error {}
 
@@ -59,7 +69,7 @@ function member(from: Raw, key: string): Raw {
     return value as Raw;
 }
 
-function array<Item>(from: Raw, key: string, kind: "number" | "string"): Item[] {
+function array<Item>(from: Raw, key: string, kind: "number" | "string" | "object"): Item[] {
     const value = from[key];
     if (!Array.isArray(value) || (value.length > 0 && typeof value[0] !== kind)) {
         throw new ContractError(`${key} is no array of ${kind}s`);
@@ -86,8 +96,7 @@ function sameLength(columns: ArrayLike<unknown>[], what: string): void {
     }
 }
 
-function functionsOf(raw: Raw, strings: string[]): Pick<Profile, "names" | "files" | "modules" |
-"lines" | "entries"> {
+function functionsOf(raw: Raw, strings: string[]): FunctionTable {
     const functions = member(raw, "functions");
     const text = (key: string): string[] => array<number>(functions, key, "number")
         .map((at) => {
@@ -160,9 +169,21 @@ export function profileOf(document: unknown): Profile {
         has: { source: has["source"] === true, memory: has["memory"] === true,
             timeline: has["timeline"] === true },
         cut: numberOf(raw, "cut"),
+        sums: null,
         ...functions,
         ...nodesOf(raw, isPair ? 2 : types.length, functions.names.length),
     };
+}
+
+/** What all functions hold, as a document of its own. */
+export function functionColumnsOf(document: unknown): FunctionTable & FunctionColumns {
+    const raw = document as Raw;
+    const table = functionsOf(raw, array<string>(raw, "strings", "string"));
+    const columns = (key: string): Float64Array[] => array<number[]>(raw, key, "object")
+        .map((column) => Float64Array.from(column));
+    const found = { self: columns("self"), total: columns("total") };
+    sameLength([table.names, ...found.self, ...found.total], "functions");
+    return { ...table, ...found };
 }
 
 export interface Timeline {

@@ -190,7 +190,9 @@ export class FlameView implements View {
                 () => this.page.address.change({
                     zoom: (hashes as Uint32Array)[node].toString(36), deep: this.deepOf(node) }))),
             missing === null ? null
-                : element("span", { class: "quiet" }, `${missing} is not in this profile`));
+                : element("span", { class: "quiet" }, scene.profile.cut === 0
+                    ? `${missing} is not in this profile`
+                    : `${missing} is not in the picture: too narrow, or not in this profile`));
     }
 
     private showFound(scene: Scene, matches: Matches | null): void {

@@ -7,8 +7,8 @@ import { button, element, fill, icon } from "../shell/element";
 import { fetchDocument, Refusal } from "../shell/fetch";
 import { Keys } from "../shell/keys";
 import { onTheme } from "../shell/palette";
-import { belowOf, deepened } from "./deepen";
-import { profileOf } from "./document";
+import { belowOf, deepened, withSums } from "./deepen";
+import { functionColumnsOf, profileOf } from "./document";
 import type { Profile } from "./document";
 import { FlameView } from "./flame_view";
 import { Controls } from "./controls";
@@ -148,7 +148,7 @@ export class HeapPage implements Page {
         const slow = setTimeout(() => { this.progress.hidden = false; }, 150);
         this.main.setAttribute("aria-busy", "true");
         try {
-            const profile = await this.profile();
+            const profile = await this.profile(section.view.needsSums === true);
             if (turn !== this.turn) {
                 return;
             }
@@ -174,7 +174,7 @@ export class HeapPage implements Page {
         }
     }
 
-    private async profile(): Promise<Profile> {
+    private async profile(needsSums: boolean): Promise<Profile> {
         const { address } = this;
         const tag = address.get("tag");
         const [a, b] = [address.get("a"), address.get("b")];
@@ -186,6 +186,12 @@ export class HeapPage implements Page {
             profileOf(isPair ? await fetchDocument("/api/diff", { a, b, type, tag, below })
                 : await fetchDocument("/api/profile", { at: moment, tag, below }));
         const found = this.profiles.get(key) ?? this.keep(key, await ask(at, null));
+        if (needsSums && found.cut > 0 && found.entries !== null) {
+            const sumsKey = `${key} sums`;
+            return this.profiles.get(sumsKey) ?? this.keep(sumsKey, withSums(found,
+                functionColumnsOf(await fetchDocument("/api/functions",
+                    isPair ? { a, b, type, tag } : { at: String(found.at), tag }))));
+        }
         const isZoomed = address.get("zoom") !== null && address.get("view") !== "butterfly";
         const deep = isZoomed && found.cut > 0 ? address.get("deep") : null;
         if (deep === null) {

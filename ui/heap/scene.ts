@@ -21,6 +21,11 @@ export interface Wish {
 
 const NOISE = 1.96; // standard errors; 95 %
 
+/** Whether nothing is filtered. */
+export function isWhole(wish: Wish): boolean {
+    return wish.focus === null && wish.ignore === null && wish.hide === null;
+}
+
 export class Scene {
     readonly typeAt: number;
     readonly unit: string;
@@ -117,6 +122,11 @@ export class Scene {
     }
 
     functionSums(which: "now" | "then"): FunctionSums {
+        const pairAt = which === "now" ? 1 : 0;
+        const exact = this.exactSums(this.profile.pair === null ? this.typeAt : pairAt);
+        if (exact !== null) {
+            return exact;
+        }
         const [self, total] = which === "now" || this.before === null || this.beforeTotal === null
             ? [this.value, this.total] : [this.before, this.beforeTotal];
         return functionSums(this.tree, self, total, this.profile.names.length);
@@ -126,8 +136,14 @@ export class Scene {
         const at = name === "variance"
             ? (this.profile.variance === null ? -1 : this.tree.self.length - 1)
             : this.profile.types.findIndex((type) => type.name === name);
-        return at < 0 ? null : functionSums(this.tree, this.tree.self[at], this.columnTotals(at),
-            this.profile.names.length);
+        return at < 0 ? null : this.exactSums(at) ?? functionSums(this.tree, this.tree.self[at],
+            this.columnTotals(at), this.profile.names.length);
+    }
+
+    private exactSums(column: number): FunctionSums | null {
+        const { sums } = this.profile;
+        return sums === null || !isWhole(this.wish) ? null
+            : { self: sums.self[column], total: sums.total[column] };
     }
 
     search(text: string | null): Matches | null {

@@ -11,6 +11,7 @@ import type { Page, View } from "./view";
 const SUGGESTIONS = 12;
 
 export class SourceView implements View {
+    readonly needsSums = true;
     readonly root = element("section", { class: "source-view", "aria-label": "Source" });
     private shown = "";
 

@@ -4,7 +4,7 @@ import { element } from "../shell/element";
 import { alignedShare } from "../shell/format";
 import { numberNode, Table } from "../shell/table";
 import type { Column } from "../shell/table";
-import { baseName } from "./scene";
+import { baseName, isWhole } from "./scene";
 import type { Scene } from "./scene";
 import type { Page, View } from "./view";
 
@@ -26,6 +26,8 @@ const NARROW = "(max-width: 640px)"; // the name comes second, so that it can be
 
 export class TopView implements View {
     readonly root: HTMLElement;
+    readonly needsSums = true;
+    private readonly note = element("p", { class: "quiet", role: "status", hidden: true });
     private readonly table: Table<Row>;
 
     constructor(private readonly page: Page) {
@@ -39,11 +41,15 @@ export class TopView implements View {
             },
         });
         this.root = element("section", { class: "top-view", "aria-label": "Top functions" },
-            this.table.root);
+            this.note, this.table.root);
     }
 
     show(scene: Scene): void {
         const { address } = this.page;
+        const { cut, sums } = scene.profile;
+        this.note.hidden = cut === 0 || (sums !== null && isWhole(scene.wish));
+        this.note.textContent = "The profile is large: with a filter, what is too narrow for a " +
+            "picture counts as its caller's own.";
         const rows = rowsOf(scene, address.get("search"));
         const columns = this.columns(scene);
         const usual = scene.profile.pair === null ? "self" : "self_change";

@@ -5,6 +5,8 @@ import type { Scene } from "./scene";
 
 export interface View {
     readonly root: HTMLElement;
+    /** It shows sums of functions, which have to be exact. */
+    readonly needsSums?: boolean;
     /** Show what the URL asks for. */
     show(scene: Scene): void | Promise<void>;
     /** For the keys j and k. */
