@@ -27,7 +27,6 @@
 #define ANSWER_BYTES       ((size_t)64 * 1024)
 #define ERROR_BYTES        1024
 #define NAME_BYTES         128
-#define TAG_BYTES          1024
 #define URL_BYTES          2048
 #define BELOW_BYTES        PAGE_REQUEST_BYTES_MAX
 #define BELOW_MAX          (BELOW_BYTES / 2) /* a digit and a dot each */
@@ -323,24 +322,29 @@ typedef int (*document_write)(const struct document *document, const struct heap
                               const struct page_request *request, struct sink *sink,
                               struct slu_diag *diag);
 
+int heap_web_view(const struct heap_web *web, const struct page_request *request, bool by_line,
+                  struct slu_diag *diag, struct view **view)
+{
+    char tag[HEAP_WEB_TAG_BYTES];
+    int err = page_request_value(request, "tag", tag, sizeof(tag));
+    if (err != 0 && err != -ENOENT) {
+        return diag_fail(diag, -EINVAL, "tag: cannot be read");
+    }
+    if (err == -ENOENT && !by_line) {
+        return 0;
+    }
+    return heap_session_view(web->session, by_line, err == 0 ? tag : NULL, diag, view);
+}
+
 /* With the view that the query's tag asks for. */
 static int view_answer(const struct heap_web *web, const struct page_request *request,
                        struct page_answer *answer, document_write write, struct slu_diag *diag)
 {
     const struct heap_session *session = web->session;
-    char tag[TAG_BYTES];
     struct view *view = NULL;
     void *staging = NULL;
     struct sink sink;
-    int err = page_request_value(request, "tag", tag, sizeof(tag));
-    if (err != 0 && err != -ENOENT) {
-        return diag_fail(diag, -EINVAL, "tag: cannot be read");
-    }
-    if (err == 0) {
-        err = heap_session_view(session, false, tag, diag, &view);
-    } else {
-        err = 0;
-    }
+    int err = heap_web_view(web, request, false, diag, &view);
     if (err == 0 && slu_budget_alloc(session->budget, ANSWER_BYTES, &staging) != 0) {
         err = diag_fail(diag, -EDQUOT, "no memory for an answer");
     }

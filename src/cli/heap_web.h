@@ -14,8 +14,10 @@ struct heap_session;
 struct page_answer;
 struct page_request;
 struct slu_diag;
+struct view;
 
 #define HEAP_WEB_PROBLEM_BYTES 256
+#define HEAP_WEB_TAG_BYTES     1024
 
 struct heap_web {
     struct heap_session *session;
@@ -48,6 +50,15 @@ void heap_web_answer(void *web, const struct page_request *request, struct page_
 /* Write a function's source with its figures; documented in docs/formats/profile-page.md. */
 SLU_MUST_USE int heap_web_source(const struct heap_web *web, const struct page_request *request,
                                  struct page_answer *answer, struct slu_diag *diag);
+
+/*
+ * Make the view that the query's tag asks for; without one and not by line it stays NULL: the
+ * session's own will do.
+ *
+ * Returns  0; -EINVAL, -EDQUOT, -ENOMEM, told. view_destroy follows.
+ */
+SLU_MUST_USE int heap_web_view(const struct heap_web *web, const struct page_request *request,
+                               bool by_line, struct slu_diag *diag, struct view **view);
 
 /* Of a sink whose context is a page_answer: the answer begins with the first bytes. */
 int heap_web_send(void *answer, const char *bytes, size_t len);

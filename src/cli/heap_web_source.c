@@ -253,7 +253,7 @@ static int listing_make(struct listing_lines *listing, const struct page_request
     }
     err = heap_web_moment(listing->web, request, "at", &profile, diag);
     if (err == 0) {
-        err = heap_session_view(listing->web->session, true, NULL, diag, &view);
+        err = heap_web_view(listing->web, request, true, diag, &view);
     }
     if (err == 0) {
         listing->view = view;

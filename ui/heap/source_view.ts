@@ -26,12 +26,13 @@ export class SourceView implements View {
         const of = scene.profile.names.indexOf(name);
         const file = of < 0 ? "" : scene.profile.files[of];
         const at = scene.profile.pair?.b ?? scene.profile.at;
-        const key = [name, file, at, scene.profile.generation, scene.typeAt].join("\n");
+        const tag = this.page.address.get("tag");
+        const key = [name, file, at, tag, scene.profile.generation, scene.typeAt].join("\n");
         if (key === this.shown) {
             return;
         }
         const found = sourceOf(await fetchDocument("/api/source",
-            { name, file, at: String(at), tag: this.page.address.get("tag") }));
+            { name, file, at: String(at), tag }));
         this.shown = key;
         this.draw(scene, found);
     }
