@@ -213,8 +213,9 @@ const struct command heap_top_command = {
         "'cum' what they and all that they call hold; a function that calls itself counts once. "
         "Several profiles are added up; of a folder the newest is read.\n\n"
         "A SOURCE is a file in pprof's format (ours, Go's: heap, allocs, goroutine, mutex, block), "
-        "the text of Go's debug=1 pages, jemalloc's or gperftools' heap profile; - is standard "
-        "input; a folder; an http URL; or the number of a process under 'sluice heap run'.",
+        "the text of Go's debug=1 pages, jemalloc's or gperftools' heap profile, or a recording of "
+        "heaptrack, each plain or packed by gzip or zstd; - is standard input; a folder; an http "
+        "URL; or the number of a process under 'sluice heap run'.",
     .operands = {.synopsis = "SOURCE ...", .kind = OPERAND_FILE, .min = 1, .max = UINT32_MAX},
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),

@@ -97,18 +97,24 @@ void source_close(struct source *source)
     source->fd = -1;
 }
 
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t len = strlen(name);
+    size_t ending_len = strlen(ending);
+    return len > ending_len && strcmp(name + len - ending_len, ending) == 0;
+}
+
+/* heaptrack.PROGRAM.NUMBER.zst is heaptrack's; other files that are packed are anything. */
 static bool ends_as_profile(const char *name)
 {
-    static const char *const endings[] = {".pb.gz", ".pb", ".prof", ".pprof", ".heap", ".hprof"};
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        size_t ending_len = strlen(endings[i]);
-        if (len > ending_len && name[0] != '.' &&
-            strcmp(name + len - ending_len, endings[i]) == 0) {
-            return true;
-        }
+    static const char *const endings[] = {".pb.gz",   ".pb",    ".prof",   ".pprof",   ".heap",
+                                          ".heap.gz", ".hprof", ".pb.zst", ".heap.zst"};
+    bool is_named =
+        strncmp(name, "heaptrack.", 10) == 0 && (ends_with(name, ".zst") || ends_with(name, ".gz"));
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]) && !is_named; i++) {
+        is_named = name[0] != '.' && ends_with(name, endings[i]);
     }
-    return false;
+    return is_named;
 }
 
 static int is_profile(const struct dirent *entry)
@@ -152,7 +158,9 @@ int source_names_list(const char *folder, struct source_names *names, struct slu
     }
     free(entries);
     if (err == -ENOENT) {
-        return diag_fail(diag, err, "%.160s: no profiles in it (.pb.gz, .pb, .prof, .heap)",
+        return diag_fail(diag, err,
+                         "%.160s: no profiles in it (.pb.gz, .pb, .prof, .heap, "
+                         "heaptrack.*.zst)",
                          folder);
     }
     if (err != 0) {

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "codec/gunzip.h"
+#include "codec/unzstd.h"
 #include "readers/profile_reader.h"
 
 #define PACKED_BYTES ((size_t)64 * 1024)
@@ -40,11 +41,14 @@ int input_open(struct input *input, struct slu_budget *budget, const struct prof
     }
     input->window = block;
     input->packed = input->window + ROOM_BYTES;
-    while (err == 0 && input->packed_end < 2 && !input->source_ended) {
+    while (err == 0 && input->packed_end < UNZSTD_HEAD_BYTES && !input->source_ended) {
         err = packed_fill(input);
     }
-    if (err == 0 && gunzip_is_gzip((struct slu_bytes){input->packed, input->packed_end})) {
+    struct slu_bytes head = {input->packed, input->packed_end};
+    if (err == 0 && gunzip_is_gzip(head)) {
         err = gunzip_create(budget, PROFILE_TEXT_BYTES_MAX, &input->gunzip);
+    } else if (err == 0 && unzstd_is_zstd(head)) {
+        err = unzstd_create(budget, head, PROFILE_TEXT_BYTES_MAX, &input->unzstd);
     }
     return err;
 }
@@ -52,6 +56,7 @@ int input_open(struct input *input, struct slu_budget *budget, const struct prof
 void input_close(struct input *input)
 {
     gunzip_destroy(&input->gunzip);
+    unzstd_destroy(&input->unzstd);
     if (input->window != NULL) {
         slu_budget_free(input->budget, input->window, PACKED_BYTES + ROOM_BYTES);
     }
@@ -64,8 +69,9 @@ static int unpack(struct input *input, size_t *written)
                                input->packed_end - input->packed_begin};
     unsigned char *place = input->window + input->end;
     size_t room = ROOM_BYTES - input->end;
-    if (input->gunzip != NULL) {
-        int err = gunzip_read(input->gunzip, &packed, place, room, written);
+    if (input->gunzip != NULL || input->unzstd != NULL) {
+        int err = input->gunzip != NULL ? gunzip_read(input->gunzip, &packed, place, room, written)
+                                        : unzstd_read(input->unzstd, &packed, place, room, written);
         input->packed_begin = input->packed_end - packed.len;
         return err;
     }
@@ -75,22 +81,30 @@ static int unpack(struct input *input, size_t *written)
     return 0;
 }
 
-/* Get more text; `ended` when there is none. */
+static int unpack_end(const struct input *input)
+{
+    if (input->unzstd != NULL) {
+        return unzstd_end(input->unzstd);
+    }
+    return input->gunzip == NULL ? 0 : gunzip_end(input->gunzip);
+}
+
+/* Get more text; `ended` when there is none, also none that a decoder has held back. */
 static int window_fill(struct input *input, bool *ended)
 {
     size_t written = 0;
     while (written == 0) {
         bool packed_left = input->packed_begin < input->packed_end;
-        if (!packed_left && input->source_ended) {
-            *ended = true;
-            return input->gunzip == NULL ? 0 : gunzip_end(input->gunzip);
-        }
-        int err = packed_left ? 0 : packed_fill(input);
+        int err = packed_left || input->source_ended ? 0 : packed_fill(input);
         if (err == 0) {
             err = unpack(input, &written);
         }
         if (err != 0) {
             return err;
+        }
+        if (written == 0 && input->source_ended && input->packed_begin == input->packed_end) {
+            *ended = true;
+            return unpack_end(input);
         }
     }
     input->end += written;

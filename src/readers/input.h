@@ -12,6 +12,7 @@
 struct gunzip;
 struct profile_source;
 struct slu_budget;
+struct unzstd;
 
 /* What can be seen at a time, and so the longest message or line. */
 #define INPUT_WINDOW_BYTES ((size_t)1 << 20)
@@ -19,7 +20,8 @@ struct slu_budget;
 struct input {
     struct slu_budget *budget;
     const struct profile_source *source;
-    struct gunzip *gunzip; /* NULL: the bytes are the text */
+    struct gunzip *gunzip; /* neither this nor the next: the bytes are the text */
+    struct unzstd *unzstd;
     unsigned char *packed;
     size_t packed_begin;
     size_t packed_end;
@@ -31,9 +33,10 @@ struct input {
 };
 
 /*
- * Begin to read, and see what the bytes are packed in.
+ * Begin to read, and see what the bytes are packed in: gzip, zstd, or nothing.
  *
- * Returns  0; -EDQUOT; -ENOMEM; what the source returned. input_close follows in any case.
+ * Returns  0; -EBADMSG for a head of zstd that is none; -EDQUOT; -ENOMEM; what the source returned.
+ *          input_close follows in any case.
  */
 SLU_MUST_USE int input_open(struct input *input, struct slu_budget *budget,
                             const struct profile_source *source);

@@ -89,6 +89,22 @@ int reading_types(struct reading *reading, const struct slu_bytes *names, uint32
                      (int)(first.len < 32 ? first.len : 32), (const char *)first.data);
 }
 
+/* Functions that only pass allocations on, and those of them that do not; as pprof has it. */
+static const char drop_frames[] =
+    "calloc|cfree|malloc|free|memalign|do_memalign|(__)?posix_memalign|pvalloc|valloc|realloc|"
+    "tcmalloc::.*|tc_.*|runtime\\..*|(::)?do_malloc.*|DoSampledAllocation|_M_allocate|"
+    "__builtin_(vec_)?(new|delete)|__gnu_cxx::new_allocator.*::allocate|__libc_malloc|allocate|"
+    "operator new(\\[\\])?|prof_backtrace.*|je_.*|imalloc.*";
+static const char keep_frames[] = "runtime\\.panic|runtime\\.reflectcall|runtime\\.call[0-9]*";
+
+int reading_drops(struct reading *reading, struct model_profile *profile)
+{
+    struct slu_bytes drop = {drop_frames, sizeof(drop_frames) - 1};
+    struct slu_bytes keep = {keep_frames, sizeof(keep_frames) - 1};
+    int err = model_string(reading->model, drop, &profile->drop_frames);
+    return err == 0 ? model_string(reading->model, keep, &profile->keep_frames) : err;
+}
+
 static bool begins_with(struct slu_bytes text, const char *beginning)
 {
     size_t len = strlen(beginning);
@@ -114,6 +130,9 @@ static int format_read(struct reading *reading, struct slu_bytes beginning)
         return reading_refuse(reading, 0,
                               "a text format that is not read; ask the program for its profile "
                               "without debug=");
+    }
+    if (begins_with(beginning, "v ")) {
+        return heaptrack_read(reading);
     }
     return is_text(beginning) ? text_read(reading) : pprof_read(reading);
 }

@@ -1,7 +1,8 @@
 /*
- * Profiles of all formats that are known, read into a model: pprof's profile.proto, plain or
- * gzipped; the text of Go's heap and goroutine pages (debug=1); jemalloc's heap_v2; gperftools'
- * heap profiles. The format is seen from the first bytes.
+ * Profiles of all formats that are known, read into a model: pprof's profile.proto; the text of
+ * Go's heap and goroutine pages (debug=1); jemalloc's heap_v2; gperftools' heap profiles;
+ * heaptrack's recordings; each plain, or packed by gzip or zstd. The format is seen from the first
+ * bytes.
  *
  * Whatever comes in, sizes that it declares are not believed, memory is bounded by the model's
  * budget, and a fault is told with its place.

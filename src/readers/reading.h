@@ -10,6 +10,7 @@
 #include "readers/input.h"
 
 struct model;
+struct model_profile;
 struct pprof_symbols;
 struct slu_diag;
 
@@ -39,8 +40,12 @@ int reading_failed(struct reading *reading, uint64_t offset, int err);
 SLU_MUST_USE int reading_types(struct reading *reading, const struct slu_bytes *names,
                                uint32_t count);
 
+/* Leave out frames that only pass allocations on; for formats that do not say it themselves. */
+SLU_MUST_USE int reading_drops(struct reading *reading, struct model_profile *profile);
+
 /* The formats: each reads from the beginning of the input. */
 SLU_MUST_USE int pprof_read(struct reading *reading);
 SLU_MUST_USE int text_read(struct reading *reading);
+SLU_MUST_USE int heaptrack_read(struct reading *reading);
 
 #endif

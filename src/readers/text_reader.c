@@ -43,14 +43,6 @@ struct text {
     bool in_mappings;
 };
 
-/* Functions that only pass allocations on, and those of them that do not; as pprof has it. */
-static const char drop_frames[] =
-    "calloc|cfree|malloc|free|memalign|do_memalign|(__)?posix_memalign|pvalloc|valloc|realloc|"
-    "tcmalloc::.*|tc_.*|runtime\\..*|(::)?do_malloc.*|DoSampledAllocation|_M_allocate|"
-    "__builtin_(vec_)?(new|delete)|__gnu_cxx::new_allocator.*::allocate|__libc_malloc|allocate|"
-    "operator new(\\[\\])?|prof_backtrace.*|je_.*|imalloc.*";
-static const char keep_frames[] = "runtime\\.panic|runtime\\.reflectcall|runtime\\.call[0-9]*";
-
 static int constant(struct model *model, const char *text, uint32_t *string)
 {
     return model_string(model, (struct slu_bytes){text, strlen(text)}, string);
@@ -68,10 +60,7 @@ static int profile_begin(struct text *text)
             err = constant(model, "bytes", &profile.period_type.unit);
         }
         if (err == 0) {
-            err = constant(model, drop_frames, &profile.drop_frames);
-        }
-        if (err == 0) {
-            err = constant(model, keep_frames, &profile.keep_frames);
+            err = reading_drops(text->reading, &profile);
         }
     }
     if (err == 0) {

@@ -327,6 +327,44 @@ def text_is_scaled_as_the_peer_scales_it():
         assert document["total"] == sum(int(sample[place]) for sample in samples), sample_type
 
 
+def bytes_printed(text):
+    """The number of bytes of heaptrack_print's "166.70K", and how exact it is."""
+    number, unit = re.match(r"([\d.]+)([BKMG])", text).groups()
+    factor = 1000 ** "BKMG".index(unit)
+    return float(number) * factor, factor / 100
+
+
+def recordings(folder):
+    """One that is kept, and one that heaptrack makes now."""
+    yield path_of_recording()
+    fresh = os.path.join(folder, "fresh")
+    subprocess.run(["heaptrack", "-o", fresh, "/bin/ls", "-l", "/"], capture_output=True,
+                   timeout=120, check=True)
+    yield from (os.path.join(folder, name) for name in os.listdir(folder))
+
+
+def path_of_recording():
+    return os.path.join(DATA, "heaptrack.zst")
+
+
+def a_recording_of_heaptrack_has_the_totals_that_it_prints_itself():
+    if shutil.which("heaptrack_print") is None:
+        raise tap.Skip("heaptrack is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in recordings(folder):
+            text = subprocess.run(
+                ["heaptrack_print", "--disable-embedded-suppressions",
+                 "--disable-builtin-suppressions", path],
+                capture_output=True, timeout=120, check=True, text=True).stdout
+            calls = int(re.search(r"^calls to allocation functions: (\d+)", text, re.M)[1])
+            assert ours("top", "-s", "alloc_objects", path)["total"] == calls > 50, path
+            for label, sample_type in (("peak heap memory consumption", "peak_space"),
+                                       ("total memory leaked", "inuse_space")):
+                wanted, exact = bytes_printed(re.search(rf"^{label}: (\S+)", text, re.M)[1])
+                total = ours("top", "-s", sample_type, path)["total"]
+                assert abs(total - wanted) <= exact, (path, sample_type, total, wanted)
+
+
 if __name__ == "__main__":
     sys.exit(tap.run([
         top_has_the_same_rows_in_the_same_order,
@@ -344,4 +382,5 @@ if __name__ == "__main__":
         differences_are_those_of_base,
         merged_profiles_have_the_same_rows,
         text_is_scaled_as_the_peer_scales_it,
+        a_recording_of_heaptrack_has_the_totals_that_it_prints_itself,
     ]))

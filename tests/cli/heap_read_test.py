@@ -90,6 +90,24 @@ def text_formats_say_the_same_as_pprofs():
     assert json_of("top", path_of("jemalloc.heap.gz"))["total"] > 90000
 
 
+def a_recording_of_heaptrack_is_a_profile():
+    packed = path_of("heaptrack.zst")
+    document = json_of("top", packed)
+    assert (document["sample_type"], document["total"]) == ("peak_space", 166700), document
+    rows = {row["function"]: row for row in document["rows"]}
+    assert rows["leaf"]["flat"] == 100 * 100 + 10000 - 100, rows["leaf"]
+    assert rows["leaf"]["file"].endswith("ht.c") and rows["descend"]["cum"] == 10000
+    churned = json_of("top", "-s", "alloc_objects", "--focus", "churn", packed)["rows"][0]
+    assert churned["flat"] == 100, churned
+    assert json_of("top", "--tag", "bytes=9kb:12kb", packed)["rows"][0]["flat"] == 10000
+    plain = subprocess.run(["zstd", "-dc", packed], capture_output=True, check=True).stdout
+    for source in (plain, gzip.compress(plain)):
+        assert json_of("top", "-", input=source) == document
+    with open(packed, "rb") as file:
+        refused("top", "-", input=file.read()[:-9], says="does not unpack")
+    assert "cut off within a line" in refused("top", "-", input=plain[:-2], says="-: byte 29")
+
+
 def a_plain_file_a_pipe_and_a_packed_one_are_the_same():
     with open(HEAP, "rb") as file:
         packed = file.read()
@@ -114,7 +132,13 @@ def of_a_folder_the_newest_is_read_and_by_timeline_all():
             ["redis.1.pb.gz", "redis.2.pb.gz"]
         shutil.rmtree(folder)
         os.mkdir(folder)
+        for name in ("notes.zst", ".heaptrack.app.1.zst", "app.log.gz"):
+            shutil.copy(path_of("heaptrack.zst"), os.path.join(folder, name))
         refused("top", folder, says="no profiles in it")
+        for name in ("heaptrack.app.1.zst", "jeprof.1.0.f.heap.gz"):
+            shutil.copy(path_of("heaptrack.zst"), os.path.join(folder, name))
+            assert json_of("top", folder)["sample_type"] == "peak_space", name
+            os.remove(os.path.join(folder, name))
 
 
 def a_timeline_has_values_rates_and_growth():
@@ -306,6 +330,7 @@ if __name__ == "__main__":
         top_is_a_table_for_people,
         units_and_types_are_the_users_choice,
         text_formats_say_the_same_as_pprofs,
+        a_recording_of_heaptrack_is_a_profile,
         a_plain_file_a_pipe_and_a_packed_one_are_the_same,
         several_profiles_add_up,
         of_a_folder_the_newest_is_read_and_by_timeline_all,

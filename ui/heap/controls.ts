@@ -9,13 +9,15 @@ import type { Scene } from "./scene";
 const TYPE_NAMES: Record<string, string> = {
     inuse_space: "In use, bytes", inuse_objects: "In use, objects",
     alloc_space: "Allocated, bytes", alloc_objects: "Allocated, objects",
+    peak_space: "At the peak, bytes", peak_objects: "At the peak, objects",
 };
 
 /** What a figure of a type is: 4.7 MiB in use. */
 export function typeWords(name: string): string {
     const words: Record<string, string> = {
         inuse_space: "in use", inuse_objects: "objects in use", alloc_space: "allocated",
-        alloc_objects: "objects allocated",
+        alloc_objects: "objects allocated", peak_space: "at the peak",
+        peak_objects: "objects at the peak",
     };
     return words[name] ?? name.replace(/_/g, " ");
 }
