@@ -353,6 +353,19 @@ size_t blocks_usable(const void *block)
     return place == NULL ? 0 : bytes;
 }
 
+uint32_t blocks_sample(const void *block)
+{
+    size_t bytes = 0;
+    if (is_boot(block) || !blocks.ready) {
+        return BLOCKS_NO_SAMPLE;
+    }
+    mutex_lock(&blocks.mutex);
+    const uint32_t *place = block_find(block, &bytes);
+    uint32_t sample = place == NULL ? BLOCKS_NO_SAMPLE : *place;
+    mutex_unlock(&blocks.mutex);
+    return sample;
+}
+
 /* Only between ranges of ours, whose pages nobody else maps over meanwhile. */
 static bool pages_move(void *from, size_t bytes, void *to)
 {

@@ -70,6 +70,9 @@ void *blocks_deferred(void);
 /* How many bytes a block may be used for; 0 if it is none of ours. */
 size_t blocks_usable(const void *block);
 
+/* The index that it was given, or BLOCKS_NO_SAMPLE. */
+uint32_t blocks_sample(const void *block);
+
 /*
  * Make a block fit `size` bytes where it is, or by moving its pages within the range.
  *

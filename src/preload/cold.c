@@ -9,6 +9,7 @@
 #include "preload/hook.h"
 #include "preload/next.h"
 #include "preload/range.h"
+#include "profile/profile.h"
 
 #define ALIGN_USUAL 16
 #define ALIGN_MAX   ((size_t)1 << 30) /* beyond, the allocator below decides what it means */
@@ -149,7 +150,7 @@ void *cold_realloc_block(void *block, size_t size)
     int saved = errno;
     uint32_t index = BLOCKS_NO_SAMPLE;
     hook_thread.depth++;
-    void *resized = blocks_resize(block, size, &index);
+    void *resized = blocks_resize(block, next_good_size(size), &index);
     if (resized != NULL) {
         hook_forget(index, block);
         if (due) {
@@ -170,7 +171,13 @@ size_t cold_usable_size(const void *block)
 {
     int saved = errno;
     hook_thread.depth++;
+    struct profile_sample sample;
     size_t usable = blocks_usable(block);
+    uint32_t index = blocks_sample(block);
+    if (index != BLOCKS_NO_SAMPLE && profile_sample_at(hook_profile(), index, &sample)) {
+        size_t good = next_good_size((size_t)sample.size_bytes);
+        usable = good < usable ? good : usable;
+    }
     hook_thread.depth--;
     errno = saved;
     return usable;

@@ -12,6 +12,7 @@
 #include "preload/filter.h"
 #include "preload/flight.h"
 #include "preload/http_server.h"
+#include "preload/next.h"
 #include "preload/scribe.h"
 #include "preload/said.h"
 #include "profile/profile.h"
@@ -177,7 +178,7 @@ void *hook_place(struct hook_sample *sample, size_t align, bool zero)
     }
     int saved = errno;
     thread->depth++;
-    void *block = blocks_take(sample->size, align, zero);
+    void *block = blocks_take(next_good_size(sample->size), align, zero);
     uint32_t none = BLOCKS_NO_SAMPLE;
     if (block != NULL && !block_record(sample, block) && blocks_give(block, &none)) {
         block = NULL;

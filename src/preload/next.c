@@ -9,6 +9,11 @@
 #include "preload/hook.h"
 #include "preload/operators.h"
 
+/* Of libc's malloc. */
+#define LIBC_ALIGN     ((size_t)16)
+#define LIBC_HEADER    ((size_t)8)
+#define LIBC_CHUNK_MIN ((size_t)32)
+
 #define PROBE_COUNTDOWN ((uint64_t)1 << 40)
 #define PROBE_BYTES     24
 
@@ -159,12 +164,27 @@ static void look_all_up(void)
     look_up(&found.memalign, "memalign");
     look_up(&found.aligned_alloc, "aligned_alloc");
     look_up(&found.posix_memalign, "posix_memalign");
+    look_up(&found.good_size, "nallocx"); /* of jemalloc and tcmalloc */
     look_up(&found.free_sized, "free_sized");
     look_up(&found.free_aligned_sized, "free_aligned_sized");
     operators_resolve((void *)(uintptr_t)found.malloc);
     (void)dlerror(); /* what was not found is no error of the program's */
     below = found;
     next = found;
+}
+
+size_t next_good_size(size_t size)
+{
+    if (size >= PTRDIFF_MAX - LIBC_ALIGN) {
+        return size;
+    }
+    size_t wanted = size == 0 ? 1 : size;
+    if (next.good_size != NULL) {
+        size_t good = next.good_size(wanted, 0);
+        return good > size ? good : size; /* 0: too large for it */
+    }
+    size_t chunk = (wanted + LIBC_HEADER + LIBC_ALIGN - 1) & ~(LIBC_ALIGN - 1);
+    return (chunk < LIBC_CHUNK_MIN ? LIBC_CHUNK_MIN : chunk) - LIBC_HEADER;
 }
 
 void next_resolve(void)

@@ -26,6 +26,7 @@ struct next_calls {
     void *(*memalign)(size_t align, size_t size);
     void *(*aligned_alloc)(size_t align, size_t size);
     int (*posix_memalign)(void **block, size_t align, size_t size);
+    size_t (*good_size)(size_t size, int flags);                        /* nallocx, or NULL */
     void (*free_sized)(void *block, size_t size);                       /* or free */
     void (*free_aligned_sized)(void *block, size_t align, size_t size); /* or free */
 };
@@ -34,6 +35,15 @@ extern struct next_calls next __attribute__((visibility("hidden")));
 
 /* The same without what watches unsampled blocks where there are no ranges (filter.h). */
 extern struct next_calls below __attribute__((visibility("hidden")));
+
+/*
+ * How many bytes of a block of `size` the allocator below would let be used. A program that asks
+ * grows and trims its blocks by the answer: with another one for sampled blocks it would keep or
+ * drop them rather than others, and what samples stand for would be wrong.
+ *
+ * Returns  at least `size`
+ */
+size_t next_good_size(size_t size);
 
 static inline bool next_is_block(const void *address)
 {

@@ -85,6 +85,19 @@ class Truth(Preloaded):
                                  preload=LIBRARY + ":" + library_path(library))
 
 
+    def test_programs_that_ask_for_usable_sizes_do_not_bend_the_estimate(self):
+        libraries = {"glibc": "", **OTHER_ALLOCATORS}
+        for name, library in libraries.items():
+            with self.subTest(name):
+                for path in self.files():
+                    os.remove(path)
+                preload = LIBRARY + (":" + library_path(library) if library else "")
+                truth = self.run_program(SUBJECT, "fit", "20000", preload=preload,
+                                         settings={"RATE": "16K"})
+                found = self.profile().totals()["inuse_space"]
+                self.assertLess(abs(found / int(truth) - 1), 0.08, (found, truth))
+
+
 class Stress(Preloaded):
     def stress(self, preload, **options):
         return self.run_program(STRESS, PLUGIN, "--rounds", "800", preload=preload, **options)

@@ -8,6 +8,8 @@
  *   subject loop                 allocate, touch and free 1 MiB again and again: page faults of it
  *   subject lock                 with all memory locked: KiB resident
  *   subject many COUNT           keep COUNT blocks
+ *   subject fit COUNT            keep COUNT blocks that grow, and COUNT small ones trimmed,
+ *                                by what malloc_usable_size says; prints the bytes asked for
  *   subject fork                 a child that allocates, exits; its parent does not
  *   subject inherit              while threads allocate, a child that frees and keeps blocks
  *   subject leave                allocate, write nothing, _exit
@@ -21,6 +23,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,6 +56,30 @@ static void keep(size_t count, size_t size)
         CHECK(kept[i] != NULL);
         memset(kept[i], 1, size);
     }
+}
+
+/* As redis does it: lists have 8,000 bytes at the end, strings 104. */
+static void fit(size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        char *list = malloc(100);
+        size_t asked = 100;
+        for (size_t size = 200; size <= 8000; size += 100) {
+            asked = size > malloc_usable_size(list) ? size : asked;
+            list = asked == size ? realloc(list, size) : list;
+            CHECK(list != NULL);
+        }
+        char *string = malloc(104);
+        CHECK(string != NULL);
+        if (malloc_usable_size(string) - 104 > 10) {
+            string = realloc(string, 104);
+        }
+        kept[2 * i] = list;
+        kept[2 * i + 1] = string;
+        bytes += asked + 104;
+    }
+    printf("%zu\n", bytes);
 }
 
 static void drop(size_t count)
@@ -270,6 +297,8 @@ int main(int argc, char **argv)
         lock();
     } else if (strcmp(what, "many") == 0) {
         keep(strtoull(argv[2], NULL, 10), 100);
+    } else if (strcmp(what, "fit") == 0) {
+        fit(strtoul(argv[2], NULL, 10));
     } else if (strcmp(what, "fork") == 0) {
         fork_once();
     } else if (strcmp(what, "inherit") == 0) {
