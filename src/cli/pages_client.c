@@ -233,7 +233,7 @@ static int failure_told(const struct pages_wanted *wanted, const struct place *p
     if (err == -ETIMEDOUT && place->process != 0) {
         return diag_fail(diag, err,
                          "process %d has not answered in time: one with a single thread answers at "
-                         "its next sampled allocation; --wait makes time for it",
+                         "its next sampled allocation; 'heap fetch --wait' makes time",
                          (int)place->process);
     }
     if (err == -EPIPE || err == -ECONNRESET) {

@@ -33,6 +33,7 @@ interface Options {
     events: FlameEvents;
 }
 
+const CALLERS_SHOWN = 3; // of a node that is zoomed into
 const FONT = "12px system-ui, sans-serif";
 
 export class FlameGraph {
@@ -68,6 +69,7 @@ export class FlameGraph {
 
     show(content: FlameContent, zoom: number): void {
         const changed = this.content?.tree !== content.tree;
+        const isElsewhere = zoom !== this.zoomed || this.content === null;
         this.content = content;
         this.inOrder = isInOrder(content.tree, content.width);
         this.zoomed = zoom;
@@ -76,7 +78,20 @@ export class FlameGraph {
         this.spacer.style.height = `${this.rowCount * ROW_PX}px`;
         this.atBottom = this.options.upward;
         this.hideTooltip();
+        if (isElsewhere && !this.options.upward) {
+            this.reveal(zoom);
+        }
         this.resized();
+    }
+
+    /** What lies below a node that has been zoomed into is what there is to see. */
+    private reveal(node: number): void {
+        const { tree, rootless } = this.content as FlameContent;
+        const top = (tree.depth[node] - (rootless ? 1 : 0)) * ROW_PX;
+        const { scrollTop, clientHeight } = this.root;
+        if (top < scrollTop || top + ROW_PX > scrollTop + clientHeight / 2) {
+            this.root.scrollTop = Math.max(0, top - CALLERS_SHOWN * ROW_PX);
+        }
     }
 
     /** Colours have changed. */
