@@ -12,8 +12,11 @@
 #define LINES_MAX    8
 #define CHART_WIDTH  960.0
 #define CHART_HEIGHT 280.0
-#define MARGIN       64.0 /* left of the chart, for the numbers */
 #define TICKS        4
+#define TIME_TICKS   2
+
+#define HOUR_SECONDS   3600.0
+#define MINUTE_SECONDS 60.0
 
 static const char *const dashes[LINES_MAX] = {"none", "6 3",  "2 3",     "10 3 2 3",
                                               "none", "12 4", "4 2 1 2", "1 2"};
@@ -54,17 +57,45 @@ static void chart_measure(struct chart *chart)
     chart->wide = chart->wide > 0 ? chart->wide : 1;
 }
 
-static void axis_write(const struct chart *chart)
+static double tick_y(int tick)
+{
+    return CHART_HEIGHT - CHART_HEIGHT * tick / TICKS;
+}
+
+/* Beside and below the picture, which is as wide as there is room. */
+static void values_write(const struct chart *chart)
+{
+    sink_text(chart->out, "<div class=\"values\">");
+    for (int tick = 0; tick <= TICKS; tick++) {
+        sink_text(chart->out, "<span>");
+        view_unit_write(chart->out, chart->top * tick / TICKS, &chart->session->unit);
+        sink_text(chart->out, "</span>");
+    }
+    sink_text(chart->out, "</div>\n");
+}
+
+static void times_write(const struct chart *chart)
+{
+    const char *unit = !chart->timeline->has_times         ? ""
+                       : chart->wide >= 2 * HOUR_SECONDS   ? " h"
+                       : chart->wide >= 2 * MINUTE_SECONDS ? " min"
+                                                           : " s";
+    double factor = unit[1] == 'h' ? HOUR_SECONDS : unit[1] == 'm' ? MINUTE_SECONDS : 1;
+    sink_text(chart->out, "<div class=\"times\">");
+    for (int tick = 0; tick <= TIME_TICKS; tick++) {
+        sink_format(chart->out, "<span>%.3g%s</span>", chart->wide * tick / TIME_TICKS / factor,
+                    unit);
+    }
+    sink_text(chart->out, "</div>\n");
+}
+
+static void grid_write(const struct chart *chart)
 {
     for (int tick = 0; tick <= TICKS; tick++) {
-        double y = CHART_HEIGHT - CHART_HEIGHT * tick / TICKS + 10;
         sink_format(chart->out,
-                    "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" "
-                    "stroke=\"currentColor\" stroke-opacity=\"0.15\"/><text x=\"%.0f\" y=\"%.1f\" "
-                    "text-anchor=\"end\" font-size=\"11\">",
-                    MARGIN, MARGIN + CHART_WIDTH, y, y, MARGIN - 6, y + 4);
-        view_unit_write(chart->out, chart->top * tick / TICKS, &chart->session->unit);
-        sink_text(chart->out, "</text>\n");
+                    "<line x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\" "
+                    "stroke-opacity=\"0.15\" vector-effect=\"non-scaling-stroke\"/>\n",
+                    CHART_WIDTH, tick_y(tick), tick_y(tick));
     }
 }
 
@@ -72,14 +103,14 @@ static void line_write(const struct chart *chart, uint32_t row)
 {
     const struct timeline *timeline = chart->timeline;
     sink_format(chart->out,
-                "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"%d\" "
+                "<polyline fill=\"none\" vector-effect=\"non-scaling-stroke\" "
+                "stroke=\"%s\" stroke-width=\"%d\" "
                 "stroke-dasharray=\"%s\" points=\"",
                 row == 0 ? "currentColor" : strokes[row], row == 0 ? 2 : 1, dashes[row]);
     for (uint32_t i = 0; i < timeline->profile_count; i++) {
         double value = (double)timeline_value(timeline, row, i);
-        sink_format(chart->out, "%.1f,%.1f ",
-                    MARGIN + CHART_WIDTH * timeline->seconds[i] / chart->wide,
-                    CHART_HEIGHT + 10 - CHART_HEIGHT * (value > 0 ? value : 0) / chart->top);
+        sink_format(chart->out, "%.1f,%.1f ", CHART_WIDTH * timeline->seconds[i] / chart->wide,
+                    CHART_HEIGHT - CHART_HEIGHT * (value > 0 ? value : 0) / chart->top);
     }
     sink_text(chart->out, "\"><title>");
     page_text(chart->out, row_label(chart, row));
@@ -114,6 +145,8 @@ static void row_write(const struct chart *chart, uint32_t row)
     uint32_t last = timeline->profile_count - 1;
     sink_text(chart->out, "<tr><td>");
     swatch_write(chart, row);
+    sink_text(chart->out, "</td><td class=\"code\">");
+    page_text(chart->out, row_label(chart, row));
     sink_text(chart->out, "</td><td class=\"number\">");
     view_unit_write(chart->out, (double)timeline_value(timeline, row, 0), unit);
     sink_text(chart->out, "</td><td class=\"number\">");
@@ -122,8 +155,6 @@ static void row_write(const struct chart *chart, uint32_t row)
     put_per_second(chart, timeline_growth(timeline, row));
     sink_text(chart->out, "</td><td class=\"number\">");
     put_per_second(chart, timeline_rate(timeline, row, last));
-    sink_text(chart->out, "</td><td class=\"code\">");
-    page_text(chart->out, row_label(chart, row));
     sink_text(chart->out, "</td></tr>\n");
 }
 
@@ -133,20 +164,23 @@ void heap_timeline_write_html(const struct heap_session *session, const struct t
     struct chart chart = {.session = session, .timeline = timeline, .out = out};
     chart_measure(&chart);
     page_begin(out, "Timeline");
+    sink_format(out, "<p>%u profiles over %.0f %s</p>\n<div class=\"chart\">\n",
+                timeline->profile_count, chart.wide, timeline->has_times ? "seconds" : "steps");
+    values_write(&chart);
     sink_format(out,
-                "<p>%u profiles over %.0f %s</p>\n<div class=\"scroll\"><svg width=\"%.0f\" "
-                "height=\"%.0f\" role=\"img\" aria-label=\"What each site holds over time; the "
-                "table below has the figures\">\n",
-                timeline->profile_count, chart.wide, timeline->has_times ? "seconds" : "steps",
-                MARGIN + CHART_WIDTH + 8, CHART_HEIGHT + 20);
-    axis_write(&chart);
+                "<svg viewBox=\"0 -2 %.0f %.0f\" preserveAspectRatio=\"none\" role=\"img\" "
+                "aria-label=\"What each site holds over time; the table below has the "
+                "figures\">\n",
+                CHART_WIDTH, CHART_HEIGHT + 4);
+    grid_write(&chart);
     for (uint32_t row = 0; row < drawn_count(&chart); row++) {
         line_write(&chart, row);
     }
-    sink_text(out, "</svg></div>\n<div class=\"scroll\"><table>\n<tr><th></th>"
+    sink_text(out, "</svg>\n");
+    times_write(&chart);
+    sink_text(out, "</div>\n<div class=\"scroll\"><table>\n<tr><th></th><th>function</th>"
                    "<th class=\"number\">first</th><th class=\"number\">last</th>"
-                   "<th class=\"number\">growth</th><th class=\"number\">allocated</th>"
-                   "<th>function</th></tr>\n");
+                   "<th class=\"number\">growth</th><th class=\"number\">allocated</th></tr>\n");
     for (uint32_t row = 0; row < timeline->row_count; row++) {
         row_write(&chart, row);
     }

@@ -84,8 +84,8 @@
   const box = (node, x, span, faded, dark) => {
     const y = node.depth * row;
     boxes.push({ node, x, y, span });
-    const dimmed = matches.size > 0 && !matches.has(node);
-    context.globalAlpha = faded || dimmed ? 0.45 : 1;
+    const dimmed = faded || (matches.size > 0 && !matches.has(node));
+    context.globalAlpha = dimmed ? 0.45 : 1;
     context.fillStyle = node === root ? "#b5bcc4" : data.colours[data.hues[node.entry]];
     context.fillRect(x, y, Math.max(span - 0.6, 0.4), row - 1);
     context.globalAlpha = 1;
@@ -99,7 +99,7 @@
       context.strokeRect(x + 1, y + 1, Math.max(span - 2.6, 0.4), row - 3);
     }
     if (span > 24) {
-      context.fillStyle = "#14181c";
+      context.fillStyle = dark && dimmed ? "#ffffff" : "#14181c";
       context.fillText(fitted(label(node), span - 8), x + 4, y + row / 2);
     }
   };

@@ -159,6 +159,17 @@ def a_timeline_has_values_rates_and_growth():
     assert "zmalloc" in text_of("timeline", path_of("redis.1.pb.gz"), path_of("redis.2.pb.gz"))
 
 
+def a_page_of_a_timeline_says_when_and_is_as_wide_as_the_window():
+    page = text_of("timeline", "--html", path_of("redis.1.pb.gz"), path_of("redis.2.pb.gz"))
+    times = re.search(r'<div class="times">(.*?)</div>', page)[1]
+    assert re.fullmatch(r"<span>0 s</span><span>2(\.\d+)? s</span><span>4(\.\d+)? s</span>",
+                        times), times
+    assert page.count('<span>', page.index('class="values"'), page.index("<svg viewBox")) == 5
+    picture = re.search(r"<svg viewBox[^>]*>", page)[0]
+    assert 'preserveAspectRatio="none"' in picture and "width=" not in picture, picture
+    assert re.search(r'</td><td class="code">all</td><td class="number">', page)
+
+
 def a_difference_says_what_is_sure():
     document = json_of("diff", path_of("redis.1.pb.gz"), path_of("redis.2.pb.gz"))
     assert document["level"] == 0.95 and document["sampled"] is True
@@ -335,6 +346,7 @@ if __name__ == "__main__":
         several_profiles_add_up,
         of_a_folder_the_newest_is_read_and_by_timeline_all,
         a_timeline_has_values_rates_and_growth,
+        a_page_of_a_timeline_says_when_and_is_as_wide_as_the_window,
         a_difference_says_what_is_sure,
         flame_writes_what_other_programs_read,
         pages_stand_alone_and_nothing_breaks_out_of_them,
