@@ -2,7 +2,8 @@
  * Recordings of heaptrack, as it writes them since 1.1: text, a line an event, numbers hexadecimal.
  *
  *     v 10400 3                    first: heaptrack's version, the format's: 1, 2 or 3
- *     X COMMAND                    what was run; passed over, as are #, I, R and S
+ *     X COMMAND                    what was run, of several lines when it has ends of lines in it:
+ *     I 1000 5e298f                up to the system's pages; passed over, as are #, R and S
  *     s 4 main                     the next string, from 1; its length since format 3
  *     i IP MODULE                  the next place, from 1: an address within a call, and a module
  *                                  (string)
@@ -29,6 +30,7 @@
 #include "readers/scan.h"
 
 #define FORMAT_MIN      1
+#define FORMAT_WITH_LEN 3 /* strings come with their length */
 #define FORMAT_MAX      3
 #define STRINGS_SHIFT   10
 #define MILLISECOND_NS  INT64_C(1000000)
@@ -41,6 +43,7 @@ struct heaptrack {
     struct heaptrack_traces traces;
     uint64_t format;
     uint64_t milliseconds;
+    bool in_command;
     struct model_line lines[MODEL_LINES_MAX]; /* of the place that is being read */
 };
 
@@ -78,22 +81,46 @@ static bool string_find(const struct heaptrack *heaptrack, uint64_t number, uint
     return true;
 }
 
-static int string_line(struct heaptrack *heaptrack, struct scan *scan)
+static int string_add(struct heaptrack *heaptrack, struct slu_bytes text)
 {
-    uint64_t len = 0;
     uint32_t string = 0;
     uint32_t index = 0;
-    bool has_len = heaptrack->format >= 3;
-    bool right = scan_text(scan, " ");
-    if (has_len && (!right || !scan_hexadecimal(scan, &len) || !scan_text(scan, " "))) {
-        return refuse(heaptrack, "a string without its length");
-    }
-    struct slu_bytes text = {scan->at, (size_t)(scan->end - scan->at)};
-    if (has_len && text.len != len) {
-        return refuse(heaptrack, "a string that is not as long as it says");
-    }
     int err = model_string(heaptrack->reading->model, text, &string);
     return failed(heaptrack, err == 0 ? column_add(&heaptrack->strings, &string, &index) : err);
+}
+
+/* As long as it says: with ends of lines in it, it is longer than `line`, which grows to it. */
+static int string_with_len(struct heaptrack *heaptrack, struct scan *scan, struct slu_bytes *line)
+{
+    uint64_t len = 0;
+    struct slu_bytes view;
+    if (!scan_hexadecimal(scan, &len) || !scan_text(scan, " ")) {
+        return refuse(heaptrack, "a string without its length");
+    }
+    size_t head = (size_t)(scan->at - (const char *)line->data);
+    if (len >= INPUT_WINDOW_BYTES - head) {
+        return refuse(heaptrack, "a string that is not as long as it says");
+    }
+    int err = input_view(&heaptrack->reading->input, head + (size_t)len + 1, &view);
+    if (err != 0) {
+        return failed(heaptrack, err);
+    }
+    const char *text = view.data;
+    if (view.len < head + len + 1 || text[head + len] != '\n') {
+        return refuse(heaptrack, "a string that is not as long as it says");
+    }
+    *line = (struct slu_bytes){text, head + (size_t)len};
+    return string_add(heaptrack, (struct slu_bytes){text + head, (size_t)len});
+}
+
+static int string_line(struct heaptrack *heaptrack, struct scan *scan, struct slu_bytes *line)
+{
+    bool right = scan_text(scan, " ");
+    if (heaptrack->format < FORMAT_WITH_LEN) {
+        return string_add(heaptrack, (struct slu_bytes){scan->at, (size_t)(scan->end - scan->at)});
+    }
+    return right ? string_with_len(heaptrack, scan, line)
+                 : refuse(heaptrack, "a string without its length");
 }
 
 /* "FUNCTION", or "FUNCTION FILE LINE": one more of the place's lines, if it has a function. */
@@ -213,10 +240,21 @@ static int time_line(struct heaptrack *heaptrack, struct scan *scan)
     return 0;
 }
 
-static int line_take(struct heaptrack *heaptrack, struct slu_bytes line)
+/* The line that follows a command. */
+static bool is_system(struct scan scan)
 {
-    struct scan scan = scan_begin(line);
-    if (line.len == 0) {
+    uint64_t numbers[2];
+    return scan_text(&scan, "I ") && numbers_read(&scan, numbers, 2);
+}
+
+static int line_take(struct heaptrack *heaptrack, struct slu_bytes *line)
+{
+    struct scan scan = scan_begin(*line);
+    if (heaptrack->in_command) {
+        heaptrack->in_command = !is_system(scan);
+        return 0;
+    }
+    if (line->len == 0) {
         return 0;
     }
     char kind = *scan.at++;
@@ -225,10 +263,12 @@ static int line_take(struct heaptrack *heaptrack, struct slu_bytes line)
     case 'I':
     case 'R':
     case 'S':
+        return 0;
     case 'X':
+        heaptrack->in_command = true;
         return 0;
     case 's':
-        return string_line(heaptrack, &scan);
+        return string_line(heaptrack, &scan, line);
     case 'i':
         return place_line(heaptrack, &scan);
     case 't':
@@ -245,7 +285,7 @@ static int line_take(struct heaptrack *heaptrack, struct slu_bytes line)
         return 0;
     case 'm':
     case 'x':
-        return refuse(heaptrack, "a raw recording; heaptrack --interpret makes one that is read");
+        return refuse(heaptrack, "a raw recording; heaptrack_interpret makes one that is read");
     default:
         return refuse(heaptrack, "no line of a heaptrack recording");
     }
@@ -262,16 +302,21 @@ static int line_next(struct heaptrack *heaptrack, struct slu_bytes *line)
     return line->len < input->end - input->begin ? 0 : refuse(heaptrack, "cut off within a line");
 }
 
+static int lines_end(struct heaptrack *heaptrack)
+{
+    return heaptrack->in_command ? refuse(heaptrack, "a command without an end") : 0;
+}
+
 static int lines_take(struct heaptrack *heaptrack)
 {
     struct slu_bytes line;
     for (;;) {
         int err = line_next(heaptrack, &line);
         if (err == 0) {
-            err = line_take(heaptrack, line);
+            err = line_take(heaptrack, &line);
         }
         if (err != 0) {
-            return err == -ENODATA ? 0 : err;
+            return err == -ENODATA ? lines_end(heaptrack) : err;
         }
         input_take_line(&heaptrack->reading->input, line);
     }

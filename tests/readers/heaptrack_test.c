@@ -19,7 +19,7 @@
 #define TYPES        (2 * HEAPTRACK_VALUES)
 
 static const char recording[] = "v 10400 3\n"
-                                "X ./app with arguments\n"
+                                "X ./app -a\n"
                                 "I 1000 5e298f\n"
                                 "s 8 /bin/app\n"
                                 "s 4 main\n"
@@ -108,6 +108,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {"v 1 3\ns 5 main\n", "p: byte 6: a string that is not as long as it says"},
         {"v 1 3\ns ffffffffffffffff main\n", "p: byte 6: a string that is not as long"},
         {"v 1 3\ns main\n", "p: byte 6: a string without its length"},
+        {"v 1 3\ns 9 ma\nin\n", "p: byte 6: a string that is not as long"},
+        {"v 1 3\ns 4 ma\nin\n", "p: byte 6: a string that is not as long"},
+        {"v 1 3\nX app\n", "p: byte 12: a command without an end"},
         {"v 1 3\ni 1\n", "p: byte 6: a line unlike 'i ADDRESS MODULE'"},
         {"v 1 3\ni 1 1\n", "p: byte 6: a place in a module that is not there"},
         {"v 1 3\ni 1 0 1\n", "p: byte 6: a place whose function, file or line is none"},
@@ -126,7 +129,7 @@ static void what_is_wrong_is_said_with_its_place(void **state)
         {"v 1 3\na 8000000000000000 0\n+ 0\n", "p: byte 27: more than 8 EiB"},
         {"v 1 3\na 7fffffffffffffff 0\n+ 0\n- 0\n+ 0\n", "p: byte 35: more than 8 EiB"},
         {"v 1 3\nc ffffffffffffffff\n", "p: byte 6: a line unlike 'c MILLISECONDS'"},
-        {"v 1 3\nm 1 2\n", "p: byte 6: a raw recording; heaptrack --interpret makes"},
+        {"v 1 3\nm 1 2\n", "p: byte 6: a raw recording; heaptrack_interpret makes"},
         {"v 1 3\nwhat\n", "p: byte 6: no line of a heaptrack recording"},
         {"v 1 3\na 1 0\n+ 0", "p: byte 12: cut off within a line"},
     };
@@ -144,9 +147,12 @@ static void damage_anywhere_does_no_harm(void **state)
     (void)state;
     struct test_random random = test_random_start(1);
     struct slu_diag diag;
+    size_t version_end = (size_t)(strchr(recording, 'X') - recording);
+    size_t command_end = (size_t)(strchr(recording, 's') - recording);
     for (size_t len = 0; len < sizeof(recording) - 1; len++) {
         int err = read_alone(recording, len, &diag);
-        assert_int_equal(err, len > 9 && recording[len - 1] == '\n' ? 0 : -EBADMSG);
+        bool is_whole = len == version_end || (len >= command_end && recording[len - 1] == '\n');
+        assert_int_equal(err, is_whole ? 0 : -EBADMSG);
     }
     for (uint64_t round = 0; round < test_rounds(3000); round++) {
         char damaged[sizeof(recording)];
@@ -172,6 +178,24 @@ static void formats_before_the_third_have_no_lengths_and_attaching_begins_anew(v
     }
     model_destroy(&model);
     slu_budget_destroy(&budget);
+}
+
+static void commands_and_names_may_have_ends_of_lines_in_them(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "v 1 3\nX app -c\na b\nI\n- 1\nI 1000 5e\ns 5 ma\nin\ni 1 0 1\nt 1 0\n"
+        "a 8 1\n+ 0\n";
+    for (size_t step = 0; step < sizeof(text); step++) {
+        struct slu_budget *budget = budget_of(BUDGET_BYTES);
+        struct model *model = NULL;
+        assert_int_equal(model_create(budget, &model), 0);
+        assert_int_equal(read_profile(model, text, sizeof(text) - 1, step, NULL), 0);
+        assert_true(bytes_equal(model_text(model, model_function_at(model, 0)->name),
+                                (struct slu_bytes){"ma\nin", 5}));
+        model_destroy(&model);
+        slu_budget_destroy(&budget);
+    }
 }
 
 /* The model: all counts are copied at each new peak. */
@@ -279,6 +303,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(damage_anywhere_does_no_harm),
         cmocka_unit_test(formats_before_the_third_have_no_lengths_and_attaching_begins_anew),
+        cmocka_unit_test(commands_and_names_may_have_ends_of_lines_in_them),
         cmocka_unit_test(the_peak_is_what_a_copy_of_all_at_that_moment_says),
         cmocka_unit_test(the_same_callers_and_places_are_one_and_depth_is_bounded),
         cmocka_unit_test(every_allocation_may_fail),
