@@ -13,11 +13,12 @@ OBJECT = 1000
 GROUPS = 3
 LEAVES = 40
 DEEP_LEAVES = 10
+STEPS = 60
 
 
 def samples(moment):
     """(stack, the outermost first; bytes)."""
-    yield ("main", "large"), LARGE
+    yield ("main", "large", *(f"step_{step}" for step in range(STEPS)), "tip"), LARGE
     for group in range(GROUPS):
         for leaf in range(LEAVES):
             yield (("main", "small", f"group_{group}", f"leaf_{group}_{leaf}"),

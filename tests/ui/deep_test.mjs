@@ -69,6 +69,18 @@ check("a zoom goes on below what was loaded, and a reload stays there", () =>
         assert.equal(valueOf(page, "deep"), null);
     }));
 
+check("what is zoomed into is in sight, below its callers", () =>
+    withPage("/", {}, async (page) => {
+        await clickBox(page, "step_9");
+        await clickBox(page, "step_20");
+        await clickBox(page, "step_45");
+        assert.ok((await boxOf(page, "tip")).width > 1100);
+        assert.ok((await boxOf(page, "step_42")).y < (await boxOf(page, "step_45")).y);
+        await page.reload();
+        await settled(page);
+        assert.ok((await boxOf(page, "tip")).width > 1100);
+    }));
+
 check("sums stay what they were, and functions are found that were not there", () =>
     withPage("/", {}, async (page) => {
         const total = () => page.evaluate(() => window.sluice.scene.total[0]);
