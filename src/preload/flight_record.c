@@ -157,6 +157,8 @@ static int past_add(struct flight_record *record)
     return err;
 }
 
+_Static_assert(FLIGHT_STAGE_BYTES >= PATH_MAX, "the stage has room for a name");
+
 /* The first of a row: levels above it add to the same file. */
 static int record_begin(struct flight_record *record, uint64_t *number)
 {
@@ -166,7 +168,7 @@ static int record_begin(struct flight_record *record, uint64_t *number)
         (void)unlink(record->path); /* somebody may have taken it away */
     }
     int err = path_make(record, record->record_count);
-    err = err != 0 ? err : record_file_make(record->path);
+    err = err != 0 ? err : record_file_make(record->path, record->stage);
     err = err != 0 ? err : part_add(record, "manifest.json", manifest_put);
     return err != 0 ? err : past_add(record);
 }

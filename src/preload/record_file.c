@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,16 +12,23 @@
 
 #define END_BYTES ((off_t)2 * USTAR_BLOCK_BYTES) /* of zeros: the end of an archive */
 
-int record_file_make(const char *path)
+int record_file_make(const char *path, char begun[PATH_MAX])
 {
+    int len = snprintf(begun, PATH_MAX, "%s.part", path);
+    if (len < 0 || len >= PATH_MAX) {
+        return -ENAMETOOLONG;
+    }
     /* In a folder that others may write into, what has this name already may be theirs. */
-    (void)unlink(path);
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    (void)unlink(begun);
+    int file = open(begun, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) {
         return -errno;
     }
-    int err = ftruncate(file, END_BYTES) == 0 ? 0 : -errno;
+    int err = ftruncate(file, END_BYTES) == 0 && rename(begun, path) == 0 ? 0 : -errno;
     (void)close(file); /* nothing was written that could fail */
+    if (err != 0) {
+        (void)unlink(begun);
+    }
     return err;
 }
 

@@ -7,6 +7,7 @@
 #ifndef PRELOAD_RECORD_FILE_H
 #define PRELOAD_RECORD_FILE_H
 
+#include <limits.h>
 #include <stdint.h>
 
 struct output_writing;
@@ -14,9 +15,10 @@ struct output_writing;
 /*
  * Make an empty one in place of what has its name.
  *
+ * begun    room for the name that it has until it is an archive
  * Returns  0; a negative errno of the system's
  */
-int record_file_make(const char *path);
+int record_file_make(const char *path, char begun[PATH_MAX]);
 
 /*
  * Add a part.

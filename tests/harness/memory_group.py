@@ -1,6 +1,7 @@
 """Memory groups of version 1, in which a process that passes their limit is killed."""
 
 import os
+import tempfile
 
 import tap
 
@@ -20,11 +21,11 @@ class Group:
     """A group of version 1 below our own, with a limit; removed at the end."""
 
     def __init__(self, limit, name="sluice-test", above=None):
-        self.folder = os.path.join(above or own_group(), f"{name}.{os.getpid()}")
+        place = above or own_group()
         try:
-            os.mkdir(self.folder)
+            self.folder = tempfile.mkdtemp(prefix=f"{name}.", dir=place)
         except OSError as error:
-            raise tap.Skip(f"{self.folder} cannot be made: {error.strerror}") from error
+            raise tap.Skip(f"{place}/{name} cannot be made: {error.strerror}") from error
         if limit is not None:
             self.put("memory.limit_in_bytes", limit)
 

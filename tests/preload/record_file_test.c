@@ -17,6 +17,7 @@
 #define TIME_NS        INT64_C(1700000000250000000)
 
 static char path[PATH_MAX];
+static char begun[PATH_MAX];
 
 static int folder_make(void **state)
 {
@@ -94,7 +95,7 @@ static void the_file_is_whole_at_any_moment(void **state)
     static char bytes[FILE_BYTES_MAX];
     int count = 0;
     (void)state;
-    assert_int_equal(record_file_make(path), 0);
+    assert_int_equal(record_file_make(path, begun), 0);
     for (; count < (int)(sizeof(lens) / sizeof(lens[0])); count++) {
         content = (struct content){.len = lens[count]};
         assert_int_equal(add(&content), 0);
@@ -112,7 +113,7 @@ static void a_part_that_fails_leaves_what_was_there(void **state)
     static char before[FILE_BYTES_MAX];
     static char after[FILE_BYTES_MAX];
     (void)state;
-    assert_int_equal(record_file_make(path), 0);
+    assert_int_equal(record_file_make(path, begun), 0);
     content = (struct content){.len = 700};
     assert_int_equal(add(&content), 0);
     size_t len = file_read(before);
@@ -135,10 +136,23 @@ static void what_is_not_ours_is_left_alone(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("/dev/null", path), 0);
     assert_int_equal(add(&content), -ELOOP);
-    assert_int_equal(record_file_make(path), 0); /* in place of the link */
+    assert_int_equal(record_file_make(path, begun), 0); /* in place of the link */
     struct stat found;
     assert_int_equal(lstat(path, &found), 0);
     assert_true(S_ISREG(found.st_mode) && (found.st_mode & 077) == 0);
+}
+
+static void what_cannot_be_made_leaves_nothing(void **state)
+{
+    struct stat found;
+    (void)state;
+    (void)unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(record_file_make(path, begun), -EISDIR);
+    assert_int_equal(lstat(begun, &found), -1);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(record_file_make(path, begun), 0);
+    assert_int_equal(lstat(begun, &found), -1);
 }
 
 /* A clock before 1970, or behind what an archive can tell. */
@@ -148,7 +162,7 @@ static void clocks_that_are_wrong_end_nothing(void **state)
     static char bytes[FILE_BYTES_MAX];
     const struct output_writing writing = {content_put, &content};
     (void)state;
-    assert_int_equal(record_file_make(path), 0);
+    assert_int_equal(record_file_make(path, begun), 0);
     assert_int_equal(record_file_add(path, "part", -5, &writing), 0);
     (void)file_read(bytes);
     assert_string_equal(bytes, "0000000000000.part");
