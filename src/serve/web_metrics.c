@@ -1,21 +1,15 @@
 /* Metrics, as Prometheus answers. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/block.h"
-#include "base/sink_number.h"
 #include "net/net.h"
 #include "serve/web_query.h"
 
 #define SELECTOR          "match[]"
 #define FORM_MAX          UINT64_C(65536)
-#define RANGE_NS          UINT64_C(3600000000000)
-#define SERIES_LIMIT      1000
-#define SAMPLES_MAX       UINT64_C(2000000) /* of one answer */
-#define NUMBER_MAX        40
-#define MS_A_SECOND       1000
+#define METRICS_LIMIT     1000
 #define FACTS_MAX         4096
 #define METADATA_JSON_MAX ((size_t)8 << 20)
 
@@ -32,86 +26,6 @@ static void values_answer(struct net_request *request, void *arg)
 static void series_answer(struct net_request *request, void *arg)
 {
     web_series_answer(arg, request, STORE_METRICS, SELECTOR);
-}
-
-struct samples_answering {
-    struct web_query *query;
-    uint64_t series_count;
-    uint64_t sample_count;
-    bool is_cut;
-};
-
-/* A number as Prometheus has it in JSON: a text. */
-static void number_write(struct json_writer *json, double number)
-{
-    char text[NUMBER_MAX];
-    struct sink sink;
-    sink_init_fixed(&sink, text, sizeof(text));
-    if (isnan(number)) {
-        sink_text(&sink, "NaN");
-    } else if (isinf(number)) {
-        sink_text(&sink, number > 0 ? "+Inf" : "-Inf");
-    } else {
-        sink_double(&sink, number);
-    }
-    json_write_string_bytes(json, text, sink.len);
-}
-
-static int series_write(void *arg, const struct store_series *series)
-{
-    struct samples_answering *answering = arg;
-    struct json_writer *json = &answering->query->json;
-    if (answering->series_count == answering->query->limit ||
-        answering->sample_count + series->count > SAMPLES_MAX) {
-        answering->is_cut = true;
-        return -ENOBUFS;
-    }
-    answering->series_count++;
-    answering->sample_count += series->count;
-    json_begin_object(json);
-    json_write_key(json, "metric");
-    web_labels_write(json, series->labels);
-    json_write_key(json, "values");
-    json_begin_array(json);
-    for (size_t i = 0; i < series->count; i++) {
-        json_begin_array(json);
-        json_write_double(json, (double)series->samples[i].time_ms / MS_A_SECOND);
-        number_write(json, series->samples[i].value);
-        json_end_array(json);
-    }
-    json_end_array(json);
-    json_end_object(json);
-    return answering->query->sink.err;
-}
-
-static void samples_answer(struct net_request *request, void *arg)
-{
-    struct web *web = arg;
-    struct web_query *query = web_query_begin(web, request, SELECTOR, RANGE_NS, SERIES_LIMIT);
-    if (query == NULL) {
-        return;
-    }
-    struct samples_answering answering = {.query = query};
-    struct json_writer *json = &query->json;
-    if (web_selector_take(query, SELECTOR, 1) == 0) {
-        (void)snprintf(query->diag.message, sizeof(query->diag.message),
-                       "match[]: samples are read with one selector at a time");
-        web_query_end(query, -EINVAL);
-        return;
-    }
-    int err = web_success_begin(query);
-    json_begin_object(json);
-    json_write_key(json, "resultType");
-    json_write_string(json, "matrix");
-    json_write_key(json, "result");
-    json_begin_array(json);
-    if (err == 0) {
-        err = store_samples(web->store, &query->store, STORE_NUMBER, series_write, &answering);
-    }
-    json_end_array(json);
-    json_end_object(json);
-    int failed = web_success_finish(query, answering.is_cut);
-    web_query_end(query, err != 0 && err != -ENOBUFS ? err : failed);
 }
 
 /* A text of three lines: type, unit, help. */
@@ -144,7 +58,7 @@ static void metadata_answer(struct net_request *request, void *arg)
 {
     struct web *web = arg;
     char metric[FACTS_MAX];
-    struct web_query *query = web_query_begin(web, request, NULL, 0, SERIES_LIMIT);
+    struct web_query *query = web_query_begin(web, request, NULL, 0, METRICS_LIMIT);
     if (query == NULL) {
         return;
     }
@@ -200,7 +114,12 @@ size_t web_metrics_routes(struct web *web, struct net_route *routes)
          .path = "/api/v1/series",
          .handle = series_answer,
          .place = NET_ON_WORKER},
-        {.path = "/api/v1/samples", .handle = samples_answer, .place = NET_ON_WORKER},
+        {.path = "/api/v1/samples", .handle = web_samples_answer, .place = NET_ON_WORKER},
+        {.methods = NET_POST,
+         .body_bytes_max = FORM_MAX,
+         .path = "/api/v1/query_exemplars",
+         .handle = web_exemplars_answer,
+         .place = NET_ON_WORKER},
         {.path = "/api/v1/metadata", .handle = metadata_answer, .place = NET_ON_WORKER},
         {.path = "/api/v1/status/buildinfo", .handle = build_answer},
     };

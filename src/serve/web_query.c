@@ -1,6 +1,7 @@
 #include "serve/web_query.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,15 @@
 #include <sluice/budget.h>
 #include <sluice/scope.h>
 
+#include "base/sink_number.h"
 #include "net/net.h"
 #include "query/time_text.h"
 #include "sys/wall_clock.h"
 
-#define FORM_TYPE "application/x-www-form-urlencoded"
-#define JSON_TYPE "application/json"
-#define FAIL_MAX  1024
+#define FORM_TYPE  "application/x-www-form-urlencoded"
+#define JSON_TYPE  "application/json"
+#define FAIL_MAX   1024
+#define NUMBER_MAX 40
 
 #define DAMAGE_WARNING "parts of the store are damaged, and left out: the daemon has said which"
 
@@ -290,6 +293,21 @@ void web_labels_write(struct json_writer *json, struct slu_bytes labels)
         json_write_string_bytes(json, label.value.data, label.value.len);
     }
     json_end_object(json);
+}
+
+void web_number_write(struct json_writer *json, double number)
+{
+    char text[NUMBER_MAX];
+    struct sink sink;
+    sink_init_fixed(&sink, text, sizeof(text));
+    if (isnan(number)) {
+        sink_text(&sink, "NaN");
+    } else if (isinf(number)) {
+        sink_text(&sink, number > 0 ? "+Inf" : "-Inf");
+    } else {
+        sink_double(&sink, number);
+    }
+    json_write_string_bytes(json, text, sink.len);
 }
 
 void web_seconds_write(struct json_writer *json, int64_t time_ns)

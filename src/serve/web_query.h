@@ -99,6 +99,9 @@ void web_fail(struct net_request *request, unsigned status, const char *type, co
 /* Labels as an object. */
 void web_labels_write(struct json_writer *json, struct slu_bytes labels);
 
+/* A number as Prometheus has it in JSON: a text. */
+void web_number_write(struct json_writer *json, double number);
+
 /* Seconds since 1970 with milliseconds. */
 void web_seconds_write(struct json_writer *json, int64_t time_ns);
 
@@ -112,7 +115,10 @@ size_t web_page_routes(struct web *web, struct net_route *routes);
 
 #define WEB_ROUTES_MAX 64
 
-/* web_flame.c, web_pprof.c, web_timeline.c, web_verdicts.c: handlers of routes. */
+/* web_exemplars.c, web_flame.c, web_pprof.c, web_samples.c, web_timeline.c, web_verdicts.c:
+ * handlers of routes. */
+void web_exemplars_answer(struct net_request *request, void *arg);
+void web_samples_answer(struct net_request *request, void *arg);
 void web_flame_answer(struct net_request *request, void *arg);
 void web_timeline_answer(struct net_request *request, void *arg);
 void web_pprof_answer(struct net_request *request, void *arg);

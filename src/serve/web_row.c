@@ -61,7 +61,7 @@ int web_trace_id_read(struct slu_bytes text, unsigned char id[WEB_TRACE_ID_BYTES
     return 0;
 }
 
-static void hex_write(struct json_writer *json, const char *key, struct slu_bytes bytes)
+void web_hex_member_write(struct json_writer *json, const char *key, struct slu_bytes bytes)
 {
     char text[HEX_MAX];
     size_t len = web_hex_write(bytes, text, sizeof(text));
@@ -76,7 +76,7 @@ static const char *severity_name(uint64_t number)
     return number == 0 || number > 24 ? "" : names[(number - 1) / 4];
 }
 
-static void attribute_write(struct json_writer *json, struct slu_bytes attribute)
+void web_attribute_write(struct json_writer *json, struct slu_bytes attribute)
 {
     struct otlp_fields fields = otlp_fields_of(attribute);
     struct otlp_part part;
@@ -102,7 +102,7 @@ static void attributes_write(struct json_writer *json, const struct sink *sink,
     while (otlp_fields_next(&fields, &part)) {
         bool has_room = sink->size_bytes - sink->len > ROOM_LEFT_MIN + 6 * (size_t)VALUE_MAX / 4;
         if (part.number == LOG_ATTRIBUTES && has_room) {
-            attribute_write(json, part.bytes);
+            web_attribute_write(json, part.bytes);
         }
     }
     json_end_object(json);
@@ -190,8 +190,8 @@ static int row_write(struct slu_bytes labels, const struct row *row, size_t line
     json_write_bool(&json, line.len < row->text.len);
     json_write_key(&json, "severity");
     json_write_string_bytes(&json, facts.severity.data, facts.severity.len);
-    hex_write(&json, "trace_id", row->key);
-    hex_write(&json, "span_id", facts.span_id);
+    web_hex_member_write(&json, "trace_id", row->key);
+    web_hex_member_write(&json, "span_id", facts.span_id);
     json_write_key(&json, "scope");
     json_write_string_bytes(&json, scope.data, scope.len);
     attributes_write(&json, sink, row->rest);

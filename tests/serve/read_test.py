@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tap  # noqa: E402
 from daemon import WAIT_SECONDS, until  # noqa: E402
-from documents import ALL, TRACES  # noqa: E402
+from documents import ALL, ATTRIBUTES, TRACES  # noqa: E402
 from reading import (Keeper, attributes, events_of, gauge, keeping, log_lines, now_ns,  # noqa: E402
                      spans)
 
@@ -58,7 +58,7 @@ def every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have():
         daemon.send("metrics", ALL["metrics"])
         found = daemon.found("/api/v1/samples", match="{}", start="0")["result"]
         samples = {(one["metric"]["__name__"], one["metric"].get("le"),
-                    one["metric"].get("quantile")): one["values"] for one in found}
+                    one["metric"].get("quantile")): one.get("values") for one in found}
         moment = 1544712660.4
         assert samples["my_counter", None, None] == [[moment, "5"]], samples
         assert samples["my_cumulative", None, None] == [[moment, "-5"]]
@@ -72,6 +72,71 @@ def every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have():
         facts = daemon.found("/api/v1/metadata", metric="my_counter")
         assert facts == {"my_counter": [{"type": "unknown", "unit": "1",
                                          "help": "I am a Counter"}]}, facts
+
+
+def exponential_histograms_come_back_with_their_buckets():
+    moment = now_ns() // 10**6 * 10**6
+    point = {"timeUnixNano": str(moment), "count": "10", "sum": 21.5, "scale": 1, "zeroCount": "2",
+             "positive": {"offset": -1, "bucketCounts": ["1", "0", "3"]},
+             "negative": {"offset": 2, "bucketCounts": ["4", "18446744073709551615"]},
+             "min": -8, "max": 2, "zeroThreshold": 0.25}
+    document = gauge("took", [0])
+    document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"] = [{
+        "name": "took", "exponentialHistogram": {"dataPoints": [point],
+                                                 "aggregationTemporality": 2}}]
+    with Keeper(SERVE) as daemon:
+        daemon.send("metrics", document)
+        daemon.send("metrics", gauge("took", [7], service="cart"))
+        for _ in range(2):  # from memory, and after a start
+            plain, found = daemon.found("/api/v1/samples", match="took")["result"]
+            assert plain["metric"]["job"] == "cart" and plain["values"][0][1] == "7", plain
+            assert found["metric"] == {"__name__": "took", "job": "shop"}, found
+            ((time_s, histogram),) = found["histograms"]
+            assert round(time_s * 1000) == moment // 10**6, (time_s, moment)
+            buckets = [[rule, float(low), float(high), int(count)]
+                       for rule, low, high, count in histogram.pop("buckets")]
+            assert histogram == {"count": "10", "sum": "21.5", "min": "-8", "max": "2"}, histogram
+            root = 2 ** 0.5
+            wanted = [[1, -4, -2 * root, 18446744073709551615], [1, -2 * root, -2, 4],
+                      [3, -0.25, 0.25, 2], [0, 1 / root, 1, 1], [0, root, 2, 3]]
+            for got, want in zip(buckets, wanted, strict=True):
+                assert got[0] == want[0] and got[3] == want[3], (got, want)
+                assert all(abs(a - b) < 1e-9 for a, b in zip(got[1:3], want[1:3])), (got, want)
+            assert daemon.stop() == 0
+            daemon.start()
+
+
+def buckets_beyond_what_a_number_can_be_are_told_as_infinite():
+    point = {"timeUnixNano": str(now_ns()), "count": "1", "scale": -2147483648,
+             "positive": {"offset": 2147483647, "bucketCounts": ["1"]}}
+    document = gauge("took", [0])
+    document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"] = [{
+        "name": "took", "exponentialHistogram": {"dataPoints": [point],
+                                                 "aggregationTemporality": 2}}]
+    with Keeper(SERVE) as daemon:
+        daemon.send("metrics", document)
+        (found,) = daemon.found("/api/v1/samples", match="took")["result"]
+        assert found["histograms"][0][1] == {"count": "1", "buckets": [
+            [0, "+Inf", "+Inf", "1"]]}, found
+
+
+def exemplars_come_back_with_the_trace_that_they_name():
+    with Keeper(SERVE) as daemon:
+        daemon.send("metrics", ALL["metrics"])
+        found = daemon.found("/api/v1/query_exemplars", query='{job="my.service"}', start="0")
+        names = sorted(one["seriesLabels"]["__name__"] for one in found)
+        assert names == ["my_counter", "my_exponential", "my_histogram"], names
+        for one in found:
+            assert one["exemplars"] == [{
+                "labels": {"span_id": "eee19b7ec3c1b174", "trace_id": TRACE,
+                           "string.attribute": ATTRIBUTES[0]["value"]["stringValue"]},
+                "value": "10.5", "timestamp": 1544712660.3}], one
+        status, _, body = daemon.submit("/api/v1/query_exemplars", "query=my_counter&start=0")
+        assert status == 200 and len(json.loads(body)["data"]) == 1, body
+        assert daemon.found("/api/v1/query_exemplars", query="my_counter") == []  # of an hour
+        answer = daemon.get("/api/v1/query_exemplars", query="{}", start="0", limit="1")
+        assert len(answer["data"]) == 1 and "limit" in answer["warnings"][0], answer
+        assert daemon.refusal("/api/v1/query_exemplars", query="{")[0] == 400
 
 
 def logs_are_found_by_selector_text_word_and_pattern():
@@ -372,6 +437,9 @@ def old_and_surplus_parts_are_dropped():
 TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          several_selectors_find_what_any_of_them_finds,
          every_kind_of_data_point_becomes_the_samples_that_prometheus_would_have,
+         exponential_histograms_come_back_with_their_buckets,
+         buckets_beyond_what_a_number_can_be_are_told_as_infinite,
+         exemplars_come_back_with_the_trace_that_they_name,
          logs_are_found_by_selector_text_word_and_pattern,
          lines_of_a_trace_are_found_by_its_id,
          the_newest_lines_come_first_and_a_limit_is_told,
