@@ -19,14 +19,15 @@ static uint64_t draw(struct exporter *exporter)
     return state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-static void count(struct exporter *exporter, const struct export_message *message,
-                  const struct outcome *outcome)
+static void count(struct exporter *exporter, uint64_t record_count, const struct outcome *outcome)
 {
+    uint64_t refused =
+        outcome->refused_count < record_count ? outcome->refused_count : record_count;
     if (outcome->kind == OUTCOME_TAKEN) {
-        stage_count(&exporter->sent_count, message->record_count - outcome->refused_count);
-        stage_count(&exporter->lost_count, outcome->refused_count);
+        stage_count(&exporter->sent_count, record_count - refused);
+        stage_count(&exporter->lost_count, refused);
     } else if (outcome->kind == OUTCOME_REFUSED) {
-        stage_count(&exporter->lost_count, message->record_count);
+        stage_count(&exporter->lost_count, record_count);
     }
 }
 
@@ -51,19 +52,17 @@ static void tell(struct exporter *exporter, const struct outcome *outcome)
     exporter->context.say(exporter->context.say_arg, text);
 }
 
-/* One try, timed: the longest is kept for the daemon's own traces. */
-static void send_once(struct exporter *exporter, struct slu_scope *scope,
-                      const struct export_message *message, struct outcome *outcome)
+void exporter_tried(struct exporter *exporter, uint64_t record_count, uint64_t begin_ns,
+                    const struct outcome *outcome)
 {
-    uint64_t begin_ns = slu_clock_monotonic_ns();
-    exporter->type->send(exporter->self, scope, message, outcome);
     uint64_t took_ns = slu_clock_monotonic_ns() - begin_ns;
+    count(exporter, record_count, outcome);
     mutex_lock(&exporter->lock);
     if (took_ns >= exporter->longest.end_ns - exporter->longest.begin_ns) {
         uint64_t now_ns = (uint64_t)wall_clock_ns();
         exporter->longest = (struct exporter_span){.begin_ns = now_ns - took_ns,
                                                    .end_ns = now_ns,
-                                                   .record_count = message->record_count,
+                                                   .record_count = record_count,
                                                    .kind = outcome->kind};
     }
     mutex_unlock(&exporter->lock);
@@ -78,8 +77,9 @@ void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
     }
     for (;;) {
         *outcome = (struct outcome){.kind = OUTCOME_TAKEN};
-        send_once(exporter, scope, message, outcome);
-        count(exporter, message, outcome);
+        uint64_t begin_ns = slu_clock_monotonic_ns();
+        exporter->type->send(exporter->self, scope, message, outcome);
+        exporter_tried(exporter, message->record_count, begin_ns, outcome);
         if (slu_scope_error(scope) == 0) {
             tell(exporter, outcome);
         }

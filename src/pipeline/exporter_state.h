@@ -49,6 +49,14 @@ struct exporter {
 void exporter_deliver(struct exporter *exporter, struct slu_scope *scope,
                       const struct export_message *message, struct outcome *outcome);
 
+/*
+ * What one try came to: counted, and the longest is kept for the daemon's own traces.
+ *
+ * begin_ns  monotonic
+ */
+void exporter_tried(struct exporter *exporter, uint64_t record_count, uint64_t begin_ns,
+                    const struct outcome *outcome);
+
 /* Payloads wait in memory, and their senders with them. Returns as slu_go */
 SLU_MUST_USE int exporter_line_start(struct exporter *exporter);
 

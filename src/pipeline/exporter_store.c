@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <sluice/budget.h>
+#include <sluice/clock.h>
 
 #include "pipeline/config.h"
 #include "pipeline/exporter.h"
@@ -59,6 +60,7 @@ static void store_destroy(void *self)
 static void kept(void *arg, const struct store_outcome *outcome)
 {
     struct payload *payload = arg;
+    struct exporter *exporter = payload->holder;
     struct outcome told = {.kind = OUTCOME_TAKEN, .refused_count = outcome->refused_count};
     if (outcome->err == -EBADMSG) {
         told.kind = OUTCOME_REFUSED;
@@ -68,9 +70,11 @@ static void kept(void *arg, const struct store_outcome *outcome)
         told.retry_ns = FULL_RETRY_NS;
         (void)snprintf(told.reason, sizeof(told.reason), "the store's disk: %s",
                        strerror(-outcome->err));
+        stage_count(&exporter->stage.refused_count, payload->record_count);
     } else {
         memcpy(told.reason, outcome->reason, sizeof(told.reason));
     }
+    exporter_tried(exporter, payload->record_count, payload->held_ns, &told);
     payload_end(payload, &told);
 }
 
@@ -86,20 +90,21 @@ static const char *refusal(int err)
     }
 }
 
-static void keep(struct store_exporter *self, struct stage *stage, struct payload *payload);
+static void keep(struct store_exporter *self, struct exporter *exporter, struct payload *payload);
 
 /* A message that is too large goes in halves. */
-static void keep_halves(struct store_exporter *self, struct stage *stage, struct payload *payload)
+static void keep_halves(struct store_exporter *self, struct exporter *exporter,
+                        struct payload *payload)
 {
     struct payload *front = NULL;
     uint64_t half = payload->record_count / 2;
     int err = half > 0 ? payload_cut(self->budget, &payload, half, &front) : -EMSGSIZE;
     if (err == 0) {
-        keep(self, stage, front);
-        keep(self, stage, payload);
+        keep(self, exporter, front);
+        keep(self, exporter, payload);
         return;
     }
-    stage_count(&stage->refused_count, payload->record_count);
+    stage_count(&exporter->stage.refused_count, payload->record_count);
     if (err == -EMSGSIZE) {
         struct outcome refused = {.kind = OUTCOME_REFUSED};
         (void)snprintf(refused.reason, sizeof(refused.reason), "%s: a record is too large",
@@ -110,14 +115,16 @@ static void keep_halves(struct store_exporter *self, struct stage *stage, struct
     }
 }
 
-static void keep(struct store_exporter *self, struct stage *stage, struct payload *payload)
+static void keep(struct store_exporter *self, struct exporter *exporter, struct payload *payload)
 {
+    payload->holder = exporter;
+    payload->held_ns = slu_clock_monotonic_ns();
     int err = store_put(self->store, store_signal_of(payload->signal), payload->bytes,
                         wall_clock_ns(), kept, payload);
     if (err == -EMSGSIZE) {
-        keep_halves(self, stage, payload);
+        keep_halves(self, exporter, payload);
     } else if (err != 0) {
-        stage_count(&stage->refused_count, payload->record_count);
+        stage_count(&exporter->stage.refused_count, payload->record_count);
         payload_end_later(payload, err == -ENOSPC ? FULL_RETRY_NS : ROOM_RETRY_NS, "%s: %s",
                           self->name, refusal(err));
     }
@@ -125,8 +132,7 @@ static void keep(struct store_exporter *self, struct stage *stage, struct payloa
 
 static void store_take(void *self, struct exporter *exporter, struct payload *payload)
 {
-    stage_count(&exporter->sent_count, payload->record_count);
-    keep(self, &exporter->stage, payload);
+    keep(self, exporter, payload);
 }
 
 const struct exporter_type store_exporter = {

@@ -65,6 +65,8 @@ struct payload_bytes;
 
 struct payload {
     struct payload *next; /* in a list of its holder */
+    void *holder;         /* for its holder, who is told later what became of it */
+    uint64_t held_ns;     /* monotonic; its holder's, too */
     enum otlp_signal signal;
     uint64_t record_count;
     struct slu_bytes bytes; /* within `shared`; read only */

@@ -419,6 +419,37 @@ def status_tells_the_ways_of_data_and_why_senders_were_refused():
         assert daemon.get("/api/status")["refusals"][0]["last"] > time.time() - 60
 
 
+def the_daemon_is_its_own_first_user():
+    config = keeping()
+    config["receivers"]["selfmon"] = {"interval": "100ms"}
+    for pipeline in config["service"]["pipelines"].values():
+        pipeline["receivers"] = ["otlp", "selfmon"]
+    config["service"]["pipelines"]["profiles"] = {"receivers": ["selfmon"],
+                                                  "exporters": ["store"]}
+    mine = '{service_name="sluice-serve"}'
+    with Keeper(SERVE, config) as daemon:
+        until(lambda: daemon.found("/api/v1/series", match='{job="sluice-serve"}'))
+        spans_kept = until(lambda: daemon.get("/api/search", query=mine)["traces"])
+        assert spans_kept[0]["rootTraceName"] == "export", spans_kept
+        trace = daemon.get("/api/traces/" + spans_kept[0]["traceID"])
+        (span,) = trace["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        assert {"key": "exporter", "value": {"stringValue": "store"}} in span["attributes"], span
+        if daemon.ask("/debug/pprof/heap")[0] == 200:  # a sanitizer has the heap to itself
+            until(lambda: daemon.get("/api/profiles", query=mine)["profiles"])
+        sent = daemon.get("/api/status")["exporters"][0]
+        assert sent["sent"] > 0 and sent["lost"] == sent["refused"] == 0, sent
+
+
+def a_record_that_is_left_out_is_not_counted_as_sent():
+    with Keeper(SERVE) as daemon:
+        daemon.send("logs", log_lines(["new", "old"], times=[now_ns(), now_ns() - 10**15]))
+        daemon.send("metrics", ALL["metrics"])  # of any age, but some have more than one sample
+        daemon.send("metrics", gauge("depth", [1]))
+        daemon.send("metrics", gauge("depth", [1], start=now_ns() - 10**15))
+        exporter = daemon.get("/api/status")["exporters"][0]
+        assert (exporter["sent"], exporter["lost"]) == (1 + 7 + 1, 2), exporter
+
+
 def old_and_surplus_parts_are_dropped():
     with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
         old = now_ns() - 47 * 3600 * 10**9
@@ -459,6 +490,8 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          many_queries_at_once_are_answered_or_told_to_wait,
          status_metrics_and_health_are_there,
          status_tells_the_ways_of_data_and_why_senders_were_refused,
+         the_daemon_is_its_own_first_user,
+         a_record_that_is_left_out_is_not_counted_as_sent,
          old_and_surplus_parts_are_dropped)
 
 if __name__ == "__main__":
