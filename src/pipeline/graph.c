@@ -603,3 +603,18 @@ const char *graph_receiver(struct graph *graph, size_t index, struct receiver_st
     receiver->type->stats(receiver->receiver, stats);
     return receiver->component->name;
 }
+
+int graph_target(struct graph *graph, size_t index, struct receiver_target *out)
+{
+    for (size_t i = 0; i < graph->receiver_count; i++) {
+        const struct graph_receiver *receiver = &graph->receivers[i];
+        for (size_t k = 0; receiver->type->target != NULL &&
+                           receiver->type->target(receiver->receiver, k, out) == 0;
+             k++) {
+            if (index-- == 0) {
+                return 0;
+            }
+        }
+    }
+    return -ENOENT;
+}

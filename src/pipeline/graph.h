@@ -96,4 +96,7 @@ const char *graph_longest(struct graph *graph, size_t index, struct exporter_spa
 const char *graph_exporter(struct graph *graph, size_t index, struct exporter_stats *stats);
 const char *graph_receiver(struct graph *graph, size_t index, struct receiver_stats *stats);
 
+/* The index-th of whom receivers ask. Returns 0; -ENOENT behind the last. Threads: any */
+int graph_target(struct graph *graph, size_t index, struct receiver_target *out);
+
 #endif

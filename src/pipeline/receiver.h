@@ -2,6 +2,7 @@
 #ifndef PIPELINE_RECEIVER_H
 #define PIPELINE_RECEIVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,17 @@ struct receiver_stats {
 };
 
 #define RECEIVER_PLACES_MAX 4
+#define RECEIVER_WHY_MAX    128
+
+/* Who a receiver asks, and how that went. */
+struct receiver_target {
+    const char *endpoint; /* both live as long as the receiver */
+    const char *service;  /* NULL: none was named */
+    bool is_optional;
+    uint64_t taken_count;       /* profiles */
+    int64_t answered_ns;        /* since 1970; 0: never */
+    char why[RECEIVER_WHY_MAX]; /* of the last try, if that failed */
+};
 
 struct receiver_type {
     const char *name;
@@ -71,6 +83,9 @@ struct receiver_type {
 
     /* The index-th place where it listens, for people. Returns 0; -ENOENT behind the last. */
     int (*place)(void *receiver, size_t index, char *text, size_t size_bytes);
+
+    /* The index-th of whom it asks. Returns 0; -ENOENT behind the last. NULL: it asks nobody */
+    int (*target)(void *receiver, size_t index, struct receiver_target *out);
 
     /* A message of the daemon, on any thread; NULL: it does not listen to them. */
     void (*hear)(void *receiver, const char *text);

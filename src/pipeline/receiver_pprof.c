@@ -19,6 +19,7 @@
 #include "pipeline/profile_names.h"
 #include "pipeline/receiver.h"
 #include "pipeline/stage.h"
+#include "sys/mutex.h"
 #include "sys/wall_clock.h"
 
 #define SECOND_NS        UINT64_C(1000000000)
@@ -87,6 +88,14 @@ static const struct config_object pprof_object = {
 
 static const char *const usual_profiles[] = {"heap"};
 
+/* How it went with a target. */
+struct target_state {
+    uint64_t taken_count;
+    int64_t answered_ns; /* since 1970 */
+    bool is_failing;     /* which was told */
+    char why[RECEIVER_WHY_MAX];
+};
+
 struct pprof {
     struct receiver_context context;
     struct pprof_options options;
@@ -94,26 +103,36 @@ struct pprof {
     struct net_client *client;
     _Atomic uint64_t accepted_count;
     _Atomic uint64_t invalid_count;
-    bool is_failing[TARGETS_MAX]; /* which was told */
+    struct mutex lock; /* of the states */
+    struct target_state *states;
 };
 
 /* Say that a target does not answer, and that it does again, once each. */
 static void tell(struct pprof *pprof, size_t target, const char *why)
 {
     const struct target_options *targets = pprof->options.targets.items;
+    struct target_state *state = &pprof->states[target];
     char text[SLU_DIAG_MESSAGE_MAX + 128];
     bool is_failing = why != NULL;
-    if (pprof->is_failing[target] != is_failing && !targets[target].is_optional) {
-        pprof->is_failing[target] = is_failing;
+    mutex_lock(&pprof->lock);
+    (void)snprintf(state->why, sizeof(state->why), "%s", is_failing ? why : "");
+    if (!is_failing) {
+        state->answered_ns = wall_clock_ns();
+    }
+    mutex_unlock(&pprof->lock);
+    if (state->is_failing != is_failing && !targets[target].is_optional) {
+        state->is_failing = is_failing;
         (void)snprintf(text, sizeof(text), "%s: %.80s: %s", pprof->context.name,
                        targets[target].endpoint, is_failing ? why : "answers again");
         pprof->context.say(pprof->context.say_arg, text);
     }
 }
 
-static void profile_take(struct pprof *pprof, const struct target_options *target, const char *name,
+static void profile_take(struct pprof *pprof, size_t index, const char *name,
                          const struct net_answer *answer)
 {
+    const struct target_options *target =
+        (const struct target_options *)pprof->options.targets.items + index;
     const struct profile_names names = {pprof->context.names_program, pprof->scope,
                                         pprof->context.payloads};
     struct profile_facts facts = {.name = name,
@@ -125,6 +144,9 @@ static void profile_take(struct pprof *pprof, const struct target_options *targe
                                   .names = pprof->options.symbolize ? &names : NULL};
     int err = profile_send(pprof->context.payloads, pprof->context.next[OTLP_PROFILES], &facts);
     stage_count(err == 0 ? &pprof->accepted_count : &pprof->invalid_count, 1);
+    mutex_lock(&pprof->lock);
+    pprof->states[index].taken_count += err == 0;
+    mutex_unlock(&pprof->lock);
 }
 
 /* Ask one target for one profile. */
@@ -148,7 +170,7 @@ static void poll_one(struct pprof *pprof, struct slu_scope *scope, size_t index,
         return;
     }
     if (answer.status == 200) {
-        profile_take(pprof, target, name, &answer);
+        profile_take(pprof, index, name, &answer);
         tell(pprof, index, NULL);
     } else {
         stage_count(&pprof->invalid_count, 1);
@@ -182,10 +204,29 @@ static void pprof_main(struct slu_scope *scope, void *arg)
     } while (slu_scope_sleep_until(scope, next_ns) == 0);
 }
 
+static size_t states_bytes(const struct pprof *pprof)
+{
+    return pprof->options.targets.count * sizeof(struct target_state);
+}
+
+static int states_make(struct pprof *pprof)
+{
+    void *memory = NULL;
+    size_t bytes = states_bytes(pprof);
+    int err = bytes > 0 ? slu_budget_alloc(pprof->context.budget, bytes, &memory) : 0;
+    if (err == 0 && bytes > 0) {
+        memset(memory, 0, bytes);
+    }
+    pprof->states = memory;
+    return err;
+}
+
 static void pprof_destroy(void *self)
 {
     struct pprof *pprof = self;
     net_client_destroy(&pprof->client);
+    slu_budget_free(pprof->context.budget, pprof->states, states_bytes(pprof));
+    mutex_deinit(&pprof->lock);
     slu_budget_free(pprof->context.budget, pprof, sizeof(*pprof));
 }
 
@@ -217,12 +258,16 @@ static int pprof_create(const struct receiver_context *context, void **out)
         return err;
     }
     struct pprof *pprof = memory;
-    pprof->context = *context;
+    *pprof = (struct pprof){.context = *context};
+    mutex_init(&pprof->lock);
     pprof->options = (struct pprof_options){
         .interval_ns = 60 * SECOND_NS, .timeout_ns = 10 * SECOND_NS, .symbolize = true};
     err = config_read(context->config, context->node, &pprof_object, &pprof->options);
     if (err == 0) {
         err = targets_check(pprof);
+    }
+    if (err == 0) {
+        err = states_make(pprof);
     }
     if (err == 0) {
         err = net_client_create(context->payloads, &pprof->client);
@@ -275,6 +320,25 @@ static int pprof_place(void *self, size_t index, char *text, size_t size_bytes)
     return -ENOENT; /* it listens to nobody */
 }
 
+static int pprof_target(void *self, size_t index, struct receiver_target *out)
+{
+    struct pprof *pprof = self;
+    const struct target_options *targets = pprof->options.targets.items;
+    if (index >= pprof->options.targets.count) {
+        return -ENOENT;
+    }
+    const struct target_state *state = &pprof->states[index];
+    mutex_lock(&pprof->lock);
+    *out = (struct receiver_target){.endpoint = targets[index].endpoint,
+                                    .service = targets[index].service,
+                                    .is_optional = targets[index].is_optional,
+                                    .taken_count = state->taken_count,
+                                    .answered_ns = state->answered_ns};
+    memcpy(out->why, state->why, sizeof(out->why));
+    mutex_unlock(&pprof->lock);
+    return 0;
+}
+
 const struct receiver_type pprof_receiver = {
     .name = "pprof",
     .create = pprof_create,
@@ -283,4 +347,5 @@ const struct receiver_type pprof_receiver = {
     .destroy = pprof_destroy,
     .stats = pprof_stats,
     .place = pprof_place,
+    .target = pprof_target,
 };

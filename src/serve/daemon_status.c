@@ -5,10 +5,17 @@
 #include "codec/json_writer.h"
 #include "pipeline/config_pipelines.h"
 #include "pipeline/graph.h"
+#include "pipeline/receiver.h"
 #include "pipeline/refusals.h"
 #include "serve/daemon_store.h"
 #include "serve/memory_watch.h"
 #include "sys/wall_clock.h"
+
+static void seconds_write(struct json_writer *json, const char *key, int64_t time_ns)
+{
+    json_write_key(json, key);
+    json_write_double(json, (double)(time_ns / 1000000) / 1000);
+}
 
 static void budget_write(const struct slu_budget *budget, struct json_writer *json)
 {
@@ -74,6 +81,29 @@ static void receivers_write(struct graph *graph, struct json_writer *json)
     json_end_array(json);
 }
 
+static void targets_write(struct graph *graph, struct json_writer *json)
+{
+    struct receiver_target target;
+    json_write_key(json, "targets");
+    json_begin_array(json);
+    for (size_t i = 0; graph_target(graph, i, &target) == 0; i++) {
+        json_begin_object(json);
+        json_write_key(json, "endpoint");
+        json_write_string(json, target.endpoint);
+        json_write_key(json, "service");
+        json_write_string(json, target.service == NULL ? "" : target.service);
+        json_write_key(json, "optional");
+        json_write_bool(json, target.is_optional);
+        json_write_key(json, "profiles");
+        json_write_uint(json, target.taken_count);
+        seconds_write(json, "answered", target.answered_ns);
+        json_write_key(json, "error");
+        json_write_string(json, target.why);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void exporters_write(struct graph *graph, struct json_writer *json)
 {
     struct exporter_stats stats;
@@ -130,12 +160,6 @@ static void pipelines_write(const struct graph *graph, struct json_writer *json)
     json_end_array(json);
 }
 
-static void seconds_write(struct json_writer *json, const char *key, int64_t time_ns)
-{
-    json_write_key(json, key);
-    json_write_double(json, (double)(time_ns / 1000000) / 1000);
-}
-
 static void refusals_write(struct refusals *refusals, struct json_writer *json)
 {
     struct refusal all[REFUSALS_MAX];
@@ -164,6 +188,7 @@ void daemon_status_write(const struct daemon_status *status, struct json_writer 
     seconds_write(json, "now", wall_clock_ns());
     memory_write(status, json);
     receivers_write(status->graph, json);
+    targets_write(status->graph, json);
     exporters_write(status->graph, json);
     pipelines_write(status->graph, json);
     refusals_write(status->refusals, json);

@@ -1,7 +1,7 @@
 /** The daemon's pages in a browser: from a line to its trace, and all else that people come for. */
 
 import { join } from "node:path";
-import { assert, check, finish } from "../ui/check.mjs";
+import { assert, check, finish, tell } from "../ui/check.mjs";
 import { axeFindings, closeBrowser, HOST, keys, NARROW, settled, strangers, takeComplaints,
     valueOf, WIDE, withPage } from "../ui/browser.mjs";
 
@@ -231,6 +231,42 @@ check("a counter is shown by the second, and as it came by a press", () =>
         await settled(page);
         assert.equal(valueOf(page, "rate"), "off");
         assert.equal((await figure()).replace(/,/g, ""), String(80 * 45 * 2));
+    }));
+
+check("of an exponential histogram the quantiles of each moment are drawn", () =>
+    withPage("/?view=metrics&metric=took_seconds&service=shop", {}, async (page) => {
+        const rows = page.getByRole("region", { name: "Series" }).locator("tbody tr");
+        assert.deepEqual(await rows.locator("td.text").allInnerTexts(),
+            ["quantile=p50", "quantile=p90", "quantile=p99"]);
+        const last = await rows.evaluateAll((all) => all.map((row) =>
+            Number(row.querySelector(".number").title)));
+        const bound = (at) => 2 ** (at / 4);
+        assert.ok(Math.abs(last[0] - bound(9)) < 0.01, last[0]);
+        assert.ok(Math.abs(last[2] - (bound(12) + 0.98 * (bound(13) - bound(12)))) < 0.01, last[2]);
+        await look(page, "histogram-light-1280.png");
+    }));
+
+check("the status tells whom the daemon asks for profiles, and how that goes", () =>
+    withPage("/?view=status", {}, async (page) => {
+        const targets = page.getByRole("region", { name: "Targets" });
+        assert.match(await targets.innerText(),
+            /http:\/\/127\.0\.0\.1:\d+\s+shop\s+answers\s+\d+\s+.* ago/);
+    }));
+
+check("each budget is shown beside its limit", () =>
+    withPage("/", {}, async (page) => {
+        const budgets = await page.getByRole("region", { name: "Budgets" }).innerText();
+        assert.match(budgets, /Budget\s+Reserved\s+Most so far\s+Limit\s+Times refused/);
+        assert.match(budgets, /store(\s+[\d.]+ [KMG]iB){3}\s+0/);
+    }));
+
+check("the first page loads in under 150 KB, answers among it", () =>
+    withPage("/", {}, async (page) => {
+        const loaded = await page.evaluate(() => [...performance.getEntriesByType("navigation"),
+            ...performance.getEntriesByType("resource")].map((one) => one.encodedBodySize));
+        const sum = loaded.reduce((all, one) => all + one, 0);
+        tell(`${sum} bytes`);
+        assert.ok(loaded.length >= 4 && sum > 20000 && sum < 150_000, `${sum}: ${loaded}`);
     }));
 
 async function send(...texts) {

@@ -73,8 +73,14 @@ def metrics(end_ns):
                  for at, time_ns in times for queue in ("mail", "orders")]
         requests = [point(time_ns, asInt=str((at + 1) * 45 * (number + 1)),
                           attributes=attributes(method="GET")) for at, time_ns in times]
+        took = [point(time_ns, count=str(20 * (at + 1)), sum=130.0 * (at + 1), scale=2,
+                      positive={"offset": 8, "bucketCounts": [str(10 * (at + 1)), "0", "0", "0",
+                                                              str(10 * (at + 1))]})
+                for at, time_ns in times]
         found.append({"resource": resource(service), "scopeMetrics": [
             {"scope": {"name": "meter"}, "metrics": [
+                {"name": "took", "description": "From request to answer", "unit": "s",
+                 "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": took}},
                 {"name": "queue.depth", "description": "Messages that wait", "unit": "{message}",
                  "gauge": {"dataPoints": depth}},
                 {"name": "requests", "description": "Requests that were answered",

@@ -5,8 +5,14 @@ import { Refusal } from "../shell/fetch";
 export type Labels = Record<string, string>;
 type Parameters = Record<string, string | null>;
 
-export interface Budget { name: string; used_bytes: number; limit_bytes: number; refused: number }
+export interface Budget {
+    name: string; used_bytes: number; limit_bytes: number; peak_bytes: number; refused: number;
+}
 export interface Receiver { name: string; accepted: number; refused: number; invalid: number }
+export interface Target {
+    endpoint: string; service: string; optional: boolean; profiles: number; answered: number;
+    error: string;
+}
 export interface Exporter {
     name: string; sent: number; failed: number; lost: number; refused: number; waiting: number;
     waiting_bytes: number;
@@ -28,7 +34,7 @@ export interface Status {
     version: string; started: number; now: number;
     memory: { limit_bytes: number; resident_bytes: number; budget_bytes: number;
         overhead_bytes: number; budgets: Budget[] };
-    receivers: Receiver[]; exporters: Exporter[]; pipelines: Pipeline[];
+    receivers: Receiver[]; targets: Target[]; exporters: Exporter[]; pipelines: Pipeline[];
     refusals: RefusalReason[]; store_signals: StoreSignal[];
     store_cache?: { used_bytes: number; limit_bytes: number; hits: number; misses: number };
     store?: { path: string; disk_limit_bytes: number; retention_seconds: number };
@@ -42,6 +48,12 @@ export interface LogAnswer {
 }
 export interface Histogram { start: number; step: number; counts: number[]; total: number }
 export interface Series { metric: Labels; values: [number, string][] }
+export interface HistogramSample {
+    count: string; buckets: [rule: number, low: string, high: string, count: string][];
+}
+export interface Samples {
+    metric: Labels; values?: [number, string][]; histograms?: [number, HistogramSample][];
+}
 export interface TraceRow {
     traceID: string; rootServiceName: string; rootTraceName: string; startTimeUnixNano: string;
     durationMs: number; spanCount: number; errorCount: number;

@@ -3,7 +3,8 @@
 import { button, element, fill } from "../shell/element";
 import { exact, readable } from "../shell/format";
 import { fetchData, quoted } from "./api";
-import type { Labels, Series } from "./api";
+import type { Labels, Samples, Series } from "./api";
+import { quantileLines } from "./histogram_lines";
 import { emptyState, SEND_LINES } from "./parts";
 import { SeriesChart, strokeOf } from "./series_chart";
 import type { Line } from "./series_chart";
@@ -84,7 +85,7 @@ export class MetricsView implements View {
         const service = scene.service === null ? "" : `,job=${quoted(scene.service)}`;
         const selector = `{__name__=${quoted(metric)}${service}}`;
         const [found, facts] = await Promise.all([
-            fetchData<{ result: Series[] }>("/api/v1/samples", { "match[]": selector,
+            fetchData<{ result: Samples[] }>("/api/v1/samples", { "match[]": selector,
                 start: scene.range.start, end: scene.range.end, limit: String(SERIES_MAX) }),
             fetchData<Facts>("/api/v1/metadata", { metric:
                 metric.replace(/_(bucket|sum|count)$/, "") }),
@@ -92,7 +93,10 @@ export class MetricsView implements View {
         const about = Object.values(facts)[0]?.[0];
         const isCounter = about?.type === "counter" || /_(total|bucket|sum|count)$/.test(metric);
         const asRate = isCounter && this.page.address.get("rate") !== "off";
-        this.drawMetric(metric, found.result, scene, about, isCounter, asRate);
+        const series = found.result.flatMap(({ metric: labels, values, histograms }) =>
+            histograms === undefined ? [{ metric: labels, values: values ?? [] }]
+                : quantileLines(labels, histograms));
+        this.drawMetric(metric, series, scene, about, isCounter, asRate);
     }
 
     private drawMetric(metric: string, series: Series[], scene: Scene,

@@ -110,10 +110,12 @@ export class OverviewView implements View {
 
     private memory(status: Status): HTMLElement[] {
         const { memory } = status;
+        const bytes = (value: number): HTMLElement => element("td", { class: "number",
+            title: exact(value, "bytes") }, readable(value, "bytes"));
         const rows = memory.budgets.map((one) => element("tr", {},
-            element("td", { class: "text" }, one.name),
-            element("td", { class: "number", title: exact(one.used_bytes, "bytes") },
-                readable(one.used_bytes, "bytes"))));
+            element("td", { class: "text" }, one.name), bytes(one.used_bytes),
+            bytes(one.peak_bytes), bytes(one.limit_bytes),
+            element("td", { class: "number" }, readable(one.refused, "count"))));
         const used = element("i", { title: exact(memory.resident_bytes, "bytes") });
         used.style.width = `${100 * memory.resident_bytes / memory.limit_bytes}%`;
         return [element("div", { class: "account-bar", role: "img", "aria-label":
@@ -124,8 +126,13 @@ export class OverviewView implements View {
             memory.limit_bytes, "bytes")}.`),
         element("p", { class: "quiet" }, "What the budgets have reserved; a page of it is " +
             "resident once it is used:"),
-        element("table", { class: "parts" },
-            element("caption", { class: "spoken" }, "Budgets"),
-            element("tbody", {}, ...rows))];
+        element("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": "Budgets" },
+            element("table", { class: "plain" },
+                element("caption", { class: "spoken" }, "Budgets"),
+                element("thead", {}, element("tr", {},
+                    element("th", { scope: "col", class: "text" }, "Budget"),
+                    ...["Reserved", "Most so far", "Limit", "Times refused"].map((head) =>
+                        element("th", { scope: "col", class: "number" }, head)))),
+                element("tbody", {}, ...rows)))];
     }
 }

@@ -1,8 +1,8 @@
-/** Receivers, exporters with their queues, and the store. */
+/** Receivers, targets, exporters with their queues, and the store. */
 
 import { element, fill } from "../shell/element";
 import { age, exact, readable, share } from "../shell/format";
-import type { Status } from "./api";
+import type { Status, Target } from "./api";
 import type { Scene, View } from "./view";
 
 type Cell = string | [value: number, unit: string] | { right: string };
@@ -39,6 +39,12 @@ function cacheOf(status: Status): string {
             "bytes")}).`;
 }
 
+/** Whether the last try of a target was answered, in words. */
+function targetState(target: Target): string {
+    return target.error === "" ? target.answered === 0 ? "not asked yet" : "answers"
+        : target.optional ? "nobody there, which may be" : target.error;
+}
+
 export class StatusView implements View {
     readonly root = element("section", { class: "status-view scrolled" });
 
@@ -51,6 +57,10 @@ export class StatusView implements View {
             table("Receivers", ["Receiver", "Records", "Told to come later", "Not readable"],
                 status.receivers.map((one) => [one.name, [one.accepted, "count"],
                     [one.refused, "count"], [one.invalid, "count"]])),
+            status.targets.length === 0 ? null
+                : table("Targets", ["Target", "Service", "State", "Profiles", "Last answer"],
+                    status.targets.map((one) => [one.endpoint, one.service, targetState(one),
+                        [one.profiles, "count"], seconds(one.answered, now)])),
             table("Exporters", ["Exporter", "Sent", "Failed tries", "Lost", "Refused", "Waiting"],
                 status.exporters.map((one) => [one.name, [one.sent, "count"],
                     [one.failed, "count"], [one.lost, "count"], [one.refused, "count"],
