@@ -20,6 +20,8 @@
 #define FIRST_BYTES ((size_t)4096)
 #define WORD_BITS   64
 
+#define ENTRIES_EACH_CHECK 1024 /* of the head, between looks at whether the client is there */
+
 /* A block that is to be read. */
 struct block_ref {
     struct part_block place;
@@ -48,6 +50,7 @@ struct row_reading {
     /* While the head is walked. */
     const struct row_stream *stream; /* that was asked for last */
     bool takes_stream;
+    uint32_t entry_count;
 
     uint64_t bits[ROW_BLOCK_ROWS_MAX / WORD_BITS + 1];
 };
@@ -250,6 +253,10 @@ static int entry_visit(void *arg, const struct row_entry *entry)
 {
     struct row_reading *reading = arg;
     const struct store_query *query = &reading->query->query;
+    int err = reading->entry_count++ % ENTRIES_EACH_CHECK == 0 ? store_query_check(query) : 0;
+    if (err != 0) {
+        return err;
+    }
     if (entry->time_ns < query->from_ns || entry->time_ns > query->to_ns) {
         return 0;
     }

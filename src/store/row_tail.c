@@ -4,8 +4,10 @@
 #include <sluice/budget.h>
 
 #include "store/row_match.h"
-#include "store/shelf.h"
+#include "store/shelf_view.h"
 #include "store/store_state.h"
+
+#define ENTRIES_EACH_CHECK 1024 /* between looks at whether the client is there */
 
 struct store_tail {
     struct shelf *shelf;
@@ -20,6 +22,7 @@ struct tail_reading {
     const struct store_row_query *query;
     store_row_fn *visit;
     void *arg;
+    uint32_t entry_count;
 };
 
 int store_tail_open(struct store *store, enum store_signal signal, struct slu_budget *budget,
@@ -54,8 +57,12 @@ void store_tail_close(struct store_tail **out)
 
 static int entry_visit(void *arg, const struct row_entry *entry)
 {
-    const struct tail_reading *reading = arg;
+    struct tail_reading *reading = arg;
     const struct store_query *query = &reading->query->query;
+    int err = reading->entry_count++ % ENTRIES_EACH_CHECK == 0 ? store_query_check(query) : 0;
+    if (err != 0) {
+        return err;
+    }
     struct row row = row_entry_row(entry);
     if (!row_match_takes(&reading->match, &row) ||
         !matchers_take(query->matchers, query->matcher_count, entry->stream->labels)) {

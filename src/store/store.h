@@ -9,7 +9,7 @@
  * where the parts end.
  *
  * Memory is fixed: all of it is charged to one budget, and what has no room is refused, or waits.
- * Other backends can stand behind this interface: docs/decisions/33-store.md.
+ * Other backends can stand behind this interface: docs/decisions/0033-store.md.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
