@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import math
 import os
+import random
 import shutil
 import signal
 import socket
@@ -187,8 +188,8 @@ def until(condition):
     return answer
 
 
-def started(name, folder, *options):
-    return subprocess.Popen([SLUICE, "lab", "run", name, "--faulty", "--seconds", "600", *options],
+def started(name, folder, *options, forms="--faulty", seconds="600"):
+    return subprocess.Popen([SLUICE, "lab", "run", name, forms, "--seconds", seconds, *options],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             start_new_session=True, env={**os.environ, "TMPDIR": folder})
 
@@ -231,6 +232,36 @@ def a_run_that_is_killed_takes_its_processes_with_it():
 def a_store_behind_the_service_goes_with_it():
     needs_redis("cache-penetration")
     check_interrupted("cache-penetration", signal.SIGINT, "lab-load")
+
+
+def an_interrupt_at_any_moment_leaves_nothing_behind():
+    seed = int(os.environ.get("SLUICE_TEST_SEED", "8"))
+    chance = random.Random(seed)
+    print(f"# seed {seed}", flush=True)
+    names = ["gateway", "metrics"]
+    if os.access("/usr/bin/redis-server", os.X_OK):
+        names.append("cache-penetration")
+
+    def interrupted(order):
+        name, number, delay = order
+        with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+            process = started(name, folder, "--listen", "none", forms="--both", seconds="2")
+            try:
+                process.communicate(timeout=delay)
+            except subprocess.TimeoutExpired:
+                process.send_signal(number)
+                process.communicate(timeout=WAIT_SECONDS)
+            until(lambda: not processes_of(process.pid))
+            is_killed = process.returncode < 0 and number == signal.SIGKILL
+            assert is_killed or os.listdir(folder) == [], (order, os.listdir(folder))
+            # Before it has begun to listen to them, signals end it as they end any program.
+            assert process.returncode in (0, 1, 3, -number), (order, process.returncode)
+
+    orders = [(chance.choice(names),
+               chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]),
+               chance.uniform(0, 7)) for _ in range(20)]
+    with concurrent.futures.ThreadPoolExecutor(RUNS_AT_A_TIME) as pool:
+        list(pool.map(interrupted, orders))
 
 
 def a_service_that_dies_is_told():
@@ -291,6 +322,7 @@ if __name__ == "__main__":
         an_interrupt_leaves_nothing_behind,
         a_run_that_is_killed_takes_its_processes_with_it,
         a_store_behind_the_service_goes_with_it,
+        an_interrupt_at_any_moment_leaves_nothing_behind,
         a_service_that_dies_is_told,
         pages_are_where_the_daemon_asks,
         wrong_use_is_told,
