@@ -10,9 +10,9 @@
 #include "store/labels.h"
 #include "store/shelf.h"
 
-#define NAMES_MAX    32
+#define NAMES_MAX    LABELS_COUNT_MAX
 #define SAMPLE_MAX   2048
-#define BITMAP_BITS  4096 /* values of a name are counted by the bits that their hashes set */
+#define BITMAP_BITS  1024 /* values of a name are counted by the bits that their hashes set */
 #define WORD_BITS    64
 #define NAME_CUT_LEN 64
 
@@ -81,8 +81,8 @@ void label_census_say(struct shelf *shelf, char *text, size_t size_bytes)
                    : most->name.len < NAME_CUT_LEN ? (int)most->name.len
                                                    : NAME_CUT_LEN;
     (void)snprintf(text, size_bytes,
-                   "%s: all of %u %s are open; the label \"%.*s\" has the most values, %u in a "
-                   "sample of %u: drop it, or raise the limit",
+                   "%s: all of %u %s are open; the label \"%.*s\" has the most values, at "
+                   "least %u in a sample of %u: drop it, or raise the limit",
                    store_signal_name(shelf->options.signal), table->stream_max,
                    has_samples ? "series" : "streams", name_len,
                    most == NULL ? "" : (const char *)most->name.data,
