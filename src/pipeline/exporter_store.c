@@ -3,6 +3,7 @@
  * answered when their message lies on disk.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +23,13 @@
 
 #define FULL_RETRY_NS UINT64_C(5000000000)
 #define ROOM_RETRY_NS UINT64_C(1000000000)
+#define QUIET_NS      UINT64_C(10000000000) /* after which a disk that failed works again */
 
 struct store_exporter {
     struct slu_budget *budget;
     struct store *store;
     const char *name;
+    _Atomic uint64_t failed_ns; /* monotonic: when the disk failed last; 0: it works */
 };
 
 static int store_create(const struct exporter_context *context, const void *options, void **out)
@@ -56,6 +59,28 @@ static void store_destroy(void *self)
     slu_budget_free(exporter->budget, exporter, sizeof(*exporter));
 }
 
+/* Say once that the disk fails; and that it works, when it has for a while: some may still fit. */
+static void disk_tell(struct exporter *exporter, const struct outcome *told)
+{
+    struct store_exporter *self = exporter->self;
+    char text[SLU_DIAG_MESSAGE_MAX + 64];
+    uint64_t now_ns = slu_clock_monotonic_ns();
+    uint64_t failed_ns = atomic_load_explicit(&self->failed_ns, memory_order_relaxed);
+    bool is_failing = told->kind == OUTCOME_LATER;
+    if (is_failing) {
+        failed_ns = atomic_exchange_explicit(&self->failed_ns, now_ns, memory_order_relaxed);
+    }
+    bool has_begun = is_failing && failed_ns == 0;
+    bool is_over = !is_failing && failed_ns != 0 && now_ns - failed_ns > QUIET_NS &&
+                   atomic_compare_exchange_strong_explicit(
+                       &self->failed_ns, &failed_ns, 0, memory_order_relaxed, memory_order_relaxed);
+    if ((has_begun || is_over) && exporter->context.say != NULL) {
+        (void)snprintf(text, sizeof(text), "%s: %s", self->name,
+                       has_begun ? told->reason : "the disk works again");
+        exporter->context.say(exporter->context.say_arg, text);
+    }
+}
+
 /* What became of a payload, for its sender. */
 static void kept(void *arg, const struct store_outcome *outcome)
 {
@@ -75,6 +100,9 @@ static void kept(void *arg, const struct store_outcome *outcome)
         memcpy(told.reason, outcome->reason, sizeof(told.reason));
     }
     exporter_tried(exporter, payload->record_count, payload->held_ns, &told);
+    if (outcome->err != -ECANCELED) {
+        disk_tell(exporter, &told);
+    }
     payload_end(payload, &told);
 }
 

@@ -2,12 +2,16 @@
 """read_test.py SLUICE_SERVE: what came can be read back, by every route of docs/http-api.md."""
 
 import concurrent.futures
+import contextlib
 import glob
 import http.client
 import json
 import os
+import random
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -450,6 +454,46 @@ def a_record_that_is_left_out_is_not_counted_as_sent():
         assert (exporter["sent"], exporter["lost"]) == (1 + 7 + 1, 2), exporter
 
 
+@contextlib.contextmanager
+def small_disk():
+    """A folder with six megabytes, and what makes it larger."""
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder],
+                           stderr=subprocess.DEVNULL) != 0:
+            raise tap.Skip("nothing may be mounted here")
+        try:
+            yield folder, lambda: subprocess.check_call(
+                ["mount", "-o", "remount,size=40m", folder])
+        finally:
+            subprocess.check_call(["umount", "-l", folder])
+
+
+def a_full_disk_refuses_until_there_is_room():
+    with small_disk() as (folder, grow), Keeper(SERVE, keeping(), data=folder) as daemon:
+        chance = random.Random(1)
+        status = 200
+        taken = -1
+        while status == 200:
+            taken += 1
+            lines = [f"n{taken} {chance.getrandbits(1600):x}" for _ in range(100)]
+            status, headers, body = daemon.post("/v1/logs", json.dumps(log_lines(lines)),
+                                                "application/json")
+        assert status == 503 and int(headers["Retry-After"]) > 0, (status, headers)
+        assert b"No space left" in body and taken > 10, (body, taken)
+        daemon.heard("the store's disk: No space left")
+        exporter = daemon.get("/api/status")["exporters"][0]
+        assert (exporter["sent"], exporter["refused"]) == (taken * 100, 100), exporter
+        grow()
+        until(lambda: daemon.post("/v1/logs", json.dumps(log_lines(["after"])),
+                                  "application/json")[0] == 200)
+        daemon.kill()
+        daemon.start()
+        assert daemon.lines_kept(contains="after") == ["after"]
+        for one in (0, taken - 1):
+            assert len(daemon.lines_kept(word=f"n{one}")) == 100, one
+        assert daemon.lines_kept(word=f"n{taken}") == []
+
+
 def old_and_surplus_parts_are_dropped():
     with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
         old = now_ns() - 47 * 3600 * 10**9
@@ -492,6 +536,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          status_tells_the_ways_of_data_and_why_senders_were_refused,
          the_daemon_is_its_own_first_user,
          a_record_that_is_left_out_is_not_counted_as_sent,
+         a_full_disk_refuses_until_there_is_room,
          old_and_surplus_parts_are_dropped)
 
 if __name__ == "__main__":
