@@ -494,19 +494,48 @@ def a_full_disk_refuses_until_there_is_room():
         assert daemon.lines_kept(word=f"n{taken}") == []
 
 
-def old_and_surplus_parts_are_dropped():
+def what_is_older_than_the_retention_is_refused_and_dropped():
+    with Keeper(SERVE, keeping(retention="6s", flush_interval="1s")) as daemon:
+        answer = daemon.send("logs", log_lines(["gone"], times=[now_ns() - 10 * 10**9]))
+        assert "too old" in answer["partialSuccess"]["errorMessage"], answer
+        daemon.send("logs", log_lines(["here for a while"]))
+        assert daemon.lines_kept() == ["here for a while"]
+
+        def logs():
+            return daemon.get("/api/status")["store_signals"][1]
+        until(lambda: logs()["flushes"] == 1)
+        until(lambda: logs()["dropped_parts"] == 1)
+        assert daemon.lines_kept() == [] and logs()["parts"] == 0, logs()
+        assert glob.glob(os.path.join(daemon.data, "store", "logs", "*.part")) == []
+
+
+def parts_of_days_are_merged_apart():
     with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
         old = now_ns() - 47 * 3600 * 10**9
         daemon.send("logs", log_lines(["old"], times=[old], service="old"))
         daemon.send("logs", log_lines(["new"]))
         assert sorted(daemon.lines_kept()) == ["new", "old"]
-        answer = daemon.send("logs", log_lines(["gone"], times=[now_ns() - 49 * 3600 * 10**9]))
-        assert "too old" in answer["partialSuccess"]["errorMessage"]
 
         def parts():
             return daemon.get("/api/status")["store_signals"][1]["parts"]
         until(lambda: parts() == 2)
         assert sorted(daemon.lines_kept()) == ["new", "old"]
+
+
+def a_relaxed_store_answers_at_once_and_keeps_what_a_kill_leaves():
+    with Keeper(SERVE, keeping(durability="relaxed")) as daemon:
+        for at in range(50):
+            daemon.send("logs", log_lines([f"line {at}"]))
+        daemon.kill()
+        daemon.start()
+        assert daemon.lines_kept(direction="forward") == [f"line {at}" for at in range(50)]
+    config = keeping(durability="perhaps")
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(config, file)
+        file.flush()
+        done = subprocess.run([SERVE, "--config", file.name], capture_output=True, text=True,
+                              check=False, timeout=60)
+    assert done.returncode == 1 and 'durability is "sync" or "relaxed"' in done.stderr, done
 
 
 TESTS = (labels_values_and_series_are_as_prometheus_has_them,
@@ -537,7 +566,9 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          the_daemon_is_its_own_first_user,
          a_record_that_is_left_out_is_not_counted_as_sent,
          a_full_disk_refuses_until_there_is_room,
-         old_and_surplus_parts_are_dropped)
+         what_is_older_than_the_retention_is_refused_and_dropped,
+         parts_of_days_are_merged_apart,
+         a_relaxed_store_answers_at_once_and_keeps_what_a_kill_leaves)
 
 if __name__ == "__main__":
     sys.exit(tap.run(TESTS))
