@@ -1,4 +1,4 @@
-/* A query ends when its scope is cancelled: before it begins, and in the middle of what it visits. */
+/* A query ends when its scope is cancelled: before it begins, and in the middle of its visits. */
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
