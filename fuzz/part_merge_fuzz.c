@@ -198,11 +198,11 @@ static int row_take(void *arg, uint32_t stream, struct slu_bytes labels, struct 
     return 0;
 }
 
-static void rows_read(const struct part *part, struct slu_budget *budget)
+static void rows_read(struct part *part, struct slu_budget *budget)
 {
     struct label_index index = {.section = part->section, .root = part->facts.index};
     struct block directory = {0};
-    SLU_ASSERT(label_index_select(&index, NULL, 0, budget, row_take, (void *)part) == 0);
+    SLU_ASSERT(label_index_select(&index, NULL, 0, budget, row_take, part) == 0);
     SLU_ASSERT(section_read(&part->section, &part->facts.blocks, budget, &directory) == 0);
     for (size_t at = 0; at + PART_BLOCK_BYTES <= directory.len; at += PART_BLOCK_BYTES) {
         struct part_block place;
