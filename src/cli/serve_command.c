@@ -29,7 +29,7 @@ static const struct option options[] = {
                     .letter = 'd',
                     .kind = OPTION_FILE,
                     .value_name = "DIRECTORY",
-                    .help = "where queues on disk lie: ./data, or $XDG_STATE_HOME/sluice"},
+                    .help = "where the store and queues lie: ./data, or $XDG_STATE_HOME/sluice"},
 };
 
 static const struct example examples[] = {

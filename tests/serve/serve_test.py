@@ -4,6 +4,7 @@
 import base64
 import concurrent.futures
 import gzip
+import http.client
 import http.server
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -21,11 +23,13 @@ import tap  # noqa: E402
 from daemon import WAIT_SECONDS, Daemon, lines_of, pipelines, until  # noqa: E402
 from documents import ALL, LOGS  # noqa: E402
 from memory_group import Group  # noqa: E402
+from reading import Keeper, log_lines  # noqa: E402
 from sink import Sink  # noqa: E402
 
 SERVE, SLUICE = (os.path.abspath(path) for path in sys.argv[1:3])
 JSON = "application/json"
 MEBIBYTE = 1 << 20
+STOP_SECONDS_MAX = 10
 RETRY_SOON = {"initial_interval": "10ms", "max_interval": "50ms"}
 
 
@@ -354,6 +358,40 @@ def connections_to(port):
                    for line in table)
 
 
+def a_stop_under_load_ends_in_time_and_keeps_what_was_acknowledged():
+    with Keeper(SERVE) as daemon:
+        acknowledged = []
+        is_over = threading.Event()
+
+        def send(sender):
+            number = 0
+            while not is_over.is_set():
+                lines = [f"line-{sender}-{number}-{at}" for at in range(50)]
+                try:
+                    if daemon.post("/v1/logs", json.dumps(log_lines(lines)), JSON)[0] == 200:
+                        acknowledged.extend(lines)
+                except OSError:
+                    return
+                number += 1
+        tail = http.client.HTTPConnection("127.0.0.1", daemon.pages(), timeout=60)
+        tail.request("GET", "/api/logs/tail")
+        assert tail.getresponse().status == 200
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            senders = [pool.submit(send, sender) for sender in range(4)]
+            until(lambda: len(acknowledged) > 1000)
+            began = time.monotonic()
+            assert daemon.stop() == 0
+            took = time.monotonic() - began
+            is_over.set()
+            for sender in senders:
+                sender.result()
+        tail.close()
+        assert took < STOP_SECONDS_MAX, took
+        daemon.start()
+        for line in acknowledged[::50]:
+            assert line in daemon.lines_kept(contains=line), line
+
+
 def a_stop_answers_those_who_wait_for_a_receiver_that_says_nothing():
     with Sink(lambda number: "silence") as sink:
         exporters = to_sink(sink, timeout="60s", sending_queue={"enabled": False})
@@ -361,7 +399,10 @@ def a_stop_answers_those_who_wait_for_a_receiver_that_says_nothing():
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 asked = pool.submit(daemon.post, "/v1/logs", counted_logs(3))
                 until(lambda: sink.seen == 1)
+                began = time.monotonic()
                 assert daemon.stop() == 0
+                took = time.monotonic() - began
+                assert took < STOP_SECONDS_MAX, took
                 status, headers, body = asked.result()
                 assert (status, "Retry-After" in headers) == (503, True), (status, body)
 
@@ -688,6 +729,7 @@ TESTS = [
     without_a_queue_the_sender_waits_for_the_receiver,
     batches_are_joined_and_cut_to_their_size,
     what_waits_in_a_batch_is_handed_on_when_the_daemon_stops,
+    a_stop_under_load_ends_in_time_and_keeps_what_was_acknowledged,
     a_stop_answers_those_who_wait_for_a_receiver_that_says_nothing,
     the_memory_limit_holds_whatever_is_sent,
     in_a_memory_group_of_its_limit_the_daemon_is_not_killed,
