@@ -178,6 +178,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_part_that_fails_leaves_what_was_there, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_left_alone, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(what_cannot_be_made_leaves_nothing, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(clocks_that_are_wrong_end_nothing, folder_make,
                                         folder_remove),
     };
