@@ -7,6 +7,7 @@
 #include "holders/holders.h"
 #include "holders/image.h"
 #include "holders/sampled.h"
+#include "symbol/site_type.h"
 #include "symbol/symbol.h"
 
 /* Their functions allocate for others. */
@@ -23,19 +24,44 @@ static bool is_allocators(const struct module *module)
     return false;
 }
 
-/* The functions at a return address. Returns how many; the module may be known without. */
-static size_t frames_at(struct who *who, uint64_t pc, struct module **module,
-                        struct symbol_frame frames[SYMBOL_FRAMES_MAX])
+/* The module of a return address, and where in its file the call stands; false without symbols of
+ * it, with the module if that is known. */
+static bool call_at(struct who *who, uint64_t pc, struct module **module, uint64_t *file_offset)
 {
     uint64_t call = pc - 1;
     const struct image_region *region = image_region_at(who->image, call);
     *module = module_at(&who->modules, call);
     if (region == NULL || *module == NULL || !module_read(&who->modules, *module) ||
         (*module)->symbols == NULL) {
-        return 0;
+        return false;
     }
-    return symbol_module_find((*module)->symbols, region->file_offset + (call - region->start),
-                              frames, SYMBOL_FRAMES_MAX);
+    *file_offset = region->file_offset + (call - region->start);
+    return true;
+}
+
+/* The functions at a return address. Returns how many; the module may be known without. */
+static size_t frames_at(struct who *who, uint64_t pc, struct module **module,
+                        struct symbol_frame frames[SYMBOL_FRAMES_MAX])
+{
+    uint64_t file_offset = 0;
+    return call_at(who, pc, module, &file_offset)
+               ? symbol_module_find((*module)->symbols, file_offset, frames, SYMBOL_FRAMES_MAX)
+               : 0;
+}
+
+size_t site_frames(struct who *who, const struct sampled_stack *stack, struct site_frame *frames)
+{
+    const uint64_t *pcs = sampled_pcs(&who->sampled, stack);
+    size_t count = stack->pc_count < SITE_FRAMES_MAX ? stack->pc_count : SITE_FRAMES_MAX;
+    for (size_t i = 0; i < count; i++) {
+        struct module *module = NULL;
+        frames[i] = (struct site_frame){0};
+        if (call_at(who, pcs[i], &module, &frames[i].file_offset)) {
+            frames[i].module = module->symbols;
+            frames[i].is_library = is_allocators(module);
+        }
+    }
+    return count;
 }
 
 bool site_matches(struct who *who, const struct sampled_stack *stack, const regex_t *pattern)

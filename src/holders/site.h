@@ -4,14 +4,24 @@
 
 #include <regex.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sampled_stack;
 struct sink;
+struct site_frame;
 struct who;
 
 /* Whether a function of the stack is called like this. */
 bool site_matches(struct who *who, const struct sampled_stack *stack, const regex_t *pattern);
+
+/*
+ * The innermost frames of a stack, for symbol/site_type.h.
+ *
+ * frames   room for SITE_FRAMES_MAX
+ * Returns  how many
+ */
+size_t site_frames(struct who *who, const struct sampled_stack *stack, struct site_frame *frames);
 
 /*
  * Write where blocks of a stack were allocated, as site_write does for a block.

@@ -328,6 +328,44 @@ int typing_make(struct typing *typing, struct graph *graph, const struct roots *
     return 0;
 }
 
+static size_t later_bytes(const struct typing *typing)
+{
+    return ((size_t)typing->graph->block_count / 64 + 1) * sizeof(uint64_t);
+}
+
+int typing_sow(struct typing *typing, const struct typing_seed *seeds, size_t count)
+{
+    struct slu_budget *budget = typing->graph->budget;
+    size_t bytes = ((size_t)typing->graph->block_count + 1) * sizeof(uint32_t);
+    void *memory = NULL;
+    void *later = NULL;
+    int err = slu_budget_alloc(budget, bytes, &memory);
+    if (err != 0 || (err = slu_budget_alloc(budget, later_bytes(typing), &later)) != 0) {
+        slu_budget_free(budget, memory, bytes);
+        return err;
+    }
+    uint32_t *queue = memory;
+    uint32_t first = typing->typed_count;
+    typing->later = later;
+    for (size_t i = 0; i < count; i++) {
+        if (typing->block_types[seeds[i].block] == SYMBOL_TYPE_NONE) {
+            typing->block_types[seeds[i].block] = seeds[i].type;
+            queue[typing->typed_count++] = seeds[i].block;
+        }
+    }
+    for (uint32_t i = first; i < typing->typed_count; i++) {
+        typing->later[queue[i] / 64] |= UINT64_C(1) << queue[i] % 64;
+        node_flow(typing, queue[i], queue);
+    }
+    slu_budget_free(budget, memory, bytes);
+    return 0;
+}
+
+bool typing_is_sown(const struct typing *typing, uint32_t block)
+{
+    return typing->later != NULL && (typing->later[block / 64] >> block % 64 & 1) != 0;
+}
+
 void typing_free(struct typing *typing)
 {
     if (typing->graph == NULL) {
@@ -335,6 +373,9 @@ void typing_free(struct typing *typing)
     }
     struct slu_budget *budget = typing->graph->budget;
     size_t bytes = ((size_t)typing->graph->block_count + 1) * sizeof(uint32_t);
+    if (typing->later != NULL) {
+        slu_budget_free(budget, typing->later, later_bytes(typing));
+    }
     block_free(budget, &typing->slots);
     block_free(budget, &typing->layouts);
     slu_budget_free(budget, typing->block_types, bytes);

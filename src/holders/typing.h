@@ -25,6 +25,13 @@ struct typing {
     struct block layouts;  /* of struct type_layout, by type */
     struct block slots;    /* of uint32_t: what the words of types are */
     uint32_t typed_count;
+    uint64_t *later; /* a bit for each block that got its type from where it was allocated, or from
+                        such a one; NULL: there is none */
+};
+
+struct typing_seed {
+    uint32_t block;
+    uint32_t type;
 };
 
 /*
@@ -36,6 +43,17 @@ struct typing {
  */
 SLU_MUST_USE int typing_make(struct typing *typing, struct graph *graph, const struct roots *roots,
                              struct symbol_types *types, struct slu_diag *diag);
+
+/*
+ * Give types to blocks that have none, and let these flow on; what has a type keeps it.
+ *
+ * Returns  0; -EDQUOT; -ENOMEM, and then types are as they were
+ */
+SLU_MUST_USE int typing_sow(struct typing *typing, const struct typing_seed *seeds, size_t count);
+
+/* Whether a block's type goes back to typing_sow. */
+bool typing_is_sown(const struct typing *typing, uint32_t block);
+
 void typing_free(struct typing *typing);
 
 /* The type of a block's or root's memory; SYMBOL_TYPE_NONE if not known. */

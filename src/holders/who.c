@@ -6,6 +6,7 @@
 #include "holders/graph.h"
 #include "holders/heap.h"
 #include "holders/image.h"
+#include "holders/sites_typing.h"
 
 /* Names first: they take long, and a process need not stand still for them. */
 static int who_fill(struct who *who, struct slu_diag *diag)
@@ -24,6 +25,9 @@ static int who_fill(struct who *who, struct slu_diag *diag)
     }
     image_release(who->image);
     err = typing_make(&who->typing, who->graph, &who->roots, who->modules.types, diag);
+    if (err == 0) {
+        err = sites_typing_add(who, diag);
+    }
     if (err != 0) {
         return err;
     }

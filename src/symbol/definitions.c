@@ -37,6 +37,11 @@ static bool scope_each(Dwarf_Die *scope, die_visit visit, void *context, unsigne
     return true;
 }
 
+void unit_dies_each(Dwarf_Die *unit, die_visit visit, void *context)
+{
+    (void)scope_each(unit, visit, context, 0); /* whether it was ended does not matter */
+}
+
 int dies_each(struct symbol_module *module, die_visit visit, void *context)
 {
     Dwarf_Addr bias = 0;

@@ -63,8 +63,7 @@ static bool is_function(Dwarf_Die *die)
            tag == DW_TAG_entry_point;
 }
 
-/* The declaration that a piece of code goes back to: it stands in its namespace or class. */
-static Dwarf_Die declaration_of(Dwarf_Die die)
+Dwarf_Die declaration_of(Dwarf_Die die)
 {
     Dwarf_Attribute attribute;
     for (int steps = 0; steps < DECLARATION_STEPS_MAX; steps++) {
@@ -165,6 +164,7 @@ static void set_call(struct symbol_module *module, Dwarf_Die *unit, Dwarf_Die *i
     size_t count = 0;
     uint32_t index = number_of(inlined, DW_AT_call_file);
     outer->line = number_of(inlined, DW_AT_call_line);
+    outer->column = number_of(inlined, DW_AT_call_column);
     if (dwarf_getsrcfiles(unit, &files, &count) == 0 && index < count) {
         outer->file = absolute_path(module, unit, dwarf_filesrc(files, index, NULL, NULL));
     }
@@ -174,10 +174,12 @@ static void set_line(struct symbol_module *module, Dwarf_Addr address, struct sy
 {
     Dwfl_Line *line = dwfl_module_getsrc(module->elf_module, address);
     int number = 0;
+    int column = 0;
     if (line != NULL) {
-        const char *file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+        const char *file = dwfl_lineinfo(line, NULL, &number, &column, NULL, NULL);
         frame->file = absolute_path(module, dwfl_linecu(line), file);
         frame->line = number > 0 ? (uint32_t)number : 0;
+        frame->column = column > 0 ? (uint32_t)column : 0;
     }
 }
 
@@ -202,13 +204,11 @@ static const char *symbol_at(struct symbol_module *module, Dwarf_Addr address)
     return dwfl_module_addrinfo(module->elf_module, address, &offset, &symbol, NULL, NULL, NULL);
 }
 
-static size_t frames_from_debug(struct symbol_module *module, Dwarf_Addr address,
-                                struct symbol_frame *frames, size_t frames_max)
+/* `functions` gets the place of each frame among the scopes, unless it is NULL. */
+static size_t frames_in_scopes(struct symbol_module *module, Dwarf_Addr address, Dwarf_Die *unit,
+                               Dwarf_Die *scopes, int scope_count, struct symbol_frame *frames,
+                               int *functions, size_t frames_max)
 {
-    Dwarf_Addr bias = 0;
-    Dwarf_Die *unit = dwfl_module_addrdie(module->elf_module, address, &bias);
-    int scope_count = 0;
-    Dwarf_Die *scopes = unit == NULL ? NULL : scopes_at(unit, address - bias, &scope_count);
     size_t count = 0;
     struct symbol_frame next = {0};
     set_line(module, address, &next);
@@ -219,6 +219,9 @@ static size_t frames_from_debug(struct symbol_module *module, Dwarf_Addr address
         bool inlined = dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine;
         set_name(module, &scopes[i], inlined ? NULL : symbol_at(module, address), &next);
         if (next.function != NULL && (count + 1 < frames_max || !inlined)) {
+            if (functions != NULL) {
+                functions[count] = i;
+            }
             frames[count++] = next;
         }
         if (!inlined || count == frames_max) {
@@ -227,8 +230,43 @@ static size_t frames_from_debug(struct symbol_module *module, Dwarf_Addr address
         next = (struct symbol_frame){0};
         set_call(module, unit, &scopes[i], &next);
     }
+    return count;
+}
+
+static size_t frames_from_debug(struct symbol_module *module, Dwarf_Addr address,
+                                struct symbol_frame *frames, size_t frames_max)
+{
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = dwfl_module_addrdie(module->elf_module, address, &bias);
+    int scope_count = 0;
+    Dwarf_Die *scopes = unit == NULL ? NULL : scopes_at(unit, address - bias, &scope_count);
+    size_t count =
+        frames_in_scopes(module, address, unit, scopes, scope_count, frames, NULL, frames_max);
     free(scopes);
     return count;
+}
+
+bool code_scopes_find(struct symbol_module *module, uint64_t file_offset, struct code_scopes *found)
+{
+    Dwarf_Addr address = 0;
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = NULL;
+    int scope_count = 0;
+    if (!address_of(module, file_offset, &address) ||
+        (unit = dwfl_module_addrdie(module->elf_module, address, &bias)) == NULL ||
+        (found->scopes = scopes_at(unit, address - bias, &scope_count)) == NULL) {
+        return false;
+    }
+    found->unit = *unit;
+    found->frame_count = frames_in_scopes(module, address, unit, found->scopes, scope_count,
+                                          found->frames, found->functions, SYMBOL_FRAMES_MAX);
+    return true;
+}
+
+void code_scopes_end(struct code_scopes *found)
+{
+    free(found->scopes);
+    found->scopes = NULL;
 }
 
 static size_t frame_from_symbols(struct symbol_module *module, Dwarf_Addr address,

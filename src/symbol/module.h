@@ -4,7 +4,12 @@
 
 #include <elfutils/libdwfl.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "symbol/demangle.h"
+#include "symbol/symbol.h"
 
 struct slu_arena;
 struct slu_budget;
@@ -19,5 +24,22 @@ struct symbol_module {
 
 /* `name` with the namespaces and classes around `die`, in the module's arena; or `name` itself. */
 const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name);
+
+/* What symbol_module_find finds, and where it stands in debug information. */
+struct code_scopes {
+    Dwarf_Die unit;
+    Dwarf_Die *scopes; /* around the code, innermost first */
+    size_t frame_count;
+    struct symbol_frame frames[SYMBOL_FRAMES_MAX];
+    int functions[SYMBOL_FRAMES_MAX]; /* the place of each frame's function among the scopes */
+};
+
+/* Returns false without debug information of the code. Owner: the caller, until code_scopes_end. */
+bool code_scopes_find(struct symbol_module *module, uint64_t file_offset,
+                      struct code_scopes *found);
+void code_scopes_end(struct code_scopes *found);
+
+/* The declaration that a piece of code goes back to: it stands in its namespace or class. */
+Dwarf_Die declaration_of(Dwarf_Die die);
 
 #endif

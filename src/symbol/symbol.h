@@ -29,6 +29,7 @@ struct symbol_frame {
     const char *linkage;  /* as the linker knows it */
     const char *file;     /* absolute where the compiler said so; NULL if not known */
     uint32_t line;        /* 0 if not known */
+    uint32_t column;      /* in bytes, from 1 on; 0 if not known */
     uint32_t start_line;  /* where the function begins; 0 if not known */
 };
 

@@ -52,4 +52,13 @@ typedef bool (*die_visit)(void *context, Dwarf_Die *die);
 /* Entries of all units, also those in namespaces and in structs. Returns 0; -ENODATA. */
 SLU_MUST_USE int dies_each(struct symbol_module *module, die_visit visit, void *context);
 
+/* Entries of one unit. */
+void unit_dies_each(Dwarf_Die *unit, die_visit visit, void *context);
+
+/* A type's entry in debug information. */
+static inline Dwarf_Die *type_die(const struct symbol_types *types, uint32_t type)
+{
+    return &((struct type_row *)types->rows.data + type)->die;
+}
+
 #endif
