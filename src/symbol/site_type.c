@@ -95,9 +95,10 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
 /* A library's function allocates what its caller asks for, or text, or for itself. */
 static struct site_answer library_judge(const char *function)
 {
-    static const char *const texts[] = {
-        "strdup",   "strndup", "asprintf",     "vasprintf",     "getdelim",         "getline",
-        "realpath", "getcwd",  "asprintf_chk", "vasprintf_chk", "getdelim_internal"};
+    static const char *const texts[] = {"strdup",       "strndup",       "asprintf",
+                                        "vasprintf",    "getdelim",      "getline",
+                                        "realpath",     "getcwd",        "vasprintf_internal",
+                                        "asprintf_chk", "vasprintf_chk", "getdelim_internal"};
     static const char *const allocators[] = {
         "malloc", "calloc",  "realloc",        "reallocarray", "memalign",    "aligned_alloc",
         "valloc", "pvalloc", "posix_memalign", "libc_malloc",  "libc_calloc", "libc_realloc"};
@@ -221,7 +222,7 @@ static void call_judge(struct site_finder *finder, const struct site_frame *fram
     for (size_t i = 0; i < code.frame_count; i++) {
         Dwarf_Die *die = &code.scopes[code.functions[i]];
         function.frame = i;
-        if (!library_function_judge(finder, frame->module, die, answer)) {
+        if (answer->state.is_text || !library_function_judge(finder, frame->module, die, answer)) {
             function_judge(finder, &function, answer);
         }
         if (answer->verdict != SITE_PASSED || ++answer->state.passed > PASSED_MAX) {

@@ -4,7 +4,6 @@
 
 #include "symbol/source_tokens.h"
 
-#define NEAR_LINES       4 /* a statement may have that many around the line of its call */
 #define AROUND_STEPS_MAX 16
 #define SIZEOF_DEPTH_MAX 31
 #define STATEMENT_MAX    256 /* tokens */
@@ -15,9 +14,31 @@ struct range {
     size_t last;
 };
 
-static bool is_near(const struct source_token *token, uint32_t line, uint32_t lines)
+static bool is_border(const struct source_tokens *tokens, size_t at)
 {
-    return token->line + lines >= line && token->line <= (uint64_t)line + lines;
+    return at >= tokens->count || source_token_is(tokens, at, ";") ||
+           source_token_is(tokens, at, "{") || source_token_is(tokens, at, "}");
+}
+
+/* The statement that the first token of a line belongs to, as far as brackets let see. */
+static bool statement_at(const struct source_tokens *tokens, uint32_t line, struct range *found)
+{
+    size_t at = 0;
+    while (at < tokens->count && tokens->rows[at].line < line) {
+        at++;
+    }
+    if (at == tokens->count || tokens->rows[at].line != line) {
+        return false;
+    }
+    struct range range = {at, at};
+    while (!is_border(tokens, range.first - 1)) {
+        range.first--;
+    }
+    while (!is_border(tokens, range.last)) {
+        range.last++;
+    }
+    *found = range;
+    return true;
 }
 
 static bool is_allocator(const struct source_tokens *tokens, size_t at)
@@ -93,37 +114,33 @@ static bool call_at(const struct source_tokens *tokens, const struct source_want
     return true;
 }
 
-/* The one in that column, else the only one of the line, else the only one near it. */
+/* The one in that column, else the only one of the line, else the only one of the statement. */
 static bool call_find(const struct source_tokens *tokens, const struct source_wanted *wanted,
                       struct range *found)
 {
     unsigned of_line = 0;
-    unsigned near = 0;
+    unsigned of_statement = 0;
     struct range range;
+    struct range statement = {1, 0};
+    (void)statement_at(tokens, wanted->line, &statement); /* else nothing is near */
     for (size_t i = 0; i < tokens->count; i++) {
         bool is_in_column = false;
-        if (!is_near(&tokens->rows[i], wanted->line, NEAR_LINES) ||
-            !call_at(tokens, wanted, i, &range, &is_in_column)) {
+        bool is_of_line = tokens->rows[i].line == wanted->line;
+        bool is_near = i >= statement.first && i <= statement.last;
+        if ((!is_of_line && !is_near) || !call_at(tokens, wanted, i, &range, &is_in_column)) {
             continue;
         }
         if (is_in_column) {
             *found = range;
             return true;
         }
-        bool is_of_line = tokens->rows[i].line == wanted->line;
         of_line += is_of_line;
-        near += 1;
+        of_statement += !is_of_line;
         if (is_of_line || of_line == 0) {
             *found = range;
         }
     }
-    return of_line == 1 || (of_line == 0 && near == 1);
-}
-
-static bool is_border(const struct source_tokens *tokens, size_t at)
-{
-    return at >= tokens->count || source_token_is(tokens, at, ";") ||
-           source_token_is(tokens, at, "{") || source_token_is(tokens, at, "}");
+    return of_line == 1 || (of_line == 0 && of_statement == 1);
 }
 
 /* Whether there is but one call in the range, around all else. */
@@ -152,23 +169,12 @@ static bool is_one_call(const struct source_tokens *tokens, struct range range)
  * line that only takes what one call gives. */
 static bool statement_find(const struct source_tokens *tokens, uint32_t line, struct range *found)
 {
-    size_t at = 0;
-    while (at < tokens->count && tokens->rows[at].line < line) {
-        at++;
-    }
-    if (at == tokens->count || tokens->rows[at].line != line) {
+    struct range statement;
+    if (!statement_at(tokens, line, &statement)) {
         return false;
     }
-    size_t from = at;
-    while (!is_border(tokens, from - 1)) {
-        from--;
-    }
-    size_t end = at;
-    while (!is_border(tokens, end)) {
-        end++;
-    }
     size_t value = SOURCE_TOKEN_NONE;
-    for (size_t i = from; i < end; i++) {
+    for (size_t i = statement.first; i < statement.last; i++) {
         if (source_token_is(tokens, i, "=") || source_token_is(tokens, i, "return")) {
             if (value != SOURCE_TOKEN_NONE) {
                 return false;
@@ -176,6 +182,7 @@ static bool statement_find(const struct source_tokens *tokens, uint32_t line, st
             value = i + 1;
         }
     }
+    size_t end = statement.last;
     if (value >= end || !source_token_is(tokens, end, ";")) {
         return false;
     }

@@ -116,13 +116,10 @@ static void table_grow(struct table *table)
     }
     table->slots = slots;
     table->room = room;
-    void *windows = realloc(NULL, room * sizeof(struct window));
-    kept(windows, "window");
-    void *more = realloc(windows, 100 * room * sizeof(*table->windows));
+    void *more = realloc(NULL, 100 * room * sizeof(*table->windows));
     if (more != NULL) {
         table->windows = more;
     }
-    kept_blocks[kept_count - 1] = NULL;
     kept(table->windows, "window");
     double *numbers = NULL;
     void *grown = realloc(numbers, room * 8);

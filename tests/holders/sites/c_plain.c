@@ -74,9 +74,7 @@ static void assigned(size_t count)
         exit(3);
     }
     kept(points, "point");
-    points =
-        malloc(count *
-               sizeof(point));
+    points = malloc(count * sizeof(point));
     kept(points, "point");
     item = count > 2 ? malloc(sizeof(*item)) : NULL;
     kept(item, "item");
@@ -132,7 +130,8 @@ static void hidden(size_t count)
     struct item *aligned = NULL;
     FATAL_IF(posix_memalign((void **)&aligned, 64, sizeof(struct item)) != 0);
     kept(aligned, "item");
-    int *first = malloc(8 * sizeof(int)); point *second = malloc(2 * sizeof(point));
+    int *first = malloc(8 * sizeof(int));
+    point *second = malloc(2 * sizeof(point));
     kept(first, "int");
     kept(second, "point");
 }

@@ -132,7 +132,7 @@ static void wrapped(size_t count)
     struct vec3 *points = xmalloc(count * sizeof(*points));
     kept(points, "vec3");
     long *numbers = xcalloc(count, sizeof(long));
-    kept(numbers, "long|long int");
+    kept(xcalloc(count, sizeof(double)), "double");
     numbers = xrealloc(numbers, 50 * count * sizeof(long));
     kept(numbers, "long|long int");
     struct session *session = zalloc(sizeof(*session));

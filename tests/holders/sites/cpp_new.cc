@@ -6,25 +6,30 @@
 
 #include "kept.h"
 
-namespace net {
+namespace net
+{
 struct Peer {
     uint64_t id = 0;
     uint32_t weight = 0;
 };
 
-class Socket {
+class Socket
+{
   public:
     virtual ~Socket() = default;
     Peer *peer = nullptr;
 };
 
-class TlsSocket : public Socket {
+class TlsSocket : public Socket
+{
   public:
-    TlsSocket() : buffer_(new unsigned char[512]), peers_(new Peer[8]) {
+    TlsSocket() : buffer_(new unsigned char[512]), peers_(new Peer[8])
+    {
         kept(buffer_, "unsigned char");
         kept(peers_, "net::Peer");
     }
-    void grow() {
+    void grow()
+    {
         more_ = new Peer *[32];
         kept(more_, "net::Peer *");
         this->text_ = static_cast<char *>(malloc(70));
@@ -40,7 +45,10 @@ class TlsSocket : public Socket {
 } // namespace net
 
 struct Counted {
-    static void *operator new(size_t bytes) { return malloc(bytes); }
+    static void *operator new(size_t bytes)
+    {
+        return malloc(bytes);
+    }
     long count = 0;
     long limit = 0;
 };
@@ -50,13 +58,15 @@ template <typename Key, typename Value> struct Pair {
     Value value;
 };
 
-template <typename T> class Stack {
+template <typename T> class Stack
+{
   public:
     struct Node {
         T value;
         Node *next;
     };
-    void push(T value) {
+    void push(T value)
+    {
         head_ = new Node{value, head_};
         kept(head_, sizeof(T) == 4 ? "Stack<int>::Node" : "Stack<double>::Node");
     }
@@ -66,7 +76,9 @@ template <typename T> class Stack {
 };
 
 struct Outer {
-    Outer(net::Peer *first, net::Peer *second) : first_(first), second_(second) {}
+    Outer(net::Peer *first, net::Peer *second) : first_(first), second_(second)
+    {
+    }
     net::Peer *first_;
     net::Peer *second_;
     char name_[40] = {};

@@ -15,11 +15,15 @@
 
 static void *kept_blocks[KEPT_MAX];
 static unsigned kept_count;
+static char kept_lines[1 << 14]; /* of stdout: a block of its own would be one more */
 
 static void kept(const void *block, const char *type)
 {
     if (block == NULL || kept_count == KEPT_MAX) {
         exit(3);
+    }
+    if (kept_count == 0) {
+        setvbuf(stdout, kept_lines, _IOFBF, sizeof(kept_lines));
     }
     memcpy(&kept_blocks[kept_count++], &block, sizeof(block));
     printf("%p\t%s\n", block, type);
