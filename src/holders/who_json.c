@@ -93,6 +93,14 @@ static void write_roots(struct json_writer *json, const struct report *report)
     json_end_array(json);
 }
 
+/* Where the type comes from, if that is no root. */
+static void write_type_from(struct json_writer *json, const struct report *report, uint32_t block)
+{
+    if (typing_is_sown(&report->who->typing, block)) {
+        write_text(json, "type_from", "site");
+    }
+}
+
 static void write_example(struct json_writer *json, const struct report *report, uint32_t block)
 {
     struct chain chain;
@@ -105,6 +113,7 @@ static void write_example(struct json_writer *json, const struct report *report,
     write_address(json, "address", heap_block_address(report->who->heap, block));
     write_uint(json, "bytes", heap_block_bytes(report->who->heap, block));
     WRITE_TEXT(json, "chain", report_write_block_chain(report, block, into));
+    write_type_from(json, report, block);
     write_uint(json, "length", chain.length);
     json_end_object(json);
 }
@@ -157,6 +166,7 @@ static void write_labels(struct json_writer *json, const struct report *report, 
         write_uint(json, "leaked_blocks", label->leaked_count);
         write_uint(json, "leaked_bytes", label->leaked_bytes);
         write_address(json, "example", heap_block_address(report->who->heap, label->example));
+        write_type_from(json, report, label->example);
         json_end_object(json);
     }
     json_end_array(json);
@@ -250,6 +260,7 @@ void who_json_write_growing(const struct report *report, const struct report *gr
         write_uint(&json, "retained_bytes",
                    dominators_retained(&report->dominators, report->block));
         WRITE_TEXT(&json, "chain", report_write_block_chain(report, report->block, into));
+        write_type_from(&json, report, report->block);
         json_end_object(&json);
     }
     json_end_object(&json);

@@ -1,6 +1,6 @@
 /*
- * A wrong type is worse than none: what two sources of it say must agree, a struct that nothing says
- * the size of is not taken for an array, and what is not understood is not known.
+ * A wrong type is worse than none: what two sources of it say must agree, a struct that nothing
+ * says the size of is not taken for an array, and what is not understood is not known.
  */
 #include "symbol/site_text.h"
 

@@ -1,7 +1,7 @@
 /*
- * What a block is, by the stack that it was allocated with: the template argument of a C++ allocator,
- * or what the source says at the call (symbol/source_call.h), with the types of its debug
- * information. Functions that only give memory on are passed over.
+ * What a block is, by the stack that it was allocated with: the template argument of a C++
+ * allocator, or what the source says at the call (symbol/source_call.h), with the types of its
+ * debug information. Functions that only give memory on are passed over.
  */
 #ifndef SYMBOL_SITE_TYPE_H
 #define SYMBOL_SITE_TYPE_H

@@ -114,9 +114,10 @@ static bool call_at(const struct source_tokens *tokens, const struct source_want
     return true;
 }
 
-/* The one in that column, else the only one of the line, else the only one of the statement. */
-static bool call_find(const struct source_tokens *tokens, const struct source_wanted *wanted,
-                      struct range *found)
+/* The one in that column, else the only one of the line, else the only one of the statement.
+ * Returns how many it may be. */
+static unsigned call_find(const struct source_tokens *tokens, const struct source_wanted *wanted,
+                          struct range *found)
 {
     unsigned of_line = 0;
     unsigned of_statement = 0;
@@ -132,7 +133,7 @@ static bool call_find(const struct source_tokens *tokens, const struct source_wa
         }
         if (is_in_column) {
             *found = range;
-            return true;
+            return 1;
         }
         of_line += is_of_line;
         of_statement += !is_of_line;
@@ -140,7 +141,7 @@ static bool call_find(const struct source_tokens *tokens, const struct source_wa
             *found = range;
         }
     }
-    return of_line == 1 || (of_line == 0 && of_statement == 1);
+    return of_line > 0 ? of_line : of_statement;
 }
 
 /* Whether there is but one call in the range, around all else. */
@@ -183,7 +184,9 @@ static bool statement_find(const struct source_tokens *tokens, uint32_t line, st
         }
     }
     size_t end = statement.last;
-    if (value >= end || !source_token_is(tokens, end, ";")) {
+    bool is_last = end + 1 >= tokens->count || tokens->rows[end + 1].line != line ||
+                   source_token_is(tokens, end + 1, "}");
+    if (!is_last || value >= end || !source_token_is(tokens, end, ";")) {
         return false;
     }
     struct source_type cast;
@@ -513,11 +516,10 @@ bool source_call_read(const struct source_tokens *tokens, const struct source_wa
 {
     struct source_call found = {.role = SOURCE_UNKNOWN};
     struct range range = {0};
-    if (!call_find(tokens, wanted, &range)) {
-        if (wanted->argument != SOURCE_ARGUMENT_NONE ||
-            !statement_find(tokens, wanted->line, &range)) {
-            return false;
-        }
+    unsigned count = call_find(tokens, wanted, &range);
+    if (count > 1 || (count == 0 && (wanted->argument != SOURCE_ARGUMENT_NONE ||
+                                     !statement_find(tokens, wanted->line, &range)))) {
+        return false;
     }
     found.end = range.last + 1;
     if (source_token_is(tokens, range.first, "new")) {

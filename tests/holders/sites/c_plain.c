@@ -18,13 +18,14 @@ struct old {
     int values[1]; /* from before flexible arrays */
 };
 
-typedef struct {
+struct point {
     double x;
     double y;
     double z;
-} point;
+};
 
-typedef struct item *item_ref;
+typedef __typeof__(struct point) point;
+typedef __typeof__(struct item *) item_ref;
 
 enum colour {
     RED,

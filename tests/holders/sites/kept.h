@@ -2,8 +2,8 @@
  * Blocks that are held so that nothing says what they are: kept(block, type) tells the truth, as a
  * line with address and type; types that are called differently stand apart by |.
  */
-#ifndef SITES_KEPT_H
-#define SITES_KEPT_H
+#ifndef TESTS_HOLDERS_SITES_KEPT_H
+#define TESTS_HOLDERS_SITES_KEPT_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static void *kept_blocks[KEPT_MAX];
 static unsigned kept_count;
 static char kept_lines[1 << 14]; /* of stdout: a block of its own would be one more */
 
-static void kept(const void *block, const char *type)
+__attribute__((unused)) static void kept(const void *block, const char *type)
 {
     if (block == NULL || kept_count == KEPT_MAX) {
         exit(3);
@@ -30,7 +30,7 @@ static void kept(const void *block, const char *type)
 }
 
 /* Does not return: the blocks are looked at from outside. */
-static void kept_all(void)
+__attribute__((unused)) static void kept_all(void)
 {
     puts("ready");
     fflush(stdout);

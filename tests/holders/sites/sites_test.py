@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""sites_test.py WHO_DRIVE LIBRARY PROGRAM ...: how often the type from the allocation site is right.
+"""sites_test.py WHO_DRIVE LIBRARY PROGRAM ...: how often types from allocation sites are right.
 
 Each program tells what its blocks are and holds them as void *, so that no type flows to them. An
 answer is right, none, or wrong; of blocks that have no one type (?) any answer is wrong.
