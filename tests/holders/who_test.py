@@ -131,6 +131,11 @@ def without_sizes(chain):
     return re.sub(r"\d+ bytes|char\[\d+\]", "* bytes", chain_without_numbers(chain))
 
 
+# Only pointers into it lead to a job: where it was allocated says what it is.
+BY_SITE = {"jobs -> 40 bytes": "jobs -> job",
+           "jobs -> 40 bytes+0x18 -> 40 bytes": "jobs -> job.link.next -> job"}
+
+
 @in_a_folder
 def blocks_that_the_profiler_has_sampled_are_in_their_chains(folder):
     if LIBRARY is None:
@@ -147,6 +152,7 @@ def blocks_that_the_profiler_has_sampled_are_in_their_chains(folder):
                     assert found is None if expected == "free" else found[1] in (
                         "leaked", "conservative"), (address, found)
                 elif "_IO_2_1_stdout_" not in found[3]:  # the end of its buffer is there
+                    expected = BY_SITE.get(expected, expected)
                     assert without_sizes(found[3]) == without_sizes(expected), (expected, found)
                     checked += 1
             assert checked > 10, checked
