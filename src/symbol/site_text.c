@@ -247,7 +247,8 @@ enum site_verdict site_text_judge(struct code_function *function,
         return sized_judge(function, &call, found);
     }
     uint32_t type = call.role == SOURCE_TAKEN ? taken_type(function, &call) : SYMBOL_TYPE_NONE;
-    if (type != SYMBOL_TYPE_NONE && is_bytes(types, type) && path_returns_void_pointer(function)) {
+    if (type != SYMBOL_TYPE_NONE && is_bytes(types, type) && call.taken.count == 0 &&
+        path_returns_void_pointer(function)) {
         type = SYMBOL_TYPE_NONE; /* not what it is, but how it is counted */
     }
     type = type == SYMBOL_TYPE_NONE ? cast_type(function, &call.cast) : type;

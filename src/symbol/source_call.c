@@ -328,6 +328,7 @@ static void around_read(const struct source_tokens *tokens, struct range range,
     for (int i = 0; i < AROUND_STEPS_MAX; i++) {
         size_t before = range.first - 1;
         if (!is_used_whole(tokens, range.last + 1)) {
+            call->cast = (struct source_type){.name = ""}; /* it was only to be counted with */
             return;
         }
         if (cast_take(tokens, &range, call)) {

@@ -129,6 +129,7 @@ static void casts_sizes_and_new_say_a_type(void **state)
     static const struct row rows[] = {
         {"f((struct foo *)malloc(9));", "unknown cast foo*"},
         {"x = (foo **)(void *)malloc(9);", "taken by x cast foo**"},
+        {"x = (foo *)((char *)malloc(9) + 8);", "unknown"},
         {"x = static_cast<ns::foo *>(malloc(9));", "taken by x cast ns::foo*"},
         {"if (a) malloc(9);", "unknown"},
         {"x = malloc(n * sizeof(struct foo));", "taken by x size foo"},

@@ -27,7 +27,8 @@ FOLDER = tempfile.TemporaryDirectory(prefix="sites-")
 SCORES = {}
 
 # Of the blocks that have a type, the least share in percent that gets it.
-LEAST = {"c_plain": 90, "c_wrappers": 80, "c_members": 95, "cpp_new": 95, "cpp_containers": 90}
+LEAST = {"c_plain": 90, "c_wrappers": 80, "c_members": 95, "c_tricky": 65, "cpp_new": 95,
+         "cpp_containers": 90}
 
 
 def answers(pid):
