@@ -172,14 +172,15 @@ static void set_call(struct symbol_module *module, Dwarf_Die *unit, Dwarf_Die *i
 
 static void set_line(struct symbol_module *module, Dwarf_Addr address, struct symbol_frame *frame)
 {
-    Dwfl_Line *line = dwfl_module_getsrc(module->elf_module, address);
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = unit_at(module, address, &bias);
+    Dwarf_Line *line = unit == NULL ? NULL : dwarf_getsrc_die(unit, address - bias);
     int number = 0;
     int column = 0;
     if (line != NULL) {
-        const char *file = dwfl_lineinfo(line, NULL, &number, &column, NULL, NULL);
-        frame->file = absolute_path(module, dwfl_linecu(line), file);
-        frame->line = number > 0 ? (uint32_t)number : 0;
-        frame->column = column > 0 ? (uint32_t)column : 0;
+        frame->file = absolute_path(module, unit, dwarf_linesrc(line, NULL, NULL));
+        frame->line = dwarf_lineno(line, &number) == 0 && number > 0 ? (uint32_t)number : 0;
+        frame->column = dwarf_linecol(line, &column) == 0 && column > 0 ? (uint32_t)column : 0;
     }
 }
 
@@ -237,7 +238,7 @@ static size_t frames_from_debug(struct symbol_module *module, Dwarf_Addr address
                                 struct symbol_frame *frames, size_t frames_max)
 {
     Dwarf_Addr bias = 0;
-    Dwarf_Die *unit = dwfl_module_addrdie(module->elf_module, address, &bias);
+    Dwarf_Die *unit = unit_at(module, address, &bias);
     int scope_count = 0;
     Dwarf_Die *scopes = unit == NULL ? NULL : scopes_at(unit, address - bias, &scope_count);
     size_t count =
@@ -253,7 +254,7 @@ bool code_scopes_find(struct symbol_module *module, uint64_t file_offset, struct
     Dwarf_Die *unit = NULL;
     int scope_count = 0;
     if (!address_of(module, file_offset, &address) ||
-        (unit = dwfl_module_addrdie(module->elf_module, address, &bias)) == NULL ||
+        (unit = unit_at(module, address, &bias)) == NULL ||
         (found->scopes = scopes_at(unit, address - bias, &scope_count)) == NULL) {
         return false;
     }

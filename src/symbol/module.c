@@ -139,6 +139,7 @@ void symbol_module_close(struct symbol_module **module)
         return;
     }
     dwfl_close(*module);
+    block_free((*module)->budget, &(*module)->units);
     demangler_close(&(*module)->demangler);
     slu_arena_destroy(&(*module)->names);
     slu_budget_free((*module)->budget, *module, sizeof(**module));

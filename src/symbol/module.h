@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/block.h"
 #include "symbol/demangle.h"
 #include "symbol/symbol.h"
 
@@ -20,7 +21,12 @@ struct symbol_module {
     struct slu_budget *budget;
     struct slu_arena *names;
     struct demangler demangler;
+    struct block units; /* of ranges of code, in their order: see units.c */
+    bool units_are_read;
 };
+
+/* The unit of an address as libdwfl counts, and what it counts more than the unit; or NULL. */
+Dwarf_Die *unit_at(struct symbol_module *module, Dwarf_Addr address, Dwarf_Addr *bias);
 
 /* `name` with the namespaces and classes around `die`, in the module's arena; or `name` itself. */
 const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name);

@@ -276,7 +276,7 @@ size_t stack_frame_locals(struct symbol_module *module, struct symbol_types *typ
                           size_t locals_max)
 {
     Dwarf_Addr bias = 0;
-    Dwarf_Die *unit = dwfl_module_addrdie(module->elf_module, dwfl_address(module, code), &bias);
+    Dwarf_Die *unit = unit_at(module, dwfl_address(module, code), &bias);
     Dwarf_Die *scopes = NULL;
     struct scope_reading reading = {
         .module = module, .types = types, .locals = locals, .most = locals_max};

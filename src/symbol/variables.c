@@ -38,11 +38,16 @@ static bool place_of(Dwarf_Die *die, uint64_t *address, bool *is_thread_local)
         count > OPERATIONS_MAX) {
         return false;
     }
+    Dwarf_Attribute indexed;
     *address = operations[0].number;
     switch (operations[count - 1].atom) {
     case DW_OP_addr:
         *is_thread_local = false;
         return count == 1;
+    case DW_OP_addrx: /* in a table, as clang writes it */
+        *is_thread_local = false;
+        return count == 1 && dwarf_getlocation_attr(&attribute, &operations[0], &indexed) == 0 &&
+               dwarf_formaddr(&indexed, address) == 0;
     case DW_OP_form_tls_address:
     case DW_OP_GNU_push_tls_address:
         *is_thread_local = true;

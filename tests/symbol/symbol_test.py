@@ -121,6 +121,13 @@ def cpp_names_agree_with_llvm_symbolizer():
                for name in names), names
 
 
+def what_clang_writes_is_found_without_a_table_of_addresses():
+    for level in ("-O0", "-O2"):
+        path = compiled("clang" + level, "clang", "subject.c", "-g", level)
+        assert ".debug_aranges" not in run("readelf", "-SW", path), "there is one"
+        assert_as_the_peer_says(path)
+
+
 def start_lines_are_those_of_the_functions():
     path = compiled("start", "gcc", "subject.c", "-g", "-O2")
     lines = open(os.path.join(HERE, "subject.c"), encoding="utf-8").read().splitlines()
@@ -190,7 +197,8 @@ if __name__ == "__main__":
     sys.exit(tap.run([
         functions_lines_and_inlining_agree_with_llvm_symbolizer,
         cpp_names_agree_with_llvm_symbolizer,
-        start_lines_are_those_of_the_functions,
+        what_clang_writes_is_found_without_a_table_of_addresses,
+    start_lines_are_those_of_the_functions,
         stripped_modules_still_name_what_they_export,
         debug_links_are_followed,
         another_build_is_not_taken_for_the_one_that_ran,

@@ -87,6 +87,7 @@ static void shared()
 {
     auto *shared = new std::shared_ptr<Order>(std::make_shared<Order>());
     kept(reinterpret_cast<const char *>(shared->get()) - 16,
+         "std::_Sp_counted_ptr_inplace<Order, std::allocator<void>, __gnu_cxx::_S_atomic>|"
          "std::_Sp_counted_ptr_inplace<Order, std::allocator<void>, "
          "(__gnu_cxx::_Lock_policy)2>|std::_Sp_counted_ptr_inplace<Order, std::allocator<Order>, "
          "(__gnu_cxx::_Lock_policy)2>");
