@@ -91,9 +91,24 @@ static const char *scope_name(Dwarf_Die *scope)
     }
 }
 
-/* The name with what stands around it, outermost first, for what the linker does not know. */
+bool is_of_c(Dwarf_Die *die)
+{
+    Dwarf_Die unit;
+    if (dwarf_diecu(die, &unit, NULL, NULL) == NULL) {
+        return false;
+    }
+    int language = dwarf_srclang(&unit);
+    return language == DW_LANG_C89 || language == DW_LANG_C || language == DW_LANG_C99 ||
+           language == DW_LANG_C11;
+}
+
+/* The name with what stands around it, outermost first, for what the linker does not know. To find
+ * that takes a walk through the unit; nothing in C stands in a scope that has a name. */
 const char *qualified_name(struct symbol_module *module, Dwarf_Die *die, const char *name)
 {
+    if (is_of_c(die)) {
+        return name;
+    }
     Dwarf_Die declaration = declaration_of(*die);
     Dwarf_Die *scopes = NULL;
     int count = dwarf_getscopes_die(&declaration, &scopes);
@@ -188,8 +203,16 @@ static void set_line(struct symbol_module *module, Dwarf_Addr address, struct sy
 static Dwarf_Die *scopes_at(Dwarf_Die *unit, Dwarf_Addr address, int *count)
 {
     Dwarf_Die *found = NULL;
-    if (dwarf_getscopes(unit, address, &found) <= 0) {
+    *count = dwarf_getscopes(unit, address, &found);
+    if (*count <= 0) {
         return NULL;
+    }
+    bool has_inlined = false;
+    for (int i = 0; i < *count; i++) {
+        has_inlined = has_inlined || dwarf_tag(&found[i]) == DW_TAG_inlined_subroutine;
+    }
+    if (!has_inlined) {
+        return found;
     }
     /* Behind an inlined function these go on where it was defined; wanted is where it stands. */
     Dwarf_Die *scopes = NULL;

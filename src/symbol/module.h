@@ -45,6 +45,9 @@ bool code_scopes_find(struct symbol_module *module, uint64_t file_offset,
                       struct code_scopes *found);
 void code_scopes_end(struct code_scopes *found);
 
+/* Whether the entry's unit is written in C. */
+bool is_of_c(Dwarf_Die *die);
+
 /* The declaration that a piece of code goes back to: it stands in its namespace or class. */
 Dwarf_Die declaration_of(Dwarf_Die die);
 

@@ -173,7 +173,7 @@ static bool library_function_judge(struct site_finder *finder, struct symbol_mod
 {
     Dwarf_Die declared = declaration_of(*function);
     Dwarf_Die *scopes = NULL;
-    int count = dwarf_getscopes_die(&declared, &scopes);
+    int count = is_of_c(function) ? 0 : dwarf_getscopes_die(&declared, &scopes);
     bool is_library = false;
     for (int i = 1; i < count; i++) {
         is_library = is_library || is_library_scope(&scopes[i]);
