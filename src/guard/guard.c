@@ -200,7 +200,10 @@ static inline enum slu_guard_answer guard_recall(const struct slu_guard *guard, 
     }
     if (guard->window_refuses && filter_window_has(&guard->window, hash, tick) &&
         !stamp_set_has(&guard->exempt, hash, tick)) {
-        return SLU_GUARD_LIKELY_MISSING;
+        /* At a newer tick the exemption may be gone of which the filters, asked about this one, are
+         * in need. Pairs with the release in bucket_renew. */
+        atomic_thread_fence(memory_order_acquire);
+        return tick_load(guard) == tick ? SLU_GUARD_LIKELY_MISSING : SLU_GUARD_UNKNOWN;
     }
     return SLU_GUARD_UNKNOWN;
 }

@@ -52,7 +52,8 @@ static void bucket_renew(struct stamp_bucket *bucket, uint64_t tick)
     for (unsigned slot = 0; slot < STAMP_SET_SLOTS; slot++) {
         uint64_t entry = entry_load(bucket, slot);
         if (entry != 0 && !stamp_set_fresh(stamp_set_entry_tick(before, entry), tick)) {
-            entry_store(bucket, slot, 0);
+            /* Pairs with the fence in guard_recall: who sees it gone sees the newer tick. */
+            atomic_store_explicit(&bucket->entries[slot], 0, memory_order_release);
         }
     }
     /* Pairs with the acquire in stamp_set_bucket_has. */
