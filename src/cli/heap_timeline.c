@@ -74,17 +74,23 @@ static void values_write(const struct chart *chart)
     sink_text(chart->out, "</div>\n");
 }
 
+/* Of times, the unit that keeps numbers short; steps have none. */
+static const struct {
+    const char *name;
+    double seconds;
+} time_units[] = {{" h", HOUR_SECONDS}, {" min", MINUTE_SECONDS}, {" s", 1}, {"", 1}};
+
 static void times_write(const struct chart *chart)
 {
-    const char *unit = !chart->timeline->has_times         ? ""
-                       : chart->wide >= 2 * HOUR_SECONDS   ? " h"
-                       : chart->wide >= 2 * MINUTE_SECONDS ? " min"
-                                                           : " s";
-    double factor = unit[1] == 'h' ? HOUR_SECONDS : unit[1] == 'm' ? MINUTE_SECONDS : 1;
+    size_t unit = chart->timeline->has_times ? 0 : 3;
+    while (unit < 2 && chart->wide < 2 * time_units[unit].seconds) {
+        unit++;
+    }
     sink_text(chart->out, "<div class=\"times\">");
     for (int tick = 0; tick <= TIME_TICKS; tick++) {
-        sink_format(chart->out, "<span>%.3g%s</span>", chart->wide * tick / TIME_TICKS / factor,
-                    unit);
+        sink_format(chart->out, "<span>%.3g%s</span>",
+                    chart->wide * tick / TIME_TICKS / time_units[unit].seconds,
+                    time_units[unit].name);
     }
     sink_text(chart->out, "</div>\n");
 }
