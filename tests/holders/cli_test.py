@@ -2,6 +2,7 @@
 """cli_test.py SLUICE TRUTH [LIBRARY]: `sluice heap who` and `layout` as people call them."""
 
 import json
+import lzma
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from pprof_reader import Profile  # noqa: E402
 SLUICE, TRUTH = (os.path.abspath(path) for path in sys.argv[1:3])
 LIBRARY = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
 WRONG_USE, COULD_NOT = 2, 3
+RECORDED_GO = os.path.join(HERE, "..", "data", "layouts", "go.debug.xz")
 FOLDER = tempfile.TemporaryDirectory(prefix="who cli-")
 
 
@@ -304,6 +306,24 @@ func main() {
     assert digest["hole_bytes"] == 7, digest
 
 
+def layouts_of_a_recorded_go_program_need_no_go():
+    path = os.path.join(FOLDER.name, "recorded.debug")
+    with lzma.open(RECORDED_GO) as packed, open(path, "wb") as file:
+        shutil.copyfileobj(packed, file)
+    found = json.loads(answer("layout", path, "--type", r"/rate\.Limiter$|sha256\.digest$", "--json"))
+    limiter, digest = sorted(found["types"], key=lambda row: row["name"], reverse=True)
+    assert limiter["name"] == "golang.org/x/time/rate.Limiter", limiter
+    assert (limiter["size_bytes"], limiter["cache_lines"], limiter["hole_bytes"]) == (80, 2, 0)
+    assert [(row["name"], row["offset_bytes"], row["type"]) for row in limiter["members"]] == [
+        ("mu", 0, "sync.Mutex"), ("limit", 8, "golang.org/x/time/rate.Limit"), ("burst", 16, "int"),
+        ("tokens", 24, "float64"), ("last", 32, "time.Time"), ("lastEvent", 56, "time.Time")]
+    assert [row["name"] for row in limiter["members"]
+            if row["crosses_cache_line"]] == ["lastEvent"], limiter
+    assert (digest["size_bytes"], digest["cache_lines"], digest["hole_bytes"]) == (120, 2, 7)
+    assert [(row["name"], row["offset_bytes"]) for row in digest["members"] if "name" in row] == [
+        ("h", 0), ("x", 32), ("nx", 96), ("len", 104), ("is224", 112)], digest
+
+
 sys.exit(tap.run([
     the_report_has_chains_roots_types_and_leaks,
     json_says_the_same_as_the_program,
@@ -320,4 +340,5 @@ sys.exit(tap.run([
     layouts_have_holes_and_cache_lines,
     layouts_of_bit_fields_unions_and_bases_are_those_of_the_compiler,
     layouts_of_a_go_program_are_those_of_its_compiler,
+    layouts_of_a_recorded_go_program_need_no_go,
 ]))
