@@ -1,6 +1,6 @@
 /*
- * libdwfl finds units by .debug_aranges alone, which clang does not write. Of a module without any,
- * the ranges that its units say themselves are read once, when something is first looked for.
+ * libdwfl finds units by .debug_aranges alone, which clang does not write. Of the units that it does
+ * not have, the ranges that they say themselves are read once, when something is not found there.
  */
 #include <stdlib.h>
 
@@ -21,13 +21,16 @@ static int range_order(const void *left, const void *right)
     return (first->start > second->start) - (first->start < second->start);
 }
 
-/* Without memory for it, a unit is not found. */
-static void unit_read(struct symbol_module *module, Dwarf_Die *unit)
+/* Unless the table has it. Without memory for it, a unit is not found. */
+static void unit_read(struct symbol_module *module, Dwarf_Aranges *table, Dwarf_Die *unit)
 {
     struct unit_range range = {.unit = *unit};
     Dwarf_Addr base = 0;
     ptrdiff_t at = 0;
     while ((at = dwarf_ranges(unit, at, &base, &range.start, &range.end)) > 0) {
+        if (table != NULL && dwarf_getarange_addr(table, range.start) != NULL) {
+            return;
+        }
         if (range.start < range.end &&
             block_append(module->budget, &module->units, &range, sizeof(range)) != 0) {
             return;
@@ -37,17 +40,16 @@ static void unit_read(struct symbol_module *module, Dwarf_Die *unit)
 
 static void units_read(struct symbol_module *module, Dwarf *dwarf)
 {
-    Dwarf_Aranges *ranges = NULL;
+    Dwarf_Aranges *table = NULL;
     Dwarf_CU *unit = NULL;
     Dwarf_Die die;
-    size_t count = 0;
     module->units_are_read = true;
-    if (dwarf == NULL || (dwarf_getaranges(dwarf, &ranges, &count) == 0 && count > 0) ||
-        block_begin(module->budget, FIRST_BYTES, &module->units) != 0) {
+    if (dwarf == NULL || block_begin(module->budget, FIRST_BYTES, &module->units) != 0) {
         return;
     }
+    (void)dwarf_getaranges(dwarf, &table, NULL); /* else it stays NULL: there is none */
     while (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL) == 0) {
-        unit_read(module, &die);
+        unit_read(module, table, &die);
     }
     if (module->units.len > 0) {
         qsort(module->units.data, module->units.len / sizeof(struct unit_range),

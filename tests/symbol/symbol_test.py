@@ -128,6 +128,17 @@ def what_clang_writes_is_found_without_a_table_of_addresses():
         assert_as_the_peer_says(path)
 
 
+def what_clang_writes_is_found_beside_what_gcc_does():
+    with open(place("other.c"), "w", encoding="utf-8") as file:
+        file.write("int other_count;\nint other_step(int by)\n{\n    other_count += by;\n"
+                   "    return other_count;\n}\n")
+    run("gcc", "-c", "-g", "-o", place("other.o"), place("other.c"))
+    path = compiled("mixed", "clang", "subject.c", "-g", place("other.o"))
+    assert ".debug_aranges" in run("readelf", "-SW", path), "there is none"
+    assert "other_step" in run("nm", path)
+    assert_as_the_peer_says(path)
+
+
 def start_lines_are_those_of_the_functions():
     path = compiled("start", "gcc", "subject.c", "-g", "-O2")
     lines = open(os.path.join(HERE, "subject.c"), encoding="utf-8").read().splitlines()
@@ -198,6 +209,7 @@ if __name__ == "__main__":
         functions_lines_and_inlining_agree_with_llvm_symbolizer,
         cpp_names_agree_with_llvm_symbolizer,
         what_clang_writes_is_found_without_a_table_of_addresses,
+        what_clang_writes_is_found_beside_what_gcc_does,
     start_lines_are_those_of_the_functions,
         stripped_modules_still_name_what_they_export,
         debug_links_are_followed,
