@@ -1,6 +1,6 @@
 /*
- * libdwfl finds units by .debug_aranges alone, which clang does not write. Of the units that it does
- * not have, the ranges that they say themselves are read once, when something is not found there.
+ * libdwfl finds units by .debug_aranges alone, which clang does not write. Of the units that lack
+ * there, the ranges that they say themselves are read once, when something is not found.
  */
 #include <stdlib.h>
 

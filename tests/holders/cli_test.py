@@ -310,7 +310,8 @@ def layouts_of_a_recorded_go_program_need_no_go():
     path = os.path.join(FOLDER.name, "recorded.debug")
     with lzma.open(RECORDED_GO) as packed, open(path, "wb") as file:
         shutil.copyfileobj(packed, file)
-    found = json.loads(answer("layout", path, "--type", r"/rate\.Limiter$|sha256\.digest$", "--json"))
+    types = r"/rate\.Limiter$|sha256\.digest$"
+    found = json.loads(answer("layout", path, "--type", types, "--json"))
     limiter, digest = sorted(found["types"], key=lambda row: row["name"], reverse=True)
     assert limiter["name"] == "golang.org/x/time/rate.Limiter", limiter
     assert (limiter["size_bytes"], limiter["cache_lines"], limiter["hole_bytes"]) == (80, 2, 0)
