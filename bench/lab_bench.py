@@ -22,7 +22,7 @@ import lines as report  # noqa: E402
 from lines import Line  # noqa: E402
 
 FIXED = ("gateway", "gateway-state", "slices", "log-aggregator", "metrics", "heartbeat", "coarse",
-         "pseudo-window")
+         "pseudo-window", "cache-penetration")
 BASE_RATE = {"log-aggregator": 100}
 BASE_RATE_OTHERS = 500
 FACTORS = (1, 4, 16)

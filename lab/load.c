@@ -4,13 +4,15 @@
  * sent and what came back.
  *
  *   lab-load --port PORT [--path TEMPLATE] [--rate N] [--seconds N] [--connections N] [--ids N]
- *            [--clients N] [--hold N] [--abandon PERCENT] [--wave SECONDS] [--beats 1] [--seed N]
+ *            [--clients N] [--hold N] [--abandon PERCENT] [--wave SECONDS] [--herd 1] [--beats 1]
+ *            [--seed N]
  *
  * In the template {id} is a random number below --ids, {client} one below --clients, {seq} counts,
  * {connection} is the connection's number, {session} that of a client who came. --hold: requests
  * before a connection is made anew. --abandon: so many clients in a hundred go without waiting for
- * the answer. --wave: the rate goes up and down by half of it. --beats: WebSockets that send beats
- * in place of requests.
+ * the answer. --wave: the rate goes up and down by half of it. --herd: all connections ask at
+ * once first, as when a service has come back. --beats: WebSockets that send beats in place of
+ * requests.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,6 +46,7 @@ struct asked {
     double hold;
     double abandon;
     double wave;
+    double herd;
     double beats;
     double seed;
 };
@@ -61,6 +64,7 @@ static int options_read(struct asked *asked, int argc, char **argv)
         {"hold", &asked->hold, NULL},
         {"abandon", &asked->abandon, NULL},
         {"wave", &asked->wave, NULL},
+        {"herd", &asked->herd, NULL},
         {"beats", &asked->beats, NULL},
         {"seed", &asked->seed, NULL},
     };
@@ -94,9 +98,10 @@ static void run(const struct asked *asked, struct load_clients *clients, const s
     uint64_t end_ns =
         asked->seconds <= 0 ? UINT64_MAX : begun_ns + (uint64_t)(asked->seconds * 1e9);
     uint64_t now_ns = begun_ns;
+    uint64_t herd = asked->herd > 0 ? (uint64_t)asked->connections : 0;
     while (now_ns < end_ns && sigtimedwait(ends, NULL, &none) < 0) {
         uint64_t due = due_by(asked, (double)(now_ns - begun_ns) / 1e9);
-        load_clients_turn(clients, due, TURN_NS);
+        load_clients_turn(clients, herd + due, TURN_NS);
         now_ns = slu_clock_monotonic_ns();
     }
 }

@@ -56,7 +56,7 @@ static const struct lab_case_row rows[] = {
      .title = "keys that do not exist go through the cache to a slow store",
      .rate = 800,
      .connections = 16,
-     .load = {"--path", "/item?client={client}", "--clients", "200"},
+     .load = {"--path", "/item?client={client}", "--clients", "200", "--herd", "1"},
      .needs_redis = true},
     {.name = "warm-up",
      .pattern = "healthy",
