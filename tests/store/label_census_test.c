@@ -1,10 +1,8 @@
 #include "store/label_census.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <sluice/diag.h>
 
@@ -12,6 +10,7 @@
 #include "store/store_state.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)256 << 20)
@@ -70,9 +69,8 @@ static void told(void *arg, const struct store_outcome *outcome)
 
 static void bench_open(struct bench *bench, uint32_t exploding)
 {
-    struct slu_diag diag = {0};
     *bench = (struct bench){.directory = "/tmp/sluice-census-XXXXXX", .exploding = exploding};
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->budget = budget_of(BUDGET_BYTES);
     const struct store_options options = {.budget = bench->budget,
                                           .directory = bench->directory,
@@ -82,24 +80,14 @@ static void bench_open(struct bench *bench, uint32_t exploding)
                                           .series_max = STREAMS,
                                           .stream_max = STREAMS,
                                           .is_relaxed = true};
-    if (store_open(&options, &diag, &bench->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
-}
-
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
+    bench->store = store_opened(&options);
 }
 
 static void bench_close(struct bench *bench)
 {
     store_close(&bench->store);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 /* As many as there is room for, and one more. */

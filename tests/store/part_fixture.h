@@ -6,7 +6,6 @@
 #define TESTS_STORE_PART_FIXTURE_H
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <sluice/diag.h>
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 #include "store/labels.h"
 #include "store/part_list.h"
@@ -55,19 +55,10 @@ static inline void part_bench_open(struct part_bench *bench, uint32_t signal)
     *bench = (struct part_bench){.budget = budget_of(PART_BUDGET_BYTES),
                                  .signal = signal,
                                  .path = "/tmp/sluice-part-XXXXXX"};
-    assert_non_null(mkdtemp(bench->path));
+    folder_make(bench->path);
     bench->directory = (struct segment_directory){&store_io_real, bench->path};
     bench->used = budget_used(bench->budget);
     assert_int_equal(part_bench_list(bench, UINT64_MAX), 0);
-}
-
-static inline int part_entry_remove(const char *path, const struct stat *status, int kind,
-                                    struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
 }
 
 static inline void part_bench_close(struct part_bench *bench)
@@ -75,7 +66,7 @@ static inline void part_bench_close(struct part_bench *bench)
     part_list_deinit(&bench->list);
     assert_int_equal(budget_used(bench->budget), bench->used);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->path, part_entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->path);
 }
 
 static inline int part_name_count(void *arg, const char *name)

@@ -1,17 +1,15 @@
 /* A query ends when its scope is cancelled: before it begins, and in the middle of its visits. */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <sluice/diag.h>
 #include <sluice/scope.h>
 
 #include "store/store.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)256 << 20)
@@ -68,33 +66,22 @@ static void fill(struct bench *bench)
 
 static void bench_open(struct bench *bench)
 {
-    struct slu_diag diag = {0};
     *bench = (struct bench){.directory = "/tmp/sluice-cancel-XXXXXX"};
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->budget = budget_of(BUDGET_BYTES);
     const struct store_options options = {.budget = bench->budget,
                                           .directory = bench->directory,
                                           .apply = message_apply,
                                           .memory_bytes = (uint64_t)24 << 20,
                                           .log_bytes_max = (uint64_t)8 << 20};
-    if (store_open(&options, &diag, &bench->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
-}
-
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
+    bench->store = store_opened(&options);
 }
 
 static void bench_close(struct bench *bench)
 {
     store_close(&bench->store);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 static int seen(struct bench *bench)

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +12,12 @@
 #include <unistd.h>
 
 #include <sluice/budget.h>
-#include <sluice/diag.h>
 
 #include "store/labels.h"
 #include "store/store.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)64 << 20)
@@ -75,10 +74,7 @@ static void damage_told(void *arg, const char *text)
 
 static void bench_reopen(struct bench *bench)
 {
-    struct slu_diag diag = {0};
-    if (store_open(&bench->options, &diag, &bench->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
+    bench->store = store_opened(&bench->options);
 }
 
 static void put_done(void *arg, const struct store_outcome *outcome)
@@ -107,7 +103,7 @@ static void records_put(struct bench *bench)
 static void bench_open(struct bench *bench)
 {
     *bench = (struct bench){.directory = "/tmp/sluice-damage-XXXXXX"};
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->budget = budget_of(BUDGET_BYTES);
     bench->options = (struct store_options){.budget = bench->budget,
                                             .directory = bench->directory,
@@ -122,19 +118,11 @@ static void bench_open(struct bench *bench)
     records_put(bench);
 }
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void bench_close(struct bench *bench)
 {
     store_close(&bench->store);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 struct found {

@@ -5,13 +5,13 @@
 #include "store_model.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "match/regex.h"
 #include "store/queue.h"
 #include "store/shelf.h"
@@ -120,10 +120,7 @@ static int no_directory_synced(void *context, const char *path)
 
 static void bench_reopen(struct bench *bench)
 {
-    struct slu_diag diag = {0};
-    if (store_open(&bench->options, &diag, &bench->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
+    bench->store = store_opened(&bench->options);
 }
 
 static void bench_open(struct bench *bench, uint64_t seed)
@@ -133,7 +130,7 @@ static void bench_open(struct bench *bench, uint64_t seed)
     bench->now_ns = NOW_NS;
     bench->keeping = (enum keeping)below(bench, KEEPING_COUNT);
     (void)snprintf(bench->directory, sizeof(bench->directory), "/tmp/sluice-model-XXXXXX");
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->io = store_io_real;
     bench->io.sync = nothing_synced;
     bench->io.sync_directory = no_directory_synced;
@@ -160,18 +157,10 @@ static void bench_open(struct bench *bench, uint64_t seed)
     bench_reopen(bench);
 }
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void bench_close(struct bench *bench)
 {
     store_close(&bench->store);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 static void told(void *arg, const struct store_outcome *outcome)

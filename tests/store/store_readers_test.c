@@ -1,17 +1,15 @@
 /* Heads are written beside readers who always read. */
-#include <ftw.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#include <sluice/diag.h>
 #include <sluice/scope.h>
 
 #include "store/store.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)256 << 20)
@@ -50,19 +48,10 @@ static int message_apply(void *arg, enum store_signal signal, struct slu_bytes b
     return err;
 }
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void stage_begin(struct stage *stage)
 {
-    struct slu_diag diag = {0};
     *stage = (struct stage){.directory = "/tmp/sluice-store-XXXXXX"};
-    assert_non_null(mkdtemp(stage->directory));
+    folder_make(stage->directory);
     stage->budget = budget_of(BUDGET_BYTES);
     const struct slu_scope_options root = {.name = "stage", .budget = stage->budget};
     const struct slu_scope_options tasks = {
@@ -77,9 +66,7 @@ static void stage_begin(struct stage *stage)
                                           .log_bytes_max = (uint64_t)4 << 20,
                                           .series_max = SERIES_COUNT,
                                           .stream_max = 100};
-    if (store_open(&options, &diag, &stage->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
+    stage->store = store_opened(&options);
 }
 
 static void stage_end(struct stage *stage)
@@ -87,7 +74,7 @@ static void stage_end(struct stage *stage)
     store_close(&stage->store);
     assert_int_equal(slu_scope_close(&stage->scope), 0);
     slu_budget_destroy(&stage->budget);
-    assert_int_equal(nftw(stage->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(stage->directory);
 }
 
 static int no_series(void *arg, const struct store_series *series)

@@ -1,16 +1,13 @@
 /* The tail of a signal beside heads that are written: by hand, without tasks. */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include <sluice/diag.h>
 
 #include "store/store.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)128 << 20)
@@ -47,9 +44,8 @@ static int message_apply(void *arg, enum store_signal signal, struct slu_bytes b
 
 static void bench_open(struct bench *bench, uint64_t memory_bytes)
 {
-    struct slu_diag diag = {0};
     *bench = (struct bench){.directory = "/tmp/sluice-store-XXXXXX"};
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->budget = budget_of(BUDGET_BYTES);
     bench->tail_budget = budget_of(BUDGET_BYTES);
     const struct store_options options = {.budget = bench->budget,
@@ -59,17 +55,7 @@ static void bench_open(struct bench *bench, uint64_t memory_bytes)
                                           .log_bytes_max = (uint64_t)8 << 20,
                                           .series_max = 100,
                                           .stream_max = 100};
-    if (store_open(&options, &diag, &bench->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
-}
-
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
+    bench->store = store_opened(&options);
 }
 
 static void bench_close(struct bench *bench)
@@ -77,7 +63,7 @@ static void bench_close(struct bench *bench)
     store_close(&bench->store);
     slu_budget_destroy(&bench->tail_budget);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 static void kept(void *arg, const struct store_outcome *outcome)

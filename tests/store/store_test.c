@@ -1,7 +1,6 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "store/store_io.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES ((uint64_t)256 << 20)
@@ -69,17 +69,13 @@ struct bench {
 
 static void bench_reopen(struct bench *bench)
 {
-    struct slu_diag diag = {0};
-    int err = store_open(&bench->options, &diag, &bench->store);
-    if (err != 0) {
-        fail_msg("%s", diag.message);
-    }
+    bench->store = store_opened(&bench->options);
 }
 
 static void bench_open(struct bench *bench)
 {
     *bench = (struct bench){.directory = "/tmp/sluice-store-XXXXXX"};
-    assert_non_null(mkdtemp(bench->directory));
+    folder_make(bench->directory);
     bench->budget = budget_of(BUDGET_BYTES);
     bench->options = (struct store_options){.budget = bench->budget,
                                             .directory = bench->directory,
@@ -91,19 +87,11 @@ static void bench_open(struct bench *bench)
     bench_reopen(bench);
 }
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void bench_close(struct bench *bench)
 {
     store_close(&bench->store);
     slu_budget_destroy(&bench->budget);
-    assert_int_equal(nftw(bench->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(bench->directory);
 }
 
 static void told(void *arg, const struct store_outcome *outcome)

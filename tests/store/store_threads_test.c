@@ -6,16 +6,13 @@
  * Tasks have assertions of ours: cmocka's would end the program there without a word.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include <sluice/diag.h>
 #include <sluice/scope.h>
 
 #include "base/assert.h"
@@ -24,6 +21,7 @@
 #include "sys/wall_clock.h"
 
 #include "budget.h"
+#include "folder_fixture.h"
 #include "harness.h"
 
 #define BUDGET_BYTES   ((uint64_t)128 << 20)
@@ -438,7 +436,6 @@ static void tail_run(struct slu_scope *scope, void *arg)
 
 static void store_begin(struct stage *stage)
 {
-    struct slu_diag diag = {0};
     const struct store_options options = {.budget = stage->budget,
                                           .scope = stage->scope,
                                           .directory = stage->directory,
@@ -448,9 +445,7 @@ static void store_begin(struct stage *stage)
                                           .log_bytes_max = (uint64_t)4 << 20,
                                           .series_max = 100,
                                           .stream_max = 100};
-    if (store_open(&options, &diag, &stage->store) != 0) {
-        fail_msg("%s", diag.message);
-    }
+    stage->store = store_opened(&options);
 }
 
 static void stage_begin(struct stage *stage, int64_t age_ns)
@@ -458,7 +453,7 @@ static void stage_begin(struct stage *stage, int64_t age_ns)
     *stage = (struct stage){.directory = "/tmp/sluice-store-XXXXXX",
                             .is_of_old = age_ns > DAY_NS,
                             .writing_count = WRITERS};
-    assert_non_null(mkdtemp(stage->directory));
+    folder_make(stage->directory);
     stage->budget = budget_of(BUDGET_BYTES);
     stage->begin_ns = (wall_clock_ns() - age_ns) / MS_NS * MS_NS - RECORDS_STREAM * MS_NS;
     const struct slu_scope_options root = {.name = "stage", .budget = stage->budget};
@@ -469,20 +464,12 @@ static void stage_begin(struct stage *stage, int64_t age_ns)
     store_begin(stage);
 }
 
-static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void stage_end(struct stage *stage)
 {
     store_close(&stage->store);
     assert_int_equal(slu_scope_close(&stage->scope), 0);
     slu_budget_destroy(&stage->budget);
-    assert_int_equal(nftw(stage->directory, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+    folder_remove(stage->directory);
 }
 
 static void all_check(struct stage *stage)
