@@ -20,8 +20,6 @@
 #define FIRST_BYTES ((size_t)4096)
 #define WORD_BITS   64
 
-#define ENTRIES_EACH_CHECK 1024 /* of the head, between looks at whether the client is there */
-
 /* A block that is to be read. */
 struct block_ref {
     struct part_block place;
@@ -253,7 +251,7 @@ static int entry_visit(void *arg, const struct row_entry *entry)
 {
     struct row_reading *reading = arg;
     const struct store_query *query = &reading->query->query;
-    int err = reading->entry_count++ % ENTRIES_EACH_CHECK == 0 ? store_query_check(query) : 0;
+    int err = store_query_check_row(query, &reading->entry_count);
     if (err != 0) {
         return err;
     }

@@ -7,8 +7,6 @@
 #include "store/shelf_view.h"
 #include "store/store_state.h"
 
-#define ENTRIES_EACH_CHECK 1024 /* between looks at whether the client is there */
-
 struct store_tail {
     struct shelf *shelf;
     struct slu_budget *budget;
@@ -59,7 +57,7 @@ static int entry_visit(void *arg, const struct row_entry *entry)
 {
     struct tail_reading *reading = arg;
     const struct store_query *query = &reading->query->query;
-    int err = reading->entry_count++ % ENTRIES_EACH_CHECK == 0 ? store_query_check(query) : 0;
+    int err = store_query_check_row(query, &reading->entry_count);
     if (err != 0) {
         return err;
     }

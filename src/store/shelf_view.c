@@ -6,9 +6,16 @@
 #include <sluice/budget.h>
 #include <sluice/scope.h>
 
+#define ROWS_EACH_CHECK 1024 /* between looks at whether the client is there */
+
 int store_query_check(const struct store_query *query)
 {
     return query->scope == NULL ? 0 : slu_scope_error(query->scope);
+}
+
+int store_query_check_row(const struct store_query *query, uint32_t *row_count)
+{
+    return (*row_count)++ % ROWS_EACH_CHECK == 0 ? store_query_check(query) : 0;
 }
 
 static bool is_within(const struct part *part, const struct store_query *query)

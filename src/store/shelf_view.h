@@ -54,4 +54,7 @@ SLU_MUST_USE int shelf_view_forgive(struct shelf_view *view, const struct part *
 /* Returns 0; -ECANCELED, -ETIMEDOUT: the client has gone */
 SLU_MUST_USE int store_query_check(const struct store_query *query);
 
+/* The same in a walk of the head, for one row of many; `row_count` begins at 0. */
+SLU_MUST_USE int store_query_check_row(const struct store_query *query, uint32_t *row_count);
+
 #endif
