@@ -161,7 +161,7 @@ static void metadata_walk_all(const struct part *part, struct slu_budget *budget
     if (err != 0) {
         return;
     }
-    SLU_ASSERT(metadata_init(&metadata, budget) == 0);
+    SLU_ASSERT(metadata_init(&metadata, METADATA_NAMES_MAX, budget) == 0);
     is_read_or_refused(metadata_read(&metadata, (struct slu_bytes){bytes.data, bytes.len}));
     metadata_deinit(&metadata);
     block_free(budget, &bytes);

@@ -9,7 +9,8 @@
 #include "base/diag.h"
 #include "pipeline/store_intake.h"
 
-#define MEMORY_SHARE   8 /* of the limit, the store has three in so many */
+#define OTHERS_BYTES   (UINT64_C(40) << 20) /* of the limit are the process's and the servers' */
+#define MEMORY_PERCENT 40                   /* of what is left is the store's */
 #define BYTES_A_SERIES UINT64_C(600)
 #define BYTES_A_STREAM UINT64_C(1500)
 #define SERIES_SHARE   4 /* of its memory, open series have one in so many */
@@ -29,13 +30,20 @@ static uint32_t bounded(uint64_t wanted, uint64_t memory_bytes, uint64_t bytes_e
     return (uint32_t)(wanted < most ? wanted : most);
 }
 
+/* A small limit leaves room for what is on its way and for queries, too. */
+static uint64_t memory_usual(uint64_t limit_bytes)
+{
+    uint64_t left = limit_bytes > OTHERS_BYTES ? limit_bytes - OTHERS_BYTES : 0;
+    uint64_t bytes = left / 100 * MEMORY_PERCENT;
+    return bytes < STORE_MEMORY_MIN ? STORE_MEMORY_MIN : bytes;
+}
+
 static int store_start(struct daemon_store *store, const struct daemon_store_options *options,
                        struct slu_diag *diag)
 {
     const struct store_settings *settings = &store->settings;
-    uint64_t memory_bytes = settings->memory_bytes != 0 ? settings->memory_bytes
-                                                        : options->limit_bytes / MEMORY_SHARE * 3;
-    memory_bytes = memory_bytes < STORE_MEMORY_MIN ? STORE_MEMORY_MIN : memory_bytes;
+    uint64_t memory_bytes =
+        settings->memory_bytes != 0 ? settings->memory_bytes : memory_usual(options->limit_bytes);
     struct store_options opened = {
         .budget = store->budget,
         .scope = options->scope,

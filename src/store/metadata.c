@@ -13,17 +13,20 @@
 #include "base/hash.h"
 #include "store/varint.h"
 
-int metadata_init(struct metadata *metadata, struct slu_budget *budget)
+#define NAME_BYTES 64 /* on average */
+#define TEXT_BYTES 192
+
+int metadata_init(struct metadata *metadata, uint32_t names_max, struct slu_budget *budget)
 {
-    struct stream_table_options names = {.stream_max = METADATA_NAMES_MAX,
-                                         .key_bytes_max = METADATA_BYTES_MAX / 4,
+    struct stream_table_options names = {.stream_max = names_max,
+                                         .key_bytes_max = (uint64_t)names_max * NAME_BYTES,
                                          .record_bytes = sizeof(uint64_t)};
-    struct byte_log_options texts = {.bytes_max = METADATA_BYTES_MAX / 4 * 3,
+    struct byte_log_options texts = {.bytes_max = (uint64_t)names_max * TEXT_BYTES,
                                      .string_bytes_max = (uint32_t)METADATA_TEXT_MAX,
-                                     .owner_count = METADATA_NAMES_MAX};
+                                     .owner_count = names_max};
     struct layout layout = {0};
     struct byte_log_parts parts = byte_log_plan(&layout, &texts);
-    *metadata = (struct metadata){.budget = budget};
+    *metadata = (struct metadata){.text_bytes_max = texts.bytes_max, .budget = budget};
     int err = layout_alloc(&layout, budget, &metadata->block_bytes, &metadata->block);
     if (err != 0) {
         return err;
@@ -56,7 +59,7 @@ void metadata_put(struct metadata *metadata, struct slu_bytes name, struct slu_b
         metadata->text_bytes -= kept.len;
         byte_log_drop(&metadata->texts, index);
     }
-    bool has_room = text.len <= METADATA_BYTES_MAX / 4 * 3 - metadata->text_bytes;
+    bool has_room = text.len <= metadata->text_bytes_max - metadata->text_bytes;
     if (index == STREAM_NONE && (!has_room || name.len > METADATA_TEXT_MAX ||
                                  stream_table_add(&metadata->names, name, hash, &index) != 0)) {
         metadata->refused_count++;

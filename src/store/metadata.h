@@ -14,8 +14,8 @@
 #include "base/block.h"
 #include "store/stream_table.h"
 
+#define METADATA_NAMES_MIN 1024
 #define METADATA_NAMES_MAX 16384
-#define METADATA_BYTES_MAX ((uint64_t)4 << 20)
 #define METADATA_TEXT_MAX  ((size_t)4096) /* of a name with its text; longer texts are cut */
 
 struct metadata {
@@ -24,13 +24,21 @@ struct metadata {
     void *block;
     size_t block_bytes;
     uint64_t text_bytes;
+    uint64_t text_bytes_max;
     uint64_t refused_count;
     uint64_t change_count;
     struct slu_budget *budget;
 };
 
-/* Returns 0; -EOVERFLOW; -EDQUOT; -ENOMEM */
-SLU_MUST_USE int metadata_init(struct metadata *metadata, struct slu_budget *budget);
+/*
+ * Make one without any.
+ *
+ * names_max  from METADATA_NAMES_MIN to METADATA_NAMES_MAX; each has 64 bytes of room for its name
+ *            and 192 for its text, on average
+ * Returns    0; -EOVERFLOW; -EDQUOT; -ENOMEM
+ */
+SLU_MUST_USE int metadata_init(struct metadata *metadata, uint32_t names_max,
+                               struct slu_budget *budget);
 void metadata_deinit(struct metadata *metadata);
 
 /* Keep the text of a name, in place of the one it had. */

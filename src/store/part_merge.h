@@ -21,6 +21,7 @@ struct part_merge {
     struct part *const *parts; /* kept and open, in the order of their sequences */
     uint32_t part_count;       /* up to MERGE_PARTS_MAX */
     int64_t from_ns;           /* what is older is left out */
+    uint32_t names_max;        /* of metrics whose metadata is kept, as of metadata_init */
 };
 
 /*

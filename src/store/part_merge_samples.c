@@ -101,7 +101,7 @@ static int series_merge(struct sample_merging *merging)
 static int metadata_merge(const struct part_merge *merge, struct block *out)
 {
     struct metadata metadata;
-    int err = metadata_init(&metadata, merge->budget);
+    int err = metadata_init(&metadata, merge->names_max, merge->budget);
     if (err != 0) {
         return err;
     }

@@ -45,7 +45,7 @@ static int samples_init(struct shelf *shelf)
         .out_of_order_ms = (int64_t)(store->out_of_order_ns / MS_NS),
         .future_ms = (int64_t)(store->future_ns / MS_NS),
     };
-    int err = metadata_init(&shelf->metadata, shelf->options.budget);
+    int err = metadata_init(&shelf->metadata, shelf->options.names_max, shelf->options.budget);
     if (err == 0) {
         err = sample_head_init(&shelf->head.samples, shelf->options.budget, &options);
         if (err != 0) {

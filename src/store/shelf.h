@@ -32,6 +32,7 @@ struct shelf_options {
     enum store_signal signal;
     uint64_t memory_bytes; /* of the head */
     uint64_t staging_bytes;
+    uint32_t names_max; /* as of metadata_init; of samples */
     struct slu_budget *budget;
 
     /* The shelf has something to write; called with its lock held, by any thread. */

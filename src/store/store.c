@@ -19,7 +19,10 @@
 
 #define TEND_PERIOD_NS   UINT64_C(1000000000)
 #define TASK_STACK_BYTES ((size_t)512 * 1024)
-#define MESSAGE_STAGING  ((uint64_t)4 << 20)
+#define STAGING_MAX      ((uint64_t)4 << 20) /* of a signal's messages, before the log has them */
+#define STAGING_MIN      ((uint64_t)1 << 20)
+#define STAGING_SHARE    16 /* of all memory, between these */
+#define SERIES_A_NAME    8  /* of metadata, within its bounds */
 #define SHARES           12 /* of the memory for heads, as shares_of says */
 #define CACHE_SHARE      8  /* of all memory is the cache's */
 
@@ -189,6 +192,20 @@ static uint64_t cache_bytes(const struct store_options *options)
     return bytes < BLOCK_CACHE_MIN ? 0 : bytes;
 }
 
+static uint64_t staging_bytes(const struct store_options *options)
+{
+    uint64_t bytes = options->memory_bytes / STAGING_SHARE;
+    return bytes < STAGING_MIN ? STAGING_MIN : bytes > STAGING_MAX ? STAGING_MAX : bytes;
+}
+
+static uint32_t names_max(const struct store_options *options)
+{
+    uint32_t count = options->series_max / SERIES_A_NAME;
+    return count < METADATA_NAMES_MIN   ? METADATA_NAMES_MIN
+           : count > METADATA_NAMES_MAX ? METADATA_NAMES_MAX
+                                        : count;
+}
+
 static int shelves_open(struct store *store, struct slu_diag *diag)
 {
     uint64_t heads_bytes = store->options.memory_bytes - cache_bytes(&store->options);
@@ -198,7 +215,8 @@ static int shelves_open(struct store *store, struct slu_diag *diag)
             .store = &store->options,
             .signal = (enum store_signal)i,
             .memory_bytes = heads_bytes / SHARES * shares_of[i],
-            .staging_bytes = MESSAGE_STAGING,
+            .staging_bytes = staging_bytes(&store->options),
+            .names_max = names_max(&store->options),
             .budget = store->options.budget,
             .wake = wake,
             .wake_arg = store,

@@ -185,7 +185,8 @@ static int run_write(struct shelf *shelf, struct slu_scope *scope, int64_t from_
                                .signal = shelf->options.signal,
                                .parts = merging->parts,
                                .part_count = merging->count,
-                               .from_ns = from_ns};
+                               .from_ns = from_ns,
+                               .names_max = shelf->options.names_max};
     uint32_t opened = 0;
     int err = 0;
     while (err == 0 && opened < merging->count) {

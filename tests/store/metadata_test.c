@@ -68,8 +68,8 @@ static void the_last_text_of_a_name_is_kept_and_survives_as_bytes(void **state)
     struct block bytes;
     uint64_t used = budget_used(budget);
     (void)state;
-    assert_int_equal(metadata_init(&metadata, budget), 0);
-    assert_int_equal(metadata_init(&again, budget), 0);
+    assert_int_equal(metadata_init(&metadata, METADATA_NAMES_MAX, budget), 0);
+    assert_int_equal(metadata_init(&again, METADATA_NAMES_MAX, budget), 0);
     for (uint32_t i = 1; i < 2000; i++) {
         put_number(&metadata, &known, (uint32_t)test_random_below(&random, NAMES), i);
     }
@@ -101,7 +101,7 @@ static void one_name_is_asked_for_and_long_texts_are_cut(void **state)
     size_t len = 0;
     (void)state;
     memset(text, 't', sizeof(text));
-    assert_int_equal(metadata_init(&metadata, budget), 0);
+    assert_int_equal(metadata_init(&metadata, METADATA_NAMES_MAX, budget), 0);
     metadata_put(&metadata, text_of("long"), (struct slu_bytes){text, sizeof(text)});
     metadata_put(&metadata, text_of("none"), text_of(""));
     assert_int_equal(metadata_walk(&metadata, text_of("long"), text_note, &len), -ECANCELED);
@@ -123,14 +123,14 @@ static void what_has_no_room_is_left_out_and_counted(void **state)
     struct metadata metadata;
     size_t len = 0;
     (void)state;
-    assert_int_equal(metadata_init(&metadata, budget), 0);
+    assert_int_equal(metadata_init(&metadata, METADATA_NAMES_MAX, budget), 0);
     for (uint32_t i = 0; i < METADATA_NAMES_MAX + 10; i++) {
         char name[16];
         (void)snprintf(name, sizeof(name), "metric_%u", i);
         metadata_put(&metadata, text_of(name), (struct slu_bytes){text, sizeof(text)});
     }
     assert_true(metadata.refused_count > 0);
-    assert_true(metadata.text_bytes <= METADATA_BYTES_MAX / 4 * 3);
+    assert_true(metadata.text_bytes <= metadata.text_bytes_max);
     assert_int_equal(metadata_walk(&metadata, text_of("metric_0"), text_note, &len), -ECANCELED);
     assert_int_equal(len, METADATA_TEXT_MAX);
     metadata_deinit(&metadata);
@@ -145,7 +145,7 @@ static void bytes_that_are_not_right_are_told(void **state)
     for (size_t len = 0; len <= sizeof(bytes); len++) {
         struct metadata metadata;
         bool is_right = len == 0 || len == 5 || len == sizeof(bytes);
-        assert_int_equal(metadata_init(&metadata, budget), 0);
+        assert_int_equal(metadata_init(&metadata, METADATA_NAMES_MAX, budget), 0);
         assert_int_equal(metadata_read(&metadata, (struct slu_bytes){bytes, len}),
                          is_right ? 0 : -EBADMSG);
         metadata_deinit(&metadata);
@@ -162,7 +162,7 @@ static void an_allocation_that_fails_leaves_nothing_behind(void **state)
     for (uint64_t nth = 1; err != 0; nth++) {
         struct metadata metadata;
         alloc_fault_at(nth);
-        err = metadata_init(&metadata, budget);
+        err = metadata_init(&metadata, METADATA_NAMES_MAX, budget);
         alloc_fault_at(0);
         assert_true(err == 0 || err == -ENOMEM);
         if (err == 0) {

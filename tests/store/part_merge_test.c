@@ -1,4 +1,5 @@
 /* Merging parts, and what reads them: part_samples.h, sample_gather.h. */
+#include "store/metadata.h"
 #include "store/part_merge.h"
 
 #include "base/bytes.h"
@@ -96,7 +97,8 @@ static int merge_try(struct part_bench *bench, int64_t from_ns)
                                .signal = bench->signal,
                                .parts = parts,
                                .part_count = count,
-                               .from_ns = from_ns};
+                               .from_ns = from_ns,
+                               .names_max = METADATA_NAMES_MIN};
     err = bench->signal == 0 ? part_merge_samples(&merge, out) : part_merge_rows(&merge, out);
     if (err == 0) {
         part_list_put(list, out);

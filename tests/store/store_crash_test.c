@@ -87,6 +87,7 @@ static int bench_open(struct bench *bench)
                                     .signal = bench->signal,
                                     .memory_bytes = MEMORY_BYTES,
                                     .staging_bytes = (uint64_t)64 << 10,
+                                    .names_max = METADATA_NAMES_MIN,
                                     .budget = bench->budget,
                                     .wake = nobody_wakes};
     struct slu_diag diag = {0};
