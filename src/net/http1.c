@@ -497,7 +497,7 @@ static void on_close(struct connection *connection)
 }
 
 /* The client is told, unless it was told something already. */
-static void expel(struct net_request *request)
+static void expel(struct net_request *request, unsigned status)
 {
     struct connection *connection = request->connection;
     bool is_told = connection->http1.is_started;
@@ -506,7 +506,7 @@ static void expel(struct net_request *request)
         connection_close(connection);
         return;
     }
-    http1_error_write(connection, 504);
+    http1_error_write(connection, status);
     connection->http1.phase = HTTP1_CLOSING;
     connection_wake(connection);
 }

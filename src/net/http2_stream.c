@@ -420,8 +420,9 @@ static int timeout_submit(const struct net_request *request)
                                    is_call ? call : plain, is_call ? 3 : 1, NULL);
 }
 
-static void expel(struct net_request *request)
+static void expel(struct net_request *request, unsigned status)
 {
+    (void)status; /* what has begun is reset */
     if (request->response.is_begun || timeout_submit(request) != 0) {
         stream_reset(request, NGHTTP2_CANCEL);
     }

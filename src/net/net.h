@@ -333,7 +333,10 @@ SLU_MUST_USE int net_response_begin(struct net_request *request, unsigned status
  */
 SLU_MUST_USE int net_response_write(struct net_request *request, struct slu_bytes piece);
 
-/* End it. */
+/*
+ * End it. A handler on a worker that returns without having ended what it began breaks it off: the
+ * client's connection or stream ends with an error, so that it does not take the answer for whole.
+ */
 void net_response_end(struct net_request *request);
 
 /* On the loop: call once, when there is room again after -EAGAIN. */

@@ -217,7 +217,7 @@ static void on_deadline(struct slu_wheel *wheel, slu_timer_id timer, uint64_t no
     (void)now_ns;
     request->deadline_timer = 0;
     loop_count(&request->loop->counters.timeouts, 1);
-    request->protocol->expel(request);
+    request->protocol->expel(request, 504);
 }
 
 void request_deadline_start(struct net_request *request)
@@ -401,7 +401,7 @@ static void response_join(struct response *to, const struct response *from)
 static void leave_unanswered(struct net_request *request)
 {
     if (request->response.is_begun) {
-        request->protocol->expel(request);
+        request->protocol->expel(request, 500);
         return;
     }
     int err = slu_scope_check(request->scope, request->loop->now_ns);

@@ -60,8 +60,11 @@ struct request_protocol {
     bool (*respond)(struct net_request *request, struct slu_bytes body);
     /* There is more of the response. */
     void (*wake)(struct net_request *request);
-    /* The time-out has come, or the server stops for good: let the client go. */
-    void (*expel)(struct net_request *request);
+    /*
+     * The time-out has come, the server stops for good, or the handler has broken off: let the
+     * client go, with `status` if it has heard nothing yet.
+     */
+    void (*expel)(struct net_request *request, unsigned status);
     /* It has ended, and its memory goes. */
     void (*forget)(struct net_request *request);
 };

@@ -40,6 +40,8 @@
 #define DIRECTORY_MODE   0700
 #define MALLOC_ARENAS    2
 #define SPIKE_SHARE      5
+#define QUERIES_SHARE    8 /* of the limit, all queries have one in so many */
+#define QUERIES_MIN      (UINT64_C(8) << 20)
 
 /* Of libsluice-heap.so, which a build with a sanitizer has not. */
 #pragma weak slu_heap_start
@@ -51,6 +53,7 @@ struct daemon {
     char names_program[PATH_MAX]; /* empty: there is none */
     struct slu_budget *root;      /* all memory but the configurations' */
     struct slu_budget *payloads;  /* below it: what is on its way */
+    struct slu_budget *queries;   /* below it: of readers, which cannot take all from senders */
     struct slu_budget *configs;   /* of configurations, which are not under pressure */
     struct slu_scope *scope;
     struct memory_watch *watch;
@@ -103,6 +106,9 @@ static int budgets_open(struct daemon *daemon)
         err = slu_budget_create(daemon->root, "payloads", LIMIT_DEFAULT, &daemon->payloads);
     }
     if (err == 0) {
+        err = slu_budget_create(daemon->root, "queries", LIMIT_DEFAULT, &daemon->queries);
+    }
+    if (err == 0) {
         err = slu_budget_create(NULL, "configuration", CONFIG_BYTES_MAX, &daemon->configs);
     }
     if (err == 0) {
@@ -126,6 +132,7 @@ static void daemon_close(struct daemon *daemon)
     curl_library_unload(&daemon->curl);
     config_file_close(&daemon->file);
     slu_budget_destroy(&daemon->configs);
+    slu_budget_destroy(&daemon->queries);
     slu_budget_destroy(&daemon->payloads);
     slu_budget_destroy(&daemon->root);
     refusals_deinit(&daemon->refusals);
@@ -150,6 +157,9 @@ static int limits_read(struct config_file *file, struct memory_limits *out)
 
 static int limits_set(struct daemon *daemon, const struct memory_limits *limits)
 {
+    uint64_t queries_bytes = limits->limit_bytes / QUERIES_SHARE;
+    slu_budget_set_limit(daemon->queries,
+                         queries_bytes < QUERIES_MIN ? QUERIES_MIN : queries_bytes);
     if (daemon->watch != NULL) {
         memory_watch_set(daemon->watch, limits->limit_bytes, limits->spike_bytes);
         return 0;
@@ -194,6 +204,7 @@ static void status_write(void *arg, struct json_writer *json)
 {
     struct daemon *daemon = arg;
     struct daemon_status status = {.payloads = daemon->payloads,
+                                   .queries = daemon->queries,
                                    .configs = daemon->configs,
                                    .store = &daemon->store,
                                    .watch = daemon->watch,
@@ -282,6 +293,7 @@ static int web_open(struct daemon *daemon, struct config_file *file, struct grap
     }
     struct web_options options = {
         .budget = daemon->root,
+        .queries = daemon->queries,
         .scope = daemon->scope,
         .endpoint = endpoint,
         .store = daemon->store.store,

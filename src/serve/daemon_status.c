@@ -55,6 +55,7 @@ static void memory_write(const struct daemon_status *status, struct json_writer 
     if (status->store->budget != NULL) {
         budget_write(status->store->budget, json);
     }
+    budget_write(status->queries, json);
     budget_write(status->configs, json);
     json_end_array(json);
     json_end_object(json);

@@ -14,6 +14,7 @@ struct slu_budget;
 /* Borrowed for the call. */
 struct daemon_status {
     const struct slu_budget *payloads;
+    const struct slu_budget *queries;
     const struct slu_budget *configs;
     const struct daemon_store *store;
     struct memory_watch *watch;

@@ -16,6 +16,7 @@ struct web;
 
 struct web_options {
     struct slu_budget *budget;
+    struct slu_budget *queries; /* of all that are under way */
     struct slu_scope *scope;
     const char *endpoint; /* "localhost:7800" */
     struct store *store;  /* NULL: there is none, and what reads it answers 503 */

@@ -107,12 +107,10 @@ void web_exemplars_answer(struct net_request *request, void *arg)
         return;
     }
     struct exemplars_answering answering = {.query = query};
-    int err = web_success_begin(query);
+    web_success_begin(query);
     json_begin_array(&query->json);
-    if (err == 0) {
-        err = store_samples(web->store, &query->store, STORE_EXEMPLAR, series_write, &answering);
-    }
+    int err = store_samples(web->store, &query->store, STORE_EXEMPLAR, series_write, &answering);
     json_end_array(&query->json);
-    int failed = web_success_finish(query, answering.is_cut);
-    web_query_end(query, err != 0 && err != -ENOBUFS ? err : failed);
+    err = err == -ENOBUFS ? 0 : err;
+    web_query_end(query, err != 0 ? err : web_success_end(query, answering.is_cut));
 }

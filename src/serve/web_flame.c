@@ -26,14 +26,11 @@ static int document_send(struct web_query *query, struct model *model, bool is_p
         return err;
     }
     struct document document = {.view = view, .source = "store"};
-    err = web_json_begin(query);
-    if (err == 0) {
-        uint32_t type = document_default_type(view, 0);
-        err = is_pair ? document_diff(&document, 0, 1, type, &query->sink)
-                      : document_profile(&document, 0, &query->sink);
-        int failed = sink_end(&query->sink);
-        err = err != 0 ? err : failed;
-    }
+    uint32_t type = document_default_type(view, 0);
+    web_json_begin(query);
+    err = is_pair ? document_diff(&document, 0, 1, type, &query->sink)
+                  : document_profile(&document, 0, &query->sink);
+    err = err != 0 ? err : web_answer_end(query);
     view_destroy(&view);
     return err;
 }

@@ -32,20 +32,16 @@ static int text_list(void *arg, struct slu_bytes text)
     return listing->query->sink.err;
 }
 
-static int list_end(struct listing *listing, int err)
+static void list_begin(struct web_query *query)
 {
-    json_end_array(&listing->query->json);
-    err = err == -ENOBUFS ? 0 : err;
-    int failed = web_success_finish(listing->query, listing->is_cut);
-    return err != 0 ? err : failed;
+    web_success_begin(query);
+    json_begin_array(&query->json);
 }
 
-/* The answer begins when the first text is there: what goes wrong before is told with a status. */
-static int list_begin(struct web_query *query)
+static int list_end(struct listing *listing)
 {
-    int err = web_success_begin(query);
-    json_begin_array(&query->json);
-    return err;
+    json_end_array(&listing->query->json);
+    return web_success_end(listing->query, listing->is_cut);
 }
 
 /* Show what the query's selector finds. */
@@ -83,8 +79,7 @@ static int union_list(struct listing *listing, find_fn *find, const char *select
         err = web_selector_take(listing->query, selector, i);
         err = err != 0 ? err : find(listing, text_gather, set);
     }
-    err = err != -ENOENT ? err : list_begin(listing->query);
-    err = err != 0 ? err : text_set_visit(set, text_list, listing);
+    err = err != -ENOENT ? err : text_set_visit(set, text_list, listing);
     text_set_destroy(&set);
     return err;
 }
@@ -97,14 +92,15 @@ static void list_answer(struct web *web, struct net_request *request, const char
         return;
     }
     listing->query = query;
+    list_begin(query);
     int err = web_selector_take(query, selector, 1);
     if (err == 0) {
         err = union_list(listing, find, selector);
     } else if (err == -ENOENT) {
-        err = list_begin(query);
-        err = err != 0 ? err : find(listing, text_list, listing);
+        err = find(listing, text_list, listing);
     }
-    web_query_end(query, query->is_begun ? list_end(listing, err) : err);
+    err = err == -ENOBUFS ? 0 : err;
+    web_query_end(query, err != 0 ? err : list_end(listing));
 }
 
 void web_label_names_answer(struct web *web, struct net_request *request, enum store_signal signal,

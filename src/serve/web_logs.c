@@ -43,7 +43,6 @@ struct logs_answering {
     int64_t step_ns;
     uint64_t *buckets;
     size_t bucket_count;
-    bool is_cut;
     char text[WEB_ROW_TEXT_MAX];
 };
 
@@ -149,7 +148,6 @@ static int row_rank(void *arg, struct slu_bytes labels, const struct row *row)
     if (!filter_takes(answering, row)) {
         return 0;
     }
-    answering->is_cut |= answering->row_count++ >= answering->query->limit;
     if (!row_ranking_wants(answering->ranking, row->time_ns)) {
         return 0;
     }
@@ -165,27 +163,27 @@ static int row_rank(void *arg, struct slu_bytes labels, const struct row *row)
     return err;
 }
 
-static int end_event(struct logs_answering *answering, size_t count)
+static int end_event(struct logs_answering *answering, size_t count, bool is_cut)
 {
     char text[192];
     int len = snprintf(text, sizeof(text),
                        "{\"rows\":%zu,\"scanned_bytes\":%llu,\"truncated\":%s,\"damaged\":%llu}",
                        count, (unsigned long long)answering->rows.scanned_bytes,
-                       answering->is_cut ? "true" : "false",
-                       (unsigned long long)answering->query->damage);
+                       is_cut ? "true" : "false", (unsigned long long)answering->query->damage);
     return net_event_write(answering->query->request, "end", (struct slu_bytes){text, (size_t)len});
 }
 
 static int ranked_send(struct logs_answering *answering)
 {
     struct web_query *query = answering->query;
-    size_t count = row_ranking_sort(answering->ranking);
+    size_t found = row_ranking_sort(answering->ranking);
+    size_t count = found < query->limit ? found : (size_t)query->limit;
     int err = net_events_begin(query->request);
     query->is_begun = err == 0;
     for (size_t i = 0; err == 0 && i < count; i++) {
         err = net_event_write(query->request, "row", row_ranking_text(answering->ranking, i));
     }
-    return err != 0 ? err : end_event(answering, count);
+    return err != 0 ? err : end_event(answering, count, found > count);
 }
 
 static void rows_answer(struct net_request *request, void *arg)
@@ -202,8 +200,9 @@ static void rows_answer(struct net_request *request, void *arg)
     answering->rows.is_backward = asked.len == 0 || direction[0] != 'f';
     answering->rows.columns = (1U << ROW_COLUMN_COUNT) - 1;
     query->limit = query->limit > ROWS_MAX ? ROWS_MAX : query->limit;
+    size_t most = (size_t)query->limit + 1; /* one more tells that there are more */
     err = err != 0 ? err
-                   : row_ranking_create(query->budget, query->limit, answering->rows.is_backward,
+                   : row_ranking_create(query->budget, most, answering->rows.is_backward,
                                         &answering->ranking);
     err =
         err != 0 ? err : store_rows(web->store, STORE_LOGS, &answering->rows, row_rank, answering);
@@ -228,7 +227,7 @@ static int histogram_write(struct logs_answering *answering)
 {
     struct web_query *query = answering->query;
     struct json_writer *json = &query->json;
-    int err = web_success_begin(query);
+    web_success_begin(query);
     json_begin_object(json);
     json_write_key(json, "start");
     web_seconds_write(json, query->store.from_ns);
@@ -245,8 +244,7 @@ static int histogram_write(struct logs_answering *answering)
     json_write_key(json, "scanned_bytes");
     json_write_uint(json, answering->rows.scanned_bytes);
     json_end_object(json);
-    int failed = web_success_finish(query, false);
-    return err != 0 ? err : failed;
+    return web_success_end(query, false);
 }
 
 static int buckets_prepare(struct logs_answering *answering, uint64_t *buckets)
@@ -329,7 +327,7 @@ static int tail_run(struct logs_answering *answering, struct store_tail *tail)
                        : slu_scope_sleep_until(query->store.scope,
                                                slu_clock_monotonic_ns() + TAIL_PERIOD_NS);
     }
-    return err;
+    return query->is_begun && err != -ECANCELED ? web_error_event(query, err) : err;
 }
 
 static void tail_answer(struct net_request *request, void *arg)

@@ -14,42 +14,30 @@
 #define TYPE     "application/octet-stream"
 #define STAGING  ((size_t)4096)
 
-/* 300 KiB of gzip, and staging before and behind it. */
+/* 300 KiB of gzip, and staging before it. */
 struct packing {
     struct gzip_writer gzip;
     char plain[STAGING];
-    char packed[STAGING];
 };
-
-/* Bytes of an answer, as they are written. */
-static int answer_write(void *arg, const char *bytes, size_t len)
-{
-    struct net_request *request = arg;
-    return net_response_write(request, (struct slu_bytes){bytes, len});
-}
 
 static int model_send(struct web_query *query, const struct model *model)
 {
     void *memory = NULL;
-    struct sink answer;
     struct sink plain;
     int err = slu_budget_alloc(query->budget, sizeof(struct packing), &memory);
     if (err != 0) {
         return err;
     }
     struct packing *packing = memory;
-    sink_init(&answer, answer_write, query->request, packing->packed, sizeof(packing->packed));
-    gzip_writer_init(&packing->gzip, &answer);
+    web_answer_begin(query, TYPE);
+    gzip_writer_init(&packing->gzip, &query->sink);
     sink_init(&plain, gzip_write, &packing->gzip, packing->plain, sizeof(packing->plain));
-    err = net_response_begin(query->request, 200, TYPE);
-    query->is_begun = err == 0;
-    err = err != 0 ? err : model_pprof_write(model, 0, &plain);
+    err = model_pprof_write(model, 0, &plain);
     int failed = sink_end(&plain);
     gzip_writer_end(&packing->gzip);
     err = err != 0 ? err : failed;
-    failed = sink_end(&answer);
     slu_budget_free(query->budget, memory, sizeof(struct packing));
-    return err != 0 ? err : failed;
+    return err != 0 ? err : web_answer_end(query);
 }
 
 static int newest_send(const struct profile_range *range)
@@ -60,7 +48,6 @@ static int newest_send(const struct profile_range *range)
     if (err == 0) {
         err = net_respond(query->request, 200, TYPE,
                           (struct slu_bytes){rows.rows[0].pprof.data, rows.rows[0].pprof.len});
-        query->is_begun = err == 0;
     }
     profile_rows_close(&rows);
     return err;

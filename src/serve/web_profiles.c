@@ -106,16 +106,15 @@ static int list_send(struct profiles_answering *answering)
 {
     struct web_query *query = answering->query;
     size_t count = row_ranking_sort(answering->ranking);
-    int err = net_response_begin(query->request, 200, "application/json");
-    query->is_begun = err == 0;
-    err = err != 0 ? err : net_response_write(query->request, net_text("{\"profiles\":["));
-    for (size_t i = 0; err == 0 && i < count; i++) {
-        err = i == 0 ? 0 : net_response_write(query->request, net_text(","));
-        err = err != 0
-                  ? err
-                  : net_response_write(query->request, row_ranking_text(answering->ranking, i));
+    web_answer_begin(query, "application/json");
+    sink_text(&query->sink, "{\"profiles\":[");
+    for (size_t i = 0; i < count; i++) {
+        struct slu_bytes text = row_ranking_text(answering->ranking, i);
+        sink_text(&query->sink, i == 0 ? "" : ",");
+        sink_put(&query->sink, text.data, text.len);
     }
-    return err != 0 ? err : net_response_write(query->request, net_text("]}\n"));
+    sink_text(&query->sink, "]}\n");
+    return web_answer_end(query);
 }
 
 static void list_answer(struct net_request *request, void *arg)

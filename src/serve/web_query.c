@@ -1,7 +1,6 @@
 #include "serve/web_query.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +9,11 @@
 #include <sluice/budget.h>
 #include <sluice/scope.h>
 
-#include "base/sink_number.h"
 #include "net/net.h"
 #include "query/time_text.h"
 #include "sys/wall_clock.h"
 
-#define FORM_TYPE  "application/x-www-form-urlencoded"
-#define JSON_TYPE  "application/json"
-#define FAIL_MAX   1024
-#define NUMBER_MAX 40
-
-#define DAMAGE_WARNING "parts of the store are damaged, and left out: the daemon has said which"
-
-void web_fail(struct net_request *request, unsigned status, const char *type, const char *text)
-{
-    char bytes[FAIL_MAX];
-    struct sink sink;
-    struct json_writer json;
-    sink_init_fixed(&sink, bytes, sizeof(bytes));
-    json_writer_init(&json, &sink, JSON_COMPACT);
-    json_begin_object(&json);
-    json_write_key(&json, "status");
-    json_write_string(&json, "error");
-    json_write_key(&json, "errorType");
-    json_write_string(&json, type);
-    json_write_key(&json, "error");
-    json_write_string(&json, text);
-    json_end_object(&json);
-    json_writer_end(&json);
-    net_respond(request, status, JSON_TYPE, (struct slu_bytes){bytes, sink.len});
-}
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
 static void selector_clear(struct web_query *query)
 {
@@ -151,9 +125,12 @@ static struct slu_bytes form_of(const struct net_request *request)
 
 static struct web_query *query_create(struct web *web, struct net_request *request)
 {
+    struct slu_budget_stats all;
     struct slu_budget *budget = NULL;
     void *memory = NULL;
-    if (slu_budget_create(web->budget, "query", WEB_QUERY_BYTES, &budget) != 0) {
+    slu_budget_stats(web->options.queries, &all);
+    uint64_t limit_bytes = all.limit_bytes < WEB_QUERY_BYTES ? all.limit_bytes : WEB_QUERY_BYTES;
+    if (slu_budget_create(web->options.queries, "query", limit_bytes, &budget) != 0) {
         return NULL;
     }
     if (slu_budget_alloc(budget, sizeof(struct web_query), &memory) != 0) {
@@ -196,121 +173,15 @@ struct web_query *web_query_begin(struct web *web, struct net_request *request,
     return query;
 }
 
-static void error_tell(struct web_query *query, int err)
-{
-    const char *text = query->diag.message[0] != '\0' ? query->diag.message : strerror(-err);
-    switch (err) {
-    case -EINVAL:
-        web_fail(query->request, 400, "bad_data", text);
-        break;
-    case -ENOENT:
-        web_fail(query->request, 404, "not_found", text);
-        break;
-    case -EDQUOT:
-    case -ENOMEM:
-        web_fail(query->request, 422, "execution",
-                 "the query needs more memory than one may have: ask for less at a time");
-        break;
-    case -ECANCELED:
-        web_fail(query->request, 503, "canceled", "the query was cancelled");
-        break;
-    case -ETIMEDOUT:
-        web_fail(query->request, 503, "timeout", "the query took too long: ask for less");
-        break;
-    default:
-        web_fail(query->request, 500, "internal", text);
-        break;
-    }
-}
-
 void web_query_end(struct web_query *query, int err)
 {
     struct slu_budget *budget = query->budget;
     if (err != 0 && !query->is_begun) {
-        error_tell(query, err);
-    } else if (query->is_begun) {
+        web_error_tell(query, err);
+    } else if (err == 0 && query->is_begun) {
         net_response_end(query->request);
     }
     selector_deinit(&query->selector);
     slu_budget_free(budget, query, sizeof(*query));
     slu_budget_destroy(&budget);
-}
-
-static int piece_write(void *context, const char *bytes, size_t len)
-{
-    struct web_query *query = context;
-    return net_response_write(query->request, (struct slu_bytes){bytes, len});
-}
-
-int web_json_begin(struct web_query *query)
-{
-    int err = net_response_begin(query->request, 200, JSON_TYPE);
-    query->is_begun = err == 0;
-    sink_init(&query->sink, piece_write, query, query->staging, sizeof(query->staging));
-    json_writer_init(&query->json, &query->sink, JSON_COMPACT);
-    return err;
-}
-
-int web_json_finish(struct web_query *query)
-{
-    json_writer_end(&query->json);
-    return sink_end(&query->sink);
-}
-
-int web_success_begin(struct web_query *query)
-{
-    int err = web_json_begin(query);
-    json_begin_object(&query->json);
-    json_write_key(&query->json, "status");
-    json_write_string(&query->json, "success");
-    json_write_key(&query->json, "data");
-    return err;
-}
-
-int web_success_finish(struct web_query *query, bool is_cut)
-{
-    if (is_cut || query->damage > 0) {
-        json_write_key(&query->json, "warnings");
-        json_begin_array(&query->json);
-        if (is_cut) {
-            json_write_string(&query->json, "results truncated due to limit");
-        }
-        if (query->damage > 0) {
-            json_write_string(&query->json, DAMAGE_WARNING);
-        }
-        json_end_array(&query->json);
-    }
-    json_end_object(&query->json);
-    return web_json_finish(query);
-}
-
-void web_labels_write(struct json_writer *json, struct slu_bytes labels)
-{
-    struct label label;
-    json_begin_object(json);
-    while (labels_next(&labels, &label)) {
-        json_write_key_bytes(json, label.name.data, label.name.len);
-        json_write_string_bytes(json, label.value.data, label.value.len);
-    }
-    json_end_object(json);
-}
-
-void web_number_write(struct json_writer *json, double number)
-{
-    char text[NUMBER_MAX];
-    struct sink sink;
-    sink_init_fixed(&sink, text, sizeof(text));
-    if (isnan(number)) {
-        sink_text(&sink, "NaN");
-    } else if (isinf(number)) {
-        sink_text(&sink, number > 0 ? "+Inf" : "-Inf");
-    } else {
-        sink_double(&sink, number);
-    }
-    json_write_string_bytes(json, text, sink.len);
-}
-
-void web_seconds_write(struct json_writer *json, int64_t time_ns)
-{
-    json_write_double(json, (double)(time_ns / 1000000) / 1000);
 }

@@ -53,7 +53,8 @@ struct web_query {
     struct slu_diag diag; /* of what was wrong */
     bool is_begun;        /* the answer has */
 
-    /* An answer in JSON, while it is written. */
+    /* The answer, while it is written. */
+    const char *type;
     struct json_writer json;
     struct sink sink;
     char staging[WEB_STAGING];
@@ -70,7 +71,10 @@ struct web_query {
 struct web_query *web_query_begin(struct web *web, struct net_request *request,
                                   const char *selector, uint64_t range_ns, uint64_t limit);
 
-/* End it, and answer with the error if there is one: nothing has been answered, or is cut off. */
+/*
+ * End it. With an error, nothing of the answer has been sent, and the client gets a status that
+ * says why; or some of it has, and the connection is broken off, so that nobody takes it for whole.
+ */
 void web_query_end(struct web_query *query, int err);
 
 /* A parameter, with a final zero. Returns 0; -ENOENT; -EINVAL, which the diag says more of */
@@ -83,18 +87,30 @@ int web_parameter(struct web_query *query, const char *name, char *value, size_t
  */
 SLU_MUST_USE int web_selector_take(struct web_query *query, const char *name, size_t index);
 
-/* Begin an answer in JSON; later errors cut it off. Returns 0; as net_response_begin */
-SLU_MUST_USE int web_json_begin(struct web_query *query);
+/*
+ * Begin an answer: it is written to the query's sink. Nothing is sent before the staging is full.
+ *
+ * type  Content-Type, a constant
+ */
+void web_answer_begin(struct web_query *query, const char *type);
 
-/* End it. Returns 0; the error by which it could not be written */
-SLU_MUST_USE int web_json_finish(struct web_query *query);
+/* All of it is written. Returns 0; the first error since its begin */
+SLU_MUST_USE int web_answer_end(struct web_query *query);
 
-/* {"status":"success","data":  and  } */
-SLU_MUST_USE int web_success_begin(struct web_query *query);
-SLU_MUST_USE int web_success_finish(struct web_query *query, bool is_cut);
+/* The same for JSON, and with {"status":"success","data":  and  } around it. */
+void web_json_begin(struct web_query *query);
+SLU_MUST_USE int web_json_end(struct web_query *query);
+void web_success_begin(struct web_query *query);
+SLU_MUST_USE int web_success_end(struct web_query *query, bool is_cut);
 
 /* Answer with an error, as Prometheus does: status, errorType, what and the next step. */
 void web_fail(struct net_request *request, unsigned status, const char *type, const char *text);
+
+/* Answer with the error that a query has ended with. */
+void web_error_tell(struct web_query *query, int err);
+
+/* The same as the last of the events of a stream. Returns as net_event_write */
+SLU_MUST_USE int web_error_event(struct web_query *query, int err);
 
 /* Labels as an object. */
 void web_labels_write(struct json_writer *json, struct slu_bytes labels);

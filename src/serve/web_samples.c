@@ -86,20 +86,18 @@ void web_samples_answer(struct net_request *request, void *arg)
         web_query_end(query, -EINVAL);
         return;
     }
-    int err = web_success_begin(query);
+    web_success_begin(query);
     json_begin_object(json);
     json_write_key(json, "resultType");
     json_write_string(json, "matrix");
     json_write_key(json, "result");
     json_begin_array(json);
-    if (err == 0) {
-        err = store_samples(web->store, &query->store, STORE_NUMBER, series_write, &answering);
-    }
+    int err = store_samples(web->store, &query->store, STORE_NUMBER, series_write, &answering);
     if (err == 0) {
         err = store_samples(web->store, &query->store, STORE_HISTOGRAM, series_write, &answering);
     }
     json_end_array(json);
     json_end_object(json);
-    int failed = web_success_finish(query, answering.is_cut);
-    web_query_end(query, err != 0 && err != -ENOBUFS ? err : failed);
+    err = err == -ENOBUFS ? 0 : err;
+    web_query_end(query, err != 0 ? err : web_success_end(query, answering.is_cut));
 }

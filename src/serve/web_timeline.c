@@ -44,13 +44,10 @@ static int timeline_send(struct web_query *query, struct model *model)
         return err;
     }
     struct document document = {.view = view, .source = "store"};
-    err = web_json_begin(query);
-    if (err == 0) {
-        uint32_t type = document_default_type(view, model->profiles.count - 1);
-        err = document_timeline(&document, type, &query->sink);
-        int failed = sink_end(&query->sink);
-        err = err != 0 ? err : failed;
-    }
+    uint32_t type = document_default_type(view, model->profiles.count - 1);
+    web_json_begin(query);
+    err = document_timeline(&document, type, &query->sink);
+    err = err != 0 ? err : web_answer_end(query);
     view_destroy(&view);
     return err;
 }

@@ -64,10 +64,9 @@ static int trace_send(struct trace_answering *answering)
     if (wants_protobuf(query->request)) {
         return net_respond(query->request, 200, PROTOBUF_TYPE, message);
     }
-    int err = web_json_begin(query);
-    err = err != 0 ? err : otlp_json_write(query->budget, &query->sink, OTLP_TRACES, message);
-    int failed = sink_end(&query->sink);
-    return err != 0 ? err : failed;
+    web_json_begin(query);
+    int err = otlp_json_write(query->budget, &query->sink, OTLP_TRACES, message);
+    return err != 0 ? err : web_answer_end(query);
 }
 
 static void trace_answer(struct net_request *request, void *arg)
@@ -247,27 +246,28 @@ static void trace_write(struct json_writer *json, const struct trace *trace)
 static int search_send(struct search *search)
 {
     struct web_query *query = search->query;
-    int err = web_json_begin(query);
     uint64_t count = 0;
+    web_json_begin(query);
     qsort(search->slots, TABLE_SLOTS, sizeof(struct trace), newest_first);
     json_begin_object(&query->json);
     json_write_key(&query->json, "traces");
     json_begin_array(&query->json);
-    for (size_t i = 0; i < search->trace_count && count < query->limit; i++) {
+    for (size_t i = 0; i < search->trace_count && count <= query->limit; i++) {
         int64_t duration_ns = trace_duration(&search->slots[i]);
-        if (duration_ns >= search->least_ns && duration_ns <= search->most_ns) {
+        if (duration_ns < search->least_ns || duration_ns > search->most_ns) {
+            continue;
+        }
+        if (count++ < query->limit) {
             trace_write(&query->json, &search->slots[i]);
-            count++;
         }
     }
     json_end_array(&query->json);
     json_write_key(&query->json, "truncated");
-    json_write_bool(&query->json, search->is_full);
+    json_write_bool(&query->json, search->is_full || count > query->limit);
     json_write_key(&query->json, "damaged");
     json_write_uint(&query->json, query->damage);
     json_end_object(&query->json);
-    int failed = web_json_finish(query);
-    return err != 0 ? err : failed;
+    return web_json_end(query);
 }
 
 static int duration_parameter(struct web_query *query, const char *name, int64_t *duration_ns)

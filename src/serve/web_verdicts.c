@@ -56,15 +56,12 @@ void web_verdicts_answer(struct net_request *request, void *arg)
         return;
     }
     struct verdicts_answering answering = {.web = web, .query = query};
-    int err = web_json_begin(query);
+    web_json_begin(query);
     json_begin_object(&query->json);
     json_write_key(&query->json, "targets");
     json_begin_array(&query->json);
-    err = err != 0
-              ? err
-              : store_streams(web->store, STORE_PROFILES, &query->store, target_visit, &answering);
+    int err = store_streams(web->store, STORE_PROFILES, &query->store, target_visit, &answering);
     json_end_array(&query->json);
     json_end_object(&query->json);
-    int failed = web_json_finish(query);
-    web_query_end(query, err != 0 ? err : failed);
+    web_query_end(query, err != 0 ? err : web_json_end(query));
 }

@@ -188,6 +188,9 @@ def the_newest_lines_come_first_and_a_limit_is_told():
         assert events[-1][0] == "end" and events[-1][1]["truncated"] is True
         events = daemon.events("/api/logs", limit="7", direction="forward")
         assert [row["line"] for _, row in events[:-1]] == [f"line {at}" for at in range(7)]
+        assert events[-1][1]["truncated"] is True
+        events = daemon.events("/api/logs", limit="50", direction="forward")
+        assert len(events) == 51 and events[-1][1]["truncated"] is False, events[-1]
 
 
 def a_row_tells_its_severity_ids_and_attributes():
@@ -271,6 +274,9 @@ def traces_are_found_by_service_name_and_duration():
                                     duration_ns=2_000_000_000, status={"code": 2}))
         found = daemon.get("/api/search")["traces"]
         assert [one["traceID"][-1] for one in found] == ["2", "1"], found
+        newest = daemon.get("/api/search", limit="1")
+        assert newest["traces"] == found[:1] and newest["truncated"] is True, newest
+        assert daemon.get("/api/search", limit="2")["truncated"] is False
         assert found[1]["rootTraceName"] == "GET /" and found[1]["spanCount"] == 2
         assert found[0]["errorCount"] == 1 and found[0]["durationMs"] == 2000
         slow = daemon.get("/api/search", minDuration="1s")["traces"]

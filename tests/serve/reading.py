@@ -76,6 +76,20 @@ class Keeper(Daemon):
         return [row["line"] for kind, row in self.events("/api/logs", start="0", limit="5000",
                                                          **parameters) if kind == "row"]
 
+    def every_line(self, **parameters):
+        """All lines of logs, however many: one page after another, each from the last time on."""
+        lines, start = set(), 0
+        while True:
+            *rows, (kind, end) = self.events("/api/logs", direction="forward", limit="5000",
+                                             start=rfc3339(start), **parameters)
+            assert kind == "end", (kind, end)
+            lines.update(row["line"] for _, row in rows)
+            last = int(rows[-1][1]["time_ns"]) if rows else start
+            if not end["truncated"]:
+                return lines
+            assert last > start, "more lines of one time than a page has"
+            start = last
+
     def send(self, signal, document):
         """Returns the answer, of a request that was taken."""
         status, _, body = self.post(f"/v1/{signal}", json.dumps(document), JSON)
@@ -96,6 +110,11 @@ def events_of(text):
 def attributes(**values):
     return [{"key": key.replace("__", "."), "value": {"stringValue": str(value)}}
             for key, value in values.items()]
+
+
+def rfc3339(time_ns):
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09}Z"
 
 
 def now_ns():

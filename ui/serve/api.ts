@@ -105,6 +105,7 @@ export async function fetchData<Found>(path: string, parameters: Parameters): Pr
 export async function fetchLogs(parameters: Parameters): Promise<LogAnswer> {
     const text = await (await answerOf("/api/logs", parameters)).text();
     const found: LogAnswer = { rows: [], truncated: false, scanned: 0, damaged: 0 };
+    let isWhole = false;
     for (const event of text.split("\n\n")) {
         const name = /^event: (.*)$/m.exec(event)?.[1];
         const data = /^data: (.*)$/m.exec(event)?.[1];
@@ -119,7 +120,11 @@ export async function fetchLogs(parameters: Parameters): Promise<LogAnswer> {
             found.truncated = end.truncated;
             found.damaged = end.damaged;
             found.scanned = end.scanned_bytes;
+            isWhole = true;
         }
+    }
+    if (!isWhole) {
+        throw new Refusal("The answer was broken off", "Try again, or ask for less.", 0);
     }
     return found;
 }
