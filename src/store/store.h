@@ -194,7 +194,8 @@ struct store_query {
 
 /*
  * A series with samples in the range, of one kind; all is valid for the call. NUMBER has samples,
- * the others have messages. Long series come in several calls, in the order of time.
+ * the others have messages. A series comes in one call: it takes 16 bytes a sample of the budget
+ * (messages 24 and their own), and those of the head as much for all series at once.
  * Returns 0, or what ends the query.
  */
 struct store_series {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """read_test.py SLUICE_SERVE: what came can be read back, by every route of docs/http-api.md."""
 
+import base64
 import concurrent.futures
 import contextlib
 import glob
@@ -515,6 +516,26 @@ def what_is_older_than_the_retention_is_refused_and_dropped():
         assert glob.glob(os.path.join(daemon.data, "store", "logs", "*.part")) == []
 
 
+def beyond_the_size_the_oldest_parts_go():
+    size = 64 << 20
+    with Keeper(SERVE, keeping(size="64MiB", log_size="16MiB", flush_interval="1s")) as daemon:
+
+        def logs():
+            return daemon.get("/api/status")["store_signals"][1]
+
+        sent = 0
+        while logs()["dropped_parts"] == 0:
+            assert sent < 400, logs()
+            noise = base64.b64encode(random.Random(sent).randbytes(750_000)).decode()
+            lines = [f"n{sent} {noise[at:at + 10_000]}" for at in range(0, len(noise), 10_000)]
+            body = json.dumps(log_lines(lines))
+            until(lambda body=body: daemon.post("/v1/logs", body, "application/json")[0] == 200)
+            sent += 1
+        until(lambda: logs()["disk_bytes"] + logs()["log_bytes"] <= size)
+        assert daemon.lines_kept(contains="n0 ") == []
+        assert len(daemon.lines_kept(contains=f"n{sent - 1} ")) == 100
+
+
 def parts_of_days_are_merged_apart():
     with Keeper(SERVE, keeping(retention="48h", flush_interval="1s")) as daemon:
         old = now_ns() - 47 * 3600 * 10**9
@@ -573,6 +594,7 @@ TESTS = (labels_values_and_series_are_as_prometheus_has_them,
          a_record_that_is_left_out_is_not_counted_as_sent,
          a_full_disk_refuses_until_there_is_room,
          what_is_older_than_the_retention_is_refused_and_dropped,
+         beyond_the_size_the_oldest_parts_go,
          parts_of_days_are_merged_apart,
          a_relaxed_store_answers_at_once_and_keeps_what_a_kill_leaves)
 
