@@ -93,21 +93,23 @@ void byte_chain_drop(struct byte_pool *pool, struct byte_chain *chain)
     *chain = byte_chain_begin();
 }
 
-void byte_cursor_read(struct byte_cursor *cursor, void *bytes, size_t len)
+size_t byte_chain_len(const struct byte_pool *pool, const struct byte_chain *chain)
 {
-    unsigned char *to = bytes;
-    while (len > 0) {
-        if (cursor->at == BYTE_BLOCK_PAYLOAD) {
-            cursor->block = block_next(cursor->pool, cursor->block);
-            cursor->at = 0;
-        }
-        size_t room = BYTE_BLOCK_PAYLOAD - cursor->at;
-        size_t part = len < room ? len : room;
-        if (to != NULL) {
-            memcpy(to, block_at(cursor->pool, cursor->block) + cursor->at, part);
-            to += part;
-        }
-        cursor->at += (uint32_t)part;
-        len -= part;
+    size_t len = 0;
+    for (uint32_t block = chain->first; block != BYTE_BLOCK_NONE;
+         block = block == chain->last ? BYTE_BLOCK_NONE : block_next(pool, block)) {
+        len += block == chain->last ? chain->fill : BYTE_BLOCK_PAYLOAD;
+    }
+    return len;
+}
+
+void byte_chain_copy(const struct byte_pool *pool, const struct byte_chain *chain,
+                     unsigned char *out)
+{
+    for (uint32_t block = chain->first; block != BYTE_BLOCK_NONE;
+         block = block == chain->last ? BYTE_BLOCK_NONE : block_next(pool, block)) {
+        size_t len = block == chain->last ? chain->fill : BYTE_BLOCK_PAYLOAD;
+        memcpy(out, block_at(pool, block), len);
+        out += len;
     }
 }

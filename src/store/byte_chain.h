@@ -62,20 +62,11 @@ void byte_chain_append(struct byte_pool *pool, struct byte_chain *chain, const v
 /* Give all blocks back; the chain is empty then. */
 void byte_chain_drop(struct byte_pool *pool, struct byte_chain *chain);
 
-/* Walks a chain. */
-struct byte_cursor {
-    const struct byte_pool *pool;
-    uint32_t block;
-    uint32_t at;
-};
+/* How many bytes were appended. Cost: O(its blocks) */
+size_t byte_chain_len(const struct byte_pool *pool, const struct byte_chain *chain);
 
-static inline struct byte_cursor byte_cursor_begin(const struct byte_pool *pool,
-                                                   const struct byte_chain *chain)
-{
-    return (struct byte_cursor){pool, chain->first, 0};
-}
-
-/* Read what was appended, or pass over it with NULL: the caller knows that it is there. */
-void byte_cursor_read(struct byte_cursor *cursor, void *bytes, size_t len);
+/* Copy them all. */
+void byte_chain_copy(const struct byte_pool *pool, const struct byte_chain *chain,
+                     unsigned char *out);
 
 #endif

@@ -1,6 +1,7 @@
 #include "store/sample_gather.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "store/time_sort.h"
 
@@ -114,11 +115,41 @@ static void messages_place(struct sample_gather *gather)
     gather->is_placed = true;
 }
 
-int sample_gather_items(struct sample_gather *gather, const void *items, size_t count)
+/* Of the items behind the first `len` bytes, those of the range stay. */
+static void range_keep(struct sample_gather *gather, size_t len)
 {
+    size_t item_bytes = sample_gather_item_bytes(gather);
+    unsigned char *items = gather->items.data;
+    size_t end = gather->items.len;
+    gather->items.len = len;
+    for (size_t at = len; at < end; at += item_bytes) {
+        int64_t time_ms = 0;
+        memcpy(&time_ms, items + at, sizeof(time_ms));
+        if (is_within(gather, time_ms)) {
+            memmove(items + gather->items.len, items + at, item_bytes);
+            gather->items.len += item_bytes;
+        }
+    }
+}
+
+int sample_gather_runs(struct sample_gather *gather, const struct sample_runs *runs,
+                       const unsigned char *bytes)
+{
+    size_t before = gather->items.len;
+    size_t count = (size_t)runs->counts[0] + runs->counts[1];
+    size_t len = count * sample_gather_item_bytes(gather);
+    int err = 0;
     messages_place(gather);
-    return block_append(gather->budget, &gather->items, items,
-                        count * sample_gather_item_bytes(gather));
+    while (err == 0 && len > gather->items.size_bytes - before) {
+        err = block_grow(gather->budget, &gather->items, SIZE_MAX / 2);
+    }
+    if (err == 0) {
+        sample_runs_decode(runs, gather->kind == STORE_NUMBER, bytes,
+                           (unsigned char *)gather->items.data + before);
+        gather->items.len += len;
+        range_keep(gather, before);
+    }
+    return err;
 }
 
 int sample_gather_sort(struct sample_gather *gather, size_t *count)

@@ -13,6 +13,7 @@
 
 #include "base/block.h"
 #include "store/part_samples.h"
+#include "store/sample_head.h"
 #include "store/store.h"
 
 /* Lives in its owner. */
@@ -43,8 +44,9 @@ size_t sample_gather_item_bytes(const struct sample_gather *gather);
  */
 SLU_MUST_USE int sample_gather_part(struct sample_gather *gather, struct part_samples *samples);
 
-/* Take items that are there already, whose bytes stay where they are, after all parts. */
-SLU_MUST_USE int sample_gather_items(struct sample_gather *gather, const void *items, size_t count);
+/* Take what a head has, after all parts: bytes that stay where they are. Returns as above */
+SLU_MUST_USE int sample_gather_runs(struct sample_gather *gather, const struct sample_runs *runs,
+                                    const unsigned char *bytes);
 
 /* All has been taken: sort. Returns 0 and the count; -EDQUOT; -ENOMEM */
 SLU_MUST_USE int sample_gather_sort(struct sample_gather *gather, size_t *count);

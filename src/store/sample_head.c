@@ -1,24 +1,6 @@
-/*
- * A series' samples as bytes. Of a number:
- *
- *      bytes
- *          1  bits 7-6: how the step in time, this one less the one before, is kept: 0, it is the
- *             step before; 1, 2, 3: in 2, 4, 8 bytes. bits 5-3 and 2-0: bytes of zeros in front of
- *             and behind what follows of the value, XORed with the one before; both 7: it is the
- *             same value
- *    0 2 4 8  the step, in milliseconds
- *        0-8  what is left of the value
- *
- * Of a message: its time (8), its length (4), its bytes. Both are in memory only, and in the order
- * of the machine.
- *
- * Source  Pelkonen et al., "Gorilla: a fast, scalable, in-memory time series database", VLDB 2015,
- *         by bytes instead of bits
- */
 #include "store/sample_head.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,25 +8,15 @@
 
 #include "base/assert.h"
 #include "base/block.h"
+#include "store/sample_coding.h"
 #include "store/time_sort.h"
 
-#define NUMBER_BYTES_MAX 17
-#define MESSAGE_HEAD     12
-#define SAME_VALUE       0x3fU
 #define IDLE_SEARCH_MAX  64
 #define IDLE_AFTER_STEPS 2 /* times the out-of-order window: then a series may make room */
-#define VALUE_BYTES      8U
-
-/* What a number is kept in relation to. */
-struct coder {
-    int64_t time_ms;
-    int64_t step_ms;
-    uint64_t bits;
-};
 
 struct series {
     int64_t newest_ms;
-    struct coder coder; /* of the live run */
+    struct sample_coder coder; /* of the live run */
     struct sample_run live;
     struct sample_run sealed;
 };
@@ -124,108 +96,11 @@ static int series_open(struct sample_head *head, struct slu_bytes key, uint64_t 
     return err;
 }
 
-static size_t step_put(const struct coder *coder, int64_t step_ms, unsigned char *bytes,
-                       unsigned *code)
-{
-    if (step_ms == coder->step_ms) {
-        *code = 0;
-        return 0;
-    }
-    if (step_ms >= INT16_MIN && step_ms <= INT16_MAX) {
-        int16_t step = (int16_t)step_ms;
-        memcpy(bytes, &step, sizeof(step));
-        *code = 1;
-        return sizeof(step);
-    }
-    if (step_ms >= INT32_MIN && step_ms <= INT32_MAX) {
-        int32_t step = (int32_t)step_ms;
-        memcpy(bytes, &step, sizeof(step));
-        *code = 2;
-        return sizeof(step);
-    }
-    memcpy(bytes, &step_ms, sizeof(step_ms));
-    *code = 3;
-    return sizeof(step_ms);
-}
-
-/* Times wrap where they are absurd, and wrap back when they are read. */
-static int64_t wrapping_sum(int64_t left, int64_t right)
-{
-    return (int64_t)((uint64_t)left + (uint64_t)right);
-}
-
-static int64_t wrapping_difference(int64_t left, int64_t right)
-{
-    return (int64_t)((uint64_t)left - (uint64_t)right);
-}
-
-static size_t number_encode(struct coder *coder, int64_t time_ms, uint64_t bits,
-                            unsigned char *bytes)
-{
-    unsigned code = 0;
-    int64_t step_ms = wrapping_difference(time_ms, coder->time_ms);
-    size_t len = 1 + step_put(coder, step_ms, bytes + 1, &code);
-    uint64_t changed = bits ^ coder->bits;
-    unsigned zeros = SAME_VALUE;
-    if (changed != 0) {
-        unsigned front = (unsigned)__builtin_clzll(changed) / CHAR_BIT;
-        unsigned behind = (unsigned)__builtin_ctzll(changed) / CHAR_BIT;
-        zeros = front << 3 | behind;
-        changed >>= behind * CHAR_BIT;
-        memcpy(bytes + len, &changed, VALUE_BYTES - front - behind);
-        len += VALUE_BYTES - front - behind;
-    }
-    bytes[0] = (unsigned char)(code << 6 | zeros);
-    *coder = (struct coder){.time_ms = time_ms, .step_ms = step_ms, .bits = bits};
-    return len;
-}
-
-static int64_t step_read(struct byte_cursor *cursor, const struct coder *coder, unsigned code)
-{
-    int16_t small = 0;
-    int32_t middle = 0;
-    int64_t large = 0;
-    switch (code) {
-    case 0:
-        return coder->step_ms;
-    case 1:
-        byte_cursor_read(cursor, &small, sizeof(small));
-        return small;
-    case 2:
-        byte_cursor_read(cursor, &middle, sizeof(middle));
-        return middle;
-    default:
-        byte_cursor_read(cursor, &large, sizeof(large));
-        return large;
-    }
-}
-
-static struct sample number_decode(struct byte_cursor *cursor, struct coder *coder)
-{
-    unsigned char control = 0;
-    byte_cursor_read(cursor, &control, 1);
-    coder->step_ms = step_read(cursor, coder, control >> 6);
-    coder->time_ms = wrapping_sum(coder->time_ms, coder->step_ms);
-    unsigned zeros = control & SAME_VALUE;
-    if (zeros != SAME_VALUE) {
-        uint64_t changed = 0;
-        unsigned front = zeros >> 3;
-        unsigned behind = zeros & 7;
-        byte_cursor_read(cursor, &changed, VALUE_BYTES - front - behind);
-        coder->bits ^= changed << (behind * CHAR_BIT);
-    }
-    struct sample sample = {.time_ms = coder->time_ms};
-    memcpy(&sample.value, &coder->bits, sizeof(sample.value));
-    return sample;
-}
-
 static void message_put(struct sample_head *head, struct sample_run *run, int64_t time_ms,
                         struct slu_bytes message)
 {
-    unsigned char front[MESSAGE_HEAD];
-    uint32_t len = (uint32_t)message.len;
-    memcpy(front, &time_ms, sizeof(time_ms));
-    memcpy(front + sizeof(time_ms), &len, sizeof(len));
+    unsigned char front[SAMPLE_MESSAGE_HEAD_BYTES];
+    sample_message_head(time_ms, (uint32_t)message.len, front);
     byte_chain_append(&head->pool, &run->chain, front, sizeof(front));
     byte_chain_append(&head->pool, &run->chain, message.data, message.len);
 }
@@ -261,7 +136,7 @@ int sample_head_add(struct sample_head *head, struct slu_bytes key, uint64_t has
 {
     const unsigned char *key_bytes = key.data;
     bool is_number = key_bytes[key.len - SAMPLE_KEY_KIND_BYTES] == 0;
-    size_t len = is_number ? NUMBER_BYTES_MAX : MESSAGE_HEAD + message.len;
+    size_t len = is_number ? SAMPLE_NUMBER_BYTES_MAX : SAMPLE_MESSAGE_HEAD_BYTES + message.len;
     uint32_t index = stream_table_find(&head->table, key, hash);
     int err =
         time_check(head, index == STREAM_NONE ? NULL : series_at(head, index), now_ms, time_ms);
@@ -276,10 +151,8 @@ int sample_head_add(struct sample_head *head, struct slu_bytes key, uint64_t has
     }
     struct series *series = series_at(head, index);
     if (is_number) {
-        unsigned char bytes[NUMBER_BYTES_MAX];
-        uint64_t bits = 0;
-        memcpy(&bits, &value, sizeof(bits));
-        len = number_encode(&series->coder, time_ms, bits, bytes);
+        unsigned char bytes[SAMPLE_NUMBER_BYTES_MAX];
+        len = sample_number_encode(&series->coder, time_ms, value, bytes);
         byte_chain_append(&head->pool, &series->live.chain, bytes, len);
     } else {
         message_put(head, &series->live, time_ms, message);
@@ -306,7 +179,7 @@ void sample_head_seal(struct sample_head *head)
             struct series *series = series_at(head, i);
             series->sealed = series->live;
             run_begin(&series->live);
-            series->coder = (struct coder){0};
+            series->coder = (struct sample_coder){0};
         }
     }
     head->sealed_count = head->live_count;
@@ -330,36 +203,52 @@ void sample_head_release(struct sample_head *head, int64_t idle_before_ms)
     head->sealed_count = 0;
 }
 
-static void numbers_read(const struct sample_head *head, const struct sample_run *run,
-                         struct sample *out)
+int64_t sample_head_newest(const struct sample_head *head, uint32_t index)
 {
-    struct byte_cursor cursor = byte_cursor_begin(&head->pool, &run->chain);
-    struct coder coder = {0};
-    for (uint32_t i = 0; i < run->count; i++) {
-        out[i] = number_decode(&cursor, &coder);
+    return series_at(head, index)->newest_ms;
+}
+
+struct sample_runs sample_head_runs(const struct sample_head *head, uint32_t index, bool wants_live,
+                                    bool wants_sealed)
+{
+    const struct series *series = series_at(head, index);
+    struct sample_runs runs = {.counts = {0}};
+    if (wants_sealed) {
+        runs.counts[0] = series->sealed.count;
+        runs.lens[0] = byte_chain_len(&head->pool, &series->sealed.chain);
+    }
+    if (wants_live) {
+        runs.counts[1] = series->live.count;
+        runs.lens[1] = byte_chain_len(&head->pool, &series->live.chain);
+    }
+    return runs;
+}
+
+void sample_head_copy(const struct sample_head *head, uint32_t index,
+                      const struct sample_runs *runs, unsigned char *bytes)
+{
+    const struct series *series = series_at(head, index);
+    if (runs->counts[0] > 0) {
+        byte_chain_copy(&head->pool, &series->sealed.chain, bytes);
+    }
+    if (runs->counts[1] > 0) {
+        byte_chain_copy(&head->pool, &series->live.chain, bytes + runs->lens[0]);
     }
 }
 
-/* Message after message into `bytes`, where they have room; without it, how much they need. */
-static size_t messages_read(const struct sample_head *head, const struct sample_run *run,
-                            struct sample_message *out, unsigned char *bytes)
+void sample_runs_decode(const struct sample_runs *runs, bool is_number, const unsigned char *bytes,
+                        void *out)
 {
-    struct byte_cursor cursor = byte_cursor_begin(&head->pool, &run->chain);
-    size_t total = 0;
-    for (uint32_t i = 0; i < run->count; i++) {
-        int64_t time_ms = 0;
-        uint32_t len = 0;
-        byte_cursor_read(&cursor, &time_ms, sizeof(time_ms));
-        byte_cursor_read(&cursor, &len, sizeof(len));
-        if (bytes == NULL) {
-            byte_cursor_read(&cursor, NULL, len);
-        } else {
-            byte_cursor_read(&cursor, bytes + total, len);
-            out[i] = (struct sample_message){time_ms, {bytes + total, len}};
-        }
-        total += len;
+    const unsigned char *live = bytes + runs->lens[0];
+    if (is_number) {
+        struct sample *items = out;
+        sample_numbers_decode(bytes, runs->counts[0], items);
+        sample_numbers_decode(live, runs->counts[1], items + runs->counts[0]);
+    } else {
+        struct sample_message *items = out;
+        sample_messages_decode(bytes, runs->counts[0], items);
+        sample_messages_decode(live, runs->counts[1], items + runs->counts[0]);
     }
-    return total;
 }
 
 /* Room for `len` bytes in all; what the block has is not kept. */
@@ -376,41 +265,20 @@ static int block_reserve(struct slu_budget *budget, struct block *block, size_t 
     return block_begin(budget, len > 0 ? len : 1, block);
 }
 
-static void run_read(const struct sample_head *head, const struct sample_run *run, bool is_number,
-                     struct block *out, struct block *bytes)
-{
-    unsigned char *to = (unsigned char *)out->data + out->len;
-    if (is_number) {
-        numbers_read(head, run, (struct sample *)(void *)to);
-        out->len += run->count * sizeof(struct sample);
-    } else {
-        unsigned char *from = (unsigned char *)bytes->data + bytes->len;
-        bytes->len += messages_read(head, run, (struct sample_message *)(void *)to, from);
-        out->len += run->count * sizeof(struct sample_message);
-    }
-}
-
 int sample_head_read(const struct sample_head *head, uint32_t index, bool is_number,
                      bool wants_live, bool wants_sealed, struct slu_budget *budget,
                      struct block *out, struct block *bytes)
 {
-    static const struct sample_run nothing = {.count = 0};
-    const struct series *series = series_at(head, index);
+    struct sample_runs runs = sample_head_runs(head, index, wants_live, wants_sealed);
     size_t item_bytes = is_number ? sizeof(struct sample) : sizeof(struct sample_message);
-    const struct sample_run *runs[2] = {wants_sealed ? &series->sealed : &nothing,
-                                        wants_live ? &series->live : &nothing};
-    size_t count = (size_t)runs[0]->count + runs[1]->count;
+    size_t count = (size_t)runs.counts[0] + runs.counts[1];
     int err = block_reserve(budget, out, count * item_bytes);
-    if (err == 0 && !is_number) {
-        size_t total = messages_read(head, runs[0], NULL, NULL);
-        total += messages_read(head, runs[1], NULL, NULL);
-        err = block_reserve(budget, bytes, total);
-    }
+    err = err != 0 ? err : block_reserve(budget, bytes, runs.lens[0] + runs.lens[1]);
     if (err != 0) {
         return err;
     }
-    run_read(head, runs[0], is_number, out, bytes);
-    run_read(head, runs[1], is_number, out, bytes);
+    sample_head_copy(head, index, &runs, bytes->data);
+    sample_runs_decode(&runs, is_number, bytes->data, out->data);
     err = time_sort(out->data, item_bytes, count, budget);
     if (err == 0) {
         out->len = time_unique(out->data, item_bytes, count) * item_bytes;

@@ -82,6 +82,26 @@ void sample_head_seal(struct sample_head *head);
 /* Forget the sealed samples, and close series that have been idle since `idle_before_ms`. */
 void sample_head_release(struct sample_head *head, int64_t idle_before_ms);
 
+/* The time of a series' newest sample; INT64_MIN: it has never had one. */
+int64_t sample_head_newest(const struct sample_head *head, uint32_t series);
+
+/* What a series has, as bytes (sample_coding.h): of the sealed samples, then of the live ones. */
+struct sample_runs {
+    uint32_t counts[2];
+    size_t lens[2];
+};
+
+struct sample_runs sample_head_runs(const struct sample_head *head, uint32_t series,
+                                    bool wants_live, bool wants_sealed);
+
+/* Copy them, as they were told just now. */
+void sample_head_copy(const struct sample_head *head, uint32_t series,
+                      const struct sample_runs *runs, unsigned char *bytes);
+
+/* All of them as struct sample or sample_message, views into `bytes`, in the order they came. */
+void sample_runs_decode(const struct sample_runs *runs, bool is_number, const unsigned char *bytes,
+                        void *out);
+
 /*
  * The samples of a series, sorted by time, of the same time the last that came: in `out` as struct
  * sample; of messages, as struct sample_message whose bytes lie in `bytes`.

@@ -42,7 +42,8 @@ static bool labels_next_of_all(struct sample_reading *reading)
         }
     }
     if (reading->copy_at < reading->copy.series_count) {
-        struct slu_bytes labels = sample_copy_labels(&reading->copy, reading->copy_at);
+        struct slu_bytes labels =
+            copied_labels(sample_copy_series(&reading->copy, reading->copy_at));
         if (!is_found || labels_compare(labels, lowest) < 0) {
             lowest = labels;
             is_found = true;
@@ -58,10 +59,9 @@ static bool labels_next_of_all(struct sample_reading *reading)
 /* The head's samples are the newest, and go last. */
 static int copy_take(struct sample_reading *reading)
 {
-    size_t count = 0;
-    const void *items = sample_copy_items(&reading->copy, reading->copy_at, &count);
+    const struct copied_series *series = sample_copy_series(&reading->copy, reading->copy_at);
     reading->copy_at++;
-    return sample_gather_items(&reading->gather, items, count);
+    return sample_gather_runs(&reading->gather, &series->runs, copied_runs(series));
 }
 
 /* What a part has of the series, and on to its next one. */
@@ -91,7 +91,8 @@ static int series_gather(struct sample_reading *reading, size_t *count)
         }
     }
     if (err == 0 && reading->copy_at < reading->copy.series_count &&
-        labels_compare(sample_copy_labels(&reading->copy, reading->copy_at), labels) == 0) {
+        labels_compare(copied_labels(sample_copy_series(&reading->copy, reading->copy_at)),
+                       labels) == 0) {
         err = copy_take(reading);
     }
     return err != 0 ? err : sample_gather_sort(&reading->gather, count);
