@@ -7,6 +7,7 @@
 #include <sluice/budget.h>
 
 #include "base/hash.h"
+#include "symbol/allocator_name.h"
 #include "symbol/die_map.h"
 #include "symbol/module.h"
 #include "symbol/path_type.h"
@@ -99,9 +100,6 @@ static struct site_answer library_judge(const char *function)
                                         "vasprintf",    "getdelim",      "getline",
                                         "realpath",     "getcwd",        "vasprintf_internal",
                                         "asprintf_chk", "vasprintf_chk", "getdelim_internal"};
-    static const char *const allocators[] = {
-        "malloc", "calloc",  "realloc",        "reallocarray", "memalign",    "aligned_alloc",
-        "valloc", "pvalloc", "posix_memalign", "libc_malloc",  "libc_calloc", "libc_realloc"};
     struct site_answer answer = {.verdict = SITE_PASSED};
     site_text_begin(&answer.state);
     if (begins(function, "operator new")) {
@@ -115,8 +113,8 @@ static struct site_answer library_judge(const char *function)
     }
     function += begins(function, "__GI_") ? strlen("__GI_") : strspn(function, "_");
     answer.state.is_text = is_one_of(function, texts, sizeof(texts) / sizeof(texts[0]));
-    if (!answer.state.is_text &&
-        !is_one_of(function, allocators, sizeof(allocators) / sizeof(allocators[0]))) {
+    const char *name = function + (begins(function, "libc_") ? strlen("libc_") : 0);
+    if (!answer.state.is_text && !allocator_is_named((struct slu_bytes){name, strlen(name)})) {
         answer.verdict = SITE_UNKNOWN;
     }
     return answer;

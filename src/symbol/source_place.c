@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "symbol/allocator_name.h"
 #include "symbol/source_call.h"
 #include "symbol/source_tokens.h"
 
@@ -35,15 +36,7 @@ static bool statement_at(const struct source_tokens *tokens, uint32_t line,
 
 static bool is_allocator(const struct source_tokens *tokens, size_t at)
 {
-    static const char *const names[] = {"malloc",   "calloc",         "realloc",
-                                        "memalign", "reallocarray",   "aligned_alloc",
-                                        "valloc",   "posix_memalign", "pvalloc"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (source_token_is(tokens, at, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    return source_token_is_word(tokens, at) && allocator_is_named(tokens->rows[at].text);
 }
 
 size_t source_new_read(const struct source_tokens *tokens, size_t at, struct source_type *created)
