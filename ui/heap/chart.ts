@@ -132,7 +132,7 @@ export function makeChart(target: HTMLElement, content: ChartContent, palette: P
     return new uPlot({
         ...size,
         legend: { show: false },
-        padding: [12, 12, 0, 0],
+        padding: [12, 32, 0, 0], // the last time has room
         cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { show: false } },
         scales: { x: { time: true },
             y: { range: (_plot, _least, most) => [0, (most || 1) * 1.06] } },

@@ -5,7 +5,7 @@ import { FlameView } from "../heap/flame_view";
 import { Scene as HeapScene } from "../heap/scene";
 import { button, element, fill } from "../shell/element";
 import type { Address } from "../shell/address";
-import { exact, moment, momentUtc, readable } from "../shell/format";
+import { moment, momentUtc } from "../shell/format";
 import { fetchJson, quoted, urlOf } from "./api";
 import type { ProfileRow } from "./api";
 import { emptyState } from "./parts";
@@ -101,9 +101,7 @@ export class ProfilesView implements View {
         button("compare", { "aria-pressed": String(isBase),
             "aria-label": `Compare with ${moment(profile.time * 1000)}` },
         () => this.address.change({ base: isBase ? null : at, from: null, to: null,
-            zoom: null })),
-        element("span", { class: "quiet", title: exact(profile.bytes, "bytes") },
-            readable(profile.bytes, "bytes")));
+            zoom: null })));
     }
 
     private async showFlame(profiles: ProfileRow[], targets: Target[]): Promise<void> {
