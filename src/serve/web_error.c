@@ -1,4 +1,4 @@
-/* What a client is told of an error: a status, or an event where the answer is made of events. */
+/* What a client is told of an error. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +18,9 @@ struct refusal {
     char text[TEXT_MAX];
 };
 
-/* `bytes` has FAIL_MAX of room. Returns its length */
-static size_t refusal_write(char *bytes, const char *type, const char *text)
+void web_fail(struct net_request *request, unsigned status, const char *type, const char *text)
 {
+    char bytes[FAIL_MAX];
     struct sink sink;
     struct json_writer json;
     sink_init_fixed(&sink, bytes, FAIL_MAX);
@@ -34,17 +34,10 @@ static size_t refusal_write(char *bytes, const char *type, const char *text)
     json_write_string(&json, text);
     json_end_object(&json);
     json_writer_end(&json);
-    return sink.len;
+    net_respond(request, status, JSON_TYPE, (struct slu_bytes){bytes, sink.len});
 }
 
-void web_fail(struct net_request *request, unsigned status, const char *type, const char *text)
-{
-    char bytes[FAIL_MAX];
-    size_t len = refusal_write(bytes, type, text);
-    net_respond(request, status, JSON_TYPE, (struct slu_bytes){bytes, len});
-}
-
-/* Its own bound can be told by asking for less; that of all queries is there again in a moment. */
+/* One that has reached its own bound has to ask for less; what others have is there in a moment. */
 static void memory_refusal(const struct web_query *query, struct refusal *refusal)
 {
     struct slu_budget_stats stats;
@@ -102,13 +95,4 @@ void web_error_tell(struct web_query *query, int err)
         (void)net_response_header(query->request, "Retry-After", net_text("1"));
     }
     web_fail(query->request, refusal.status, refusal.type, refusal.text);
-}
-
-int web_error_event(struct web_query *query, int err)
-{
-    struct refusal refusal;
-    char bytes[FAIL_MAX];
-    refusal_of(query, err, &refusal);
-    size_t len = refusal_write(bytes, refusal.type, refusal.text);
-    return net_event_write(query->request, "error", (struct slu_bytes){bytes, len});
 }

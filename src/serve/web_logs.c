@@ -327,7 +327,7 @@ static int tail_run(struct logs_answering *answering, struct store_tail *tail)
                        : slu_scope_sleep_until(query->store.scope,
                                                slu_clock_monotonic_ns() + TAIL_PERIOD_NS);
     }
-    return query->is_begun && err != -ECANCELED ? web_error_event(query, err) : err;
+    return err;
 }
 
 static void tail_answer(struct net_request *request, void *arg)

@@ -109,9 +109,6 @@ void web_fail(struct net_request *request, unsigned status, const char *type, co
 /* Answer with the error that a query has ended with. */
 void web_error_tell(struct web_query *query, int err);
 
-/* The same as the last of the events of a stream. Returns as net_event_write */
-SLU_MUST_USE int web_error_event(struct web_query *query, int err);
-
 /* Labels as an object. */
 void web_labels_write(struct json_writer *json, struct slu_bytes labels);
 

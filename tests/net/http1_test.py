@@ -229,6 +229,17 @@ def pipelined_requests_are_answered_in_order():
         assert answer.endswith(b"hello\n")
 
 
+def an_answer_that_its_handler_breaks_off_is_not_taken_for_whole():
+    with Subject(SUBJECT) as subject:
+        whole = subject.ask(get(b"/count?q=3", b"Connection: close"))
+        assert status_of(whole) == 200 and whole.endswith(b"0\r\n\r\n"), whole
+        for lines in (0, 3, 100000):
+            answer = subject.ask(get(b"/count?q=%d&broken=1" % lines))
+            assert status_of(answer) in (200, 500), answer[:200]
+            assert not answer.endswith(b"0\r\n\r\n"), (lines, answer[-100:])
+        assert status_of(answer) == 200 and b"line 100\n" in answer
+
+
 def what_two_servers_could_read_differently_is_refused():
     post = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
     coding = b"Transfer-Encoding: chunked\r\n"
@@ -585,6 +596,7 @@ if __name__ == "__main__":
         routes_have_parameters_and_constants_win,
         what_is_served_is_on_the_meter,
         pipelined_requests_are_answered_in_order,
+        an_answer_that_its_handler_breaks_off_is_not_taken_for_whole,
         what_two_servers_could_read_differently_is_refused,
         broken_chunks_are_refused,
         a_head_may_come_byte_by_byte,

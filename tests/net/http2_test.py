@@ -3,6 +3,7 @@
 
 import os
 import select
+import socket
 import struct
 import subprocess
 import sys
@@ -378,6 +379,16 @@ def a_handler_hears_that_its_stream_was_reset():
         subject.until(lambda stats: stats["active"] == 0 and stats["connections"] == 0)
 
 
+def an_answer_that_its_handler_breaks_off_resets_its_stream():
+    with Subject(SUBJECT) as subject, subject.connect() as client:
+        client.sendall(START + frame(HEADERS, 5, 1, head(b"/count?q=3&broken=1")) +
+                       frame(HEADERS, 5, 3, head(b"/count?q=3")))
+        subject.until(lambda stats: stats["requests"] == 2 and stats["active"] == 0)
+        client.shutdown(socket.SHUT_WR)
+        errors = errors_of(read_all(client))
+        assert 1 in errors and 3 not in errors, errors
+
+
 def idle_and_slow_ones_are_closed():
     with Subject(SUBJECT, idle_ms=200, write_ms=300, request_ms=400) as subject:
         assert errors_of(subject.ask(START)) == {"goaway": 0}
@@ -422,6 +433,7 @@ if __name__ == "__main__":
         floods_end,
         no_more_streams_than_allowed,
         a_handler_hears_that_its_stream_was_reset,
+        an_answer_that_its_handler_breaks_off_resets_its_stream,
         idle_and_slow_ones_are_closed,
         a_stop_says_goodbye_and_finishes,
     ]))

@@ -97,7 +97,9 @@ static void count(struct net_request *request, void *arg)
         int len = snprintf(line, sizeof(line), "line %ld\n", i);
         err = net_response_write(request, (struct slu_bytes){line, (size_t)len});
     }
-    net_response_end(request);
+    if (net_request_query_value(request, "broken", value, sizeof(value)) != 0) {
+        net_response_end(request);
+    }
 }
 
 /* The same on the loop, which goes on when there is room. */

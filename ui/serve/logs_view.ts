@@ -261,13 +261,10 @@ export class LogsView implements View {
             this.dropped += (JSON.parse((event as MessageEvent<string>).data) as
                 { rows: number }).rows;
         });
-        this.source.addEventListener("error", (event) => {
+        this.source.addEventListener("error", () => {
             this.stopTail();
             this.page.address.note({ tail: null });
-            this.note.textContent = event instanceof MessageEvent
-                ? `The tail has ended: ${(JSON.parse(event.data as string) as
-                    { error: string }).error}`
-                : "The tail has ended: four may run at a time.";
+            this.note.textContent = "The tail has ended: four may run at a time.";
         });
         this.tailButton.setAttribute("aria-pressed", "true");
         fill(this.histogram);
