@@ -50,7 +50,12 @@ export class SeriesChart {
         this.plot = new uPlot({
             width: Math.max(200, this.root.clientWidth), height: HEIGHT,
             legend: { show: false }, cursor: { y: false, drag: { x: true, y: false } },
-            scales: { x: { time: true, range: [from, to] } },
+            scales: {
+                x: { time: true, range: [from, to] },
+                y: { range: (_plot, least, most) => least === null ? [null, null]
+                    : least === 0 && most === 0 ? [0, 1] // not 0 to 100
+                        : uPlot.rangeNum(least, most, 0.1, true) },
+            },
             axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => moment(tick * 1000)),
                 space: 90 },
             { ...axis, size: 70, values: (_, ticks) =>
