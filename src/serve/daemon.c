@@ -23,6 +23,7 @@
 #include "pipeline/graph.h"
 #include "pipeline/memory_limits.h"
 #include "pipeline/refusals.h"
+#include "pipeline/store_settings.h"
 #include "serve/admin.h"
 #include "serve/config_file.h"
 #include "serve/daemon_status.h"
@@ -42,6 +43,7 @@
 #define SPIKE_SHARE      5
 #define QUERIES_SHARE    8 /* of the limit, all queries have one in so many */
 #define QUERIES_MIN      (UINT64_C(8) << 20)
+#define STORE_LIMIT_MIN  (UINT64_C(64) << 20)
 
 /* Of libsluice-heap.so, which a build with a sanitizer has not. */
 #pragma weak slu_heap_start
@@ -142,14 +144,18 @@ static void daemon_close(struct daemon *daemon)
 static int limits_read(struct config_file *file, struct memory_limits *out)
 {
     uint64_t available = memory_available_bytes();
+    struct store_settings store;
+    bool has_store = false;
     int err = memory_limits_read(file->config, &file->pipelines, available, out);
     if (err == 0 && out->limit_bytes == 0) {
         out->limit_bytes = available / 2 < LIMIT_DEFAULT ? available / 2 : LIMIT_DEFAULT;
         out->spike_bytes = out->limit_bytes / SPIKE_SHARE;
     }
-    if (err == 0 && out->limit_bytes < MEMORY_LIMIT_MIN) {
-        config_mistake(file->config, NULL, "the memory limit must be %llu MiB at least",
-                       (unsigned long long)(MEMORY_LIMIT_MIN >> 20));
+    err = err != 0 ? err : store_settings_find(file->config, &file->pipelines, &store, &has_store);
+    uint64_t least = has_store ? STORE_LIMIT_MIN : MEMORY_LIMIT_MIN;
+    if (err == 0 && out->limit_bytes < least) {
+        config_mistake(file->config, NULL, "the memory limit must be %llu MiB at least%s",
+                       (unsigned long long)(least >> 20), has_store ? " with a store" : "");
         err = -EINVAL;
     }
     return err;

@@ -7,11 +7,11 @@
 #include "net/net.h"
 #include "serve/web_query.h"
 
-#define SELECTOR          "match[]"
-#define FORM_MAX          UINT64_C(65536)
-#define METRICS_LIMIT     1000
-#define FACTS_MAX         4096
-#define METADATA_JSON_MAX ((size_t)8 << 20)
+#define SELECTOR      "match[]"
+#define FORM_MAX      UINT64_C(65536)
+#define METRICS_LIMIT 1000
+#define FACTS_MAX     4096
+#define FIRST_BYTES   ((size_t)64 * 1024)
 
 static void names_answer(struct net_request *request, void *arg)
 {
@@ -53,6 +53,17 @@ static int facts_write(void *arg, struct slu_bytes name, struct slu_bytes text)
     return 0;
 }
 
+struct gathering {
+    struct slu_budget *budget;
+    struct block *text;
+};
+
+static int text_gather(void *arg, const char *bytes, size_t len)
+{
+    struct gathering *gathering = arg;
+    return block_append(gathering->budget, gathering->text, bytes, len);
+}
+
 /* Into memory first: the store is locked meanwhile, and a slow reader must not hold it. */
 static void metadata_answer(struct net_request *request, void *arg)
 {
@@ -66,9 +77,10 @@ static void metadata_answer(struct net_request *request, void *arg)
     struct slu_bytes name = {metric, err == 0 ? strlen(metric) : 0};
     struct block text = {0};
     err = err == -ENOENT ? 0 : err;
-    err = err != 0 ? err : block_begin(query->budget, METADATA_JSON_MAX, &text);
+    struct gathering gathering = {query->budget, &text};
+    err = err != 0 ? err : block_begin(query->budget, FIRST_BYTES, &text);
     if (err == 0) {
-        sink_init_fixed(&query->sink, text.data, text.size_bytes);
+        sink_init(&query->sink, text_gather, &gathering, query->staging, sizeof(query->staging));
         json_writer_init(&query->json, &query->sink, JSON_COMPACT);
         json_begin_object(&query->json);
         json_write_key(&query->json, "status");
@@ -79,11 +91,11 @@ static void metadata_answer(struct net_request *request, void *arg)
         json_end_object(&query->json);
         json_end_object(&query->json);
         json_writer_end(&query->json);
-        err = err != 0 ? err : query->sink.err;
+        int failed = sink_end(&query->sink);
+        err = err != 0 ? err : failed;
     }
     if (err == 0) {
-        net_respond(request, 200, "application/json",
-                    (struct slu_bytes){text.data, query->sink.len});
+        net_respond(request, 200, "application/json", (struct slu_bytes){text.data, text.len});
     }
     block_free(query->budget, &text);
     web_query_end(query, err);

@@ -18,12 +18,13 @@
 #define MS_NS               UINT64_C(1000000)
 #define SEGMENTS_OF_LOG     8
 #define KEY_BYTES_A_STREAM  256
-#define SAMPLE_MEMORY_SHARE 2 /* of a head's memory, samples have one in so many */
-#define LOG_LIVE_PART       4 /* of the log: the rest is for what comes while a head is written */
-#define GENERATIONS         3 /* one is filled, one is written, and there is room for the rest */
-#define BYTES_A_BLOCK       8 /* of a message, for each block of samples that it may take */
-#define ROWS_GROWTH         2 /* of a message, when it becomes rows */
-#define MESSAGES_A_HEAD     4 /* of the largest: what has no room goes in halves */
+#define SAMPLE_MEMORY_SHARE 2  /* of a head's memory, samples have one in so many */
+#define LOG_LIVE_PART       4  /* of the log: the rest is for what comes while a head is written */
+#define GENERATIONS         3  /* one is filled, one is written, and there is room for the rest */
+#define BYTES_A_BLOCK       8  /* of a message, for each block of samples that it may take */
+#define BYTES_A_STREAM_MIN  48 /* of a message, for each stream that it may open */
+#define ROWS_GROWTH         2  /* of a message, when it becomes rows */
+#define MESSAGES_A_HEAD     4  /* of the largest: what has no room goes in halves */
 
 static bool name_write(struct shelf *shelf)
 {
@@ -156,7 +157,8 @@ static bool head_has_room(const struct shelf *shelf, size_t message_bytes)
 {
     if (shelf_has_samples(shelf)) {
         const struct byte_pool *pool = &shelf->head.samples.pool;
-        return byte_pool_free_count(pool) > message_bytes / BYTES_A_BLOCK;
+        return pool->used_count == 0 || /* then a flush would change nothing */
+               byte_pool_free_count(pool) > message_bytes / BYTES_A_BLOCK;
     }
     const struct row_head *rows = &shelf->head.rows;
     return rows->live->row_count == 0 ||
@@ -221,17 +223,51 @@ static int message_apply(struct shelf *shelf, struct slu_bytes message, int64_t 
 
 struct replaying {
     struct shelf *shelf;
+    uint64_t refused_count; /* records */
 };
+
+/* The log may be of a larger memory: what a message may open must have room beside what is open. */
+static bool streams_are_many(const struct shelf *shelf, size_t message_bytes)
+{
+    const struct stream_table *table =
+        shelf_has_samples(shelf) ? &shelf->head.samples.table : &shelf->head.rows.table;
+    return table->count > 0 &&
+           table->count + message_bytes / BYTES_A_STREAM_MIN > table->stream_max;
+}
 
 static int entry_replay(void *arg, const struct queue_entry *entry)
 {
-    struct shelf *shelf = ((struct replaying *)arg)->shelf;
+    struct replaying *replaying = arg;
+    struct shelf *shelf = replaying->shelf;
     struct store_outcome outcome = {.err = 0};
+    int err = 0;
     if (entry->sequence <= part_list_sequence(&shelf->parts) && !shelf->is_position_known) {
         return 0;
     }
-    return message_apply(shelf, (struct slu_bytes){entry->bytes.data, entry->bytes.len},
-                         entry->time_ns, entry->sequence, &outcome);
+    if (streams_are_many(shelf, entry->bytes.len)) {
+        err = shelf_flush(shelf, wall_clock_ns());
+    }
+    if (err == 0) {
+        err = message_apply(shelf, (struct slu_bytes){entry->bytes.data, entry->bytes.len},
+                            entry->time_ns, entry->sequence, &outcome);
+    }
+    replaying->refused_count += outcome.refused_count;
+    return err;
+}
+
+/* Most were refused when they came, which their senders know. */
+static void refused_say(const struct replaying *replaying)
+{
+    char text[160];
+    const struct store_options *store = replaying->shelf->options.store;
+    if (replaying->refused_count > 0 && store->say != NULL) {
+        (void)snprintf(text, sizeof(text),
+                       "store: %s: of what the log has, %llu records are refused; where there were "
+                       "fewer before, the store has less memory now",
+                       store_signal_name(replaying->shelf->options.signal),
+                       (unsigned long long)replaying->refused_count);
+        store->say(store->say_arg, text);
+    }
 }
 
 static int last_sequence_compare(const void *left, const void *right)
@@ -295,6 +331,7 @@ static int log_replay(struct shelf *shelf, struct slu_diag *diag)
         err = queue_replay(shelf->log, shelf->options.budget, entry_replay, &replaying);
     }
     shelf->is_replaying = false;
+    refused_say(&replaying);
     return err == 0 ? 0
                     : diag_fail(diag, err, "%.200s: the log cannot be read again: %s",
                                 shelf->log_path, strerror(-err));

@@ -336,7 +336,9 @@ static int row_parts_write(struct shelf *shelf, struct part *parts)
 /* The parts take the sealed head's place. Readers that copy from it are waited for. */
 static void parts_publish(struct shelf *shelf, struct part *parts, int64_t now_ns)
 {
-    int64_t idle_before_ns = now_ns - (int64_t)shelf->options.store->out_of_order_ns;
+    int64_t idle_before_ns = shelf->is_replaying /* there, room for others is all that counts */
+                                 ? INT64_MAX
+                                 : now_ns - (int64_t)shelf->options.store->out_of_order_ns;
     mutex_lock(&shelf->lock);
     shelf->is_publishing = true;
     while (shelf->copying_count > 0) {

@@ -21,10 +21,10 @@
 #define TASK_STACK_BYTES ((size_t)512 * 1024)
 #define STAGING_MAX      ((uint64_t)4 << 20) /* of a signal's messages, before the log has them */
 #define STAGING_MIN      ((uint64_t)1 << 20)
-#define STAGING_SHARE    16 /* of all memory, between these */
-#define SERIES_A_NAME    8  /* of metadata, within its bounds */
-#define SHARES           12 /* of the memory for heads, as shares_of says */
-#define CACHE_SHARE      8  /* of all memory is the cache's */
+#define STAGING_SHARE    16                   /* of all memory, between these */
+#define NAMES_ALL_BYTES  ((uint64_t)24 << 20) /* of memory, for metadata of as many as ever */
+#define SHARES           12                   /* of the memory for heads, as shares_of says */
+#define CACHE_SHARE      8                    /* of all memory is the cache's */
 
 static const char *const signal_names[STORE_SIGNAL_COUNT] = {
     [STORE_METRICS] = "metrics",
@@ -200,10 +200,7 @@ static uint64_t staging_bytes(const struct store_options *options)
 
 static uint32_t names_max(const struct store_options *options)
 {
-    uint32_t count = options->series_max / SERIES_A_NAME;
-    return count < METADATA_NAMES_MIN   ? METADATA_NAMES_MIN
-           : count > METADATA_NAMES_MAX ? METADATA_NAMES_MAX
-                                        : count;
+    return options->memory_bytes < NAMES_ALL_BYTES ? METADATA_NAMES_MIN : METADATA_NAMES_MAX;
 }
 
 static int shelves_open(struct store *store, struct slu_diag *diag)

@@ -6,14 +6,16 @@ import http.client
 import json
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tap  # noqa: E402
 from memory_group import Group  # noqa: E402
 from daemon import WAIT_SECONDS, until  # noqa: E402
-from reading import JSON, Keeper, events_of, keeping, log_lines, now_ns  # noqa: E402
+from reading import JSON, Keeper, events_of, gauge, keeping, log_lines, now_ns  # noqa: E402
 
 SERVE = os.path.abspath(sys.argv[1])
 LIMIT_MIB = 128
@@ -136,7 +138,40 @@ def in_a_memory_group_of_its_limit_senders_and_readers_do_not_kill_the_daemon():
             until(lambda: daemon.ask("/api/logs", limit="10")[0] == 200)
 
 
+def a_smaller_limit_loses_nothing_that_the_log_has():
+    first_ms = now_ns() // MS_NS - 100_000
+    with Keeper(SERVE, small(512)) as daemon:
+        for at in range(12):  # 12,000 series, of which the smaller limit takes 8,388 at a time
+            labels = [gauge(f"m{at}_{name}", [at], labels={"n": str(name)})["resourceMetrics"][0]
+                      for name in range(1000)]
+            daemon.send("metrics", {"resourceMetrics": labels})
+        taken(daemon, "/v1/metrics", points("large", first_ms, 40_000))  # more than its head takes
+        daemon.kill()
+        config = small(64)
+        config["service"] = {**config["service"], "extensions": ["web"]}
+        daemon.write(config)
+        daemon.start()
+        names = daemon.found("/api/v1/label/__name__/values", start="0")
+        assert len(names) == 12_001, len(names)
+        samples = daemon.found("/api/v1/samples", match="large", start="0")["result"][0]["values"]
+        assert len(samples) == 40_000, len(samples)
+        status, _, body = daemon.ask("/api/v1/metadata")
+        assert status == 200, body
+        until(lambda: daemon.post("/v1/logs", json.dumps(log_lines(["heard"])), JSON)[0] == 200)
+
+
+def a_limit_that_a_store_cannot_live_with_is_refused():
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(small(48), file)
+        file.flush()
+        done = subprocess.run([SERVE, "--config", file.name], capture_output=True, text=True,
+                              check=False, timeout=WAIT_SECONDS)
+    assert done.returncode == 1 and "64 MiB at least with a store" in done.stderr, done
+
+
 TESTS = [
+    a_smaller_limit_loses_nothing_that_the_log_has,
+    a_limit_that_a_store_cannot_live_with_is_refused,
     in_a_memory_group_of_its_limit_senders_and_readers_do_not_kill_the_daemon,
     a_query_beyond_its_memory_is_refused_and_told_what_to_do,
     a_query_for_which_others_leave_no_room_is_told_to_try_again,
