@@ -496,6 +496,15 @@ static void on_close(struct connection *connection)
     let_go(connection, -ECANCELED);
 }
 
+/* Without chunks nothing but a reset tells that what came is not all. */
+static void broken_tell(struct connection *connection)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    if (!connection->http1.frames) {
+        (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    }
+}
+
 /* The client is told, unless it was told something already. */
 static void expel(struct net_request *request, unsigned status)
 {
@@ -503,6 +512,7 @@ static void expel(struct net_request *request, unsigned status)
     bool is_told = connection->http1.is_started;
     let_go(connection, -ETIMEDOUT);
     if (is_told) {
+        broken_tell(connection);
         connection_close(connection);
         return;
     }

@@ -324,6 +324,10 @@ int net_respond_asset(struct net_request *request, const struct net_asset *asset
 /* Begin a response whose length is not known. Returns as net_respond. */
 SLU_MUST_USE int net_response_begin(struct net_request *request, unsigned status, const char *type);
 
+/* The same with a first piece: where there is no memory for that, nothing has begun. */
+SLU_MUST_USE int net_response_begin_with(struct net_request *request, unsigned status,
+                                         const char *type, struct slu_bytes piece);
+
 /*
  * Write a piece of it, which is copied. On a worker this waits while response_bytes_max are on
  * their way to a slow reader.

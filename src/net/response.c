@@ -311,6 +311,22 @@ static int write_piece(struct net_request *request, struct response *response,
     return 0;
 }
 
+int net_response_begin_with(struct net_request *request, unsigned status, const char *type,
+                            struct slu_bytes piece)
+{
+    struct response *response = response_open(request);
+    int err = client_error(request);
+    if (err == 0 && !response->is_begun && !request->is_head && piece.len > 0) {
+        err = write_piece(request, response, piece);
+    }
+    err = err != 0 ? err : begin(request, response, status, type);
+    response_close(request);
+    if (err == 0) {
+        request_wake(request);
+    }
+    return err;
+}
+
 int net_response_write(struct net_request *request, struct slu_bytes piece)
 {
     struct response *response = response_open(request);

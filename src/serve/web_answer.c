@@ -16,12 +16,13 @@
 static int piece_write(void *context, const char *bytes, size_t len)
 {
     struct web_query *query = context;
-    int err = 0;
-    if (!query->is_begun) {
-        err = net_response_begin(query->request, 200, query->type);
-        query->is_begun = err == 0;
+    struct slu_bytes piece = {bytes, len};
+    if (query->is_begun) {
+        return net_response_write(query->request, piece);
     }
-    return err != 0 ? err : net_response_write(query->request, (struct slu_bytes){bytes, len});
+    int err = net_response_begin_with(query->request, 200, query->type, piece);
+    query->is_begun = err == 0;
+    return err;
 }
 
 void web_answer_begin(struct web_query *query, const char *type)

@@ -17,6 +17,7 @@
 #define TIER_FACTOR     4
 #define TIERS_MAX       8
 #define MERGE_RETRY_NS  INT64_C(600000000000) /* after one that failed */
+#define MEMORY_RETRY_NS INT64_C(10000000000)  /* after one that had no memory */
 
 static uint64_t disk_bytes(struct store *store)
 {
@@ -211,7 +212,8 @@ static void run_end(struct shelf *shelf, struct merging *merging, int err, int64
         shelf->counted.merge_count++;
     } else {
         part_list_forget(&shelf->parts, merging->out);
-        shelf->merge_retry_ns = now_ns + MERGE_RETRY_NS;
+        bool is_memory = err == -EDQUOT || err == -ENOMEM;
+        shelf->merge_retry_ns = now_ns + (is_memory ? MEMORY_RETRY_NS : MERGE_RETRY_NS);
         shelf->counted.damaged_count += err == -EBADMSG;
         shelf->counted.disk_error_count += err != -EBADMSG && err != -ECANCELED && err != -EDQUOT;
     }

@@ -238,6 +238,14 @@ def an_answer_that_its_handler_breaks_off_is_not_taken_for_whole():
             assert status_of(answer) in (200, 500), answer[:200]
             assert not answer.endswith(b"0\r\n\r\n"), (lines, answer[-100:])
         assert status_of(answer) == 200 and b"line 100\n" in answer
+        with subject.connect() as client:  # without chunks, a reset
+            client.sendall(get(b"/count?q=100000&broken=1", version=b"1.0"))
+            try:
+                while client.recv(65536):
+                    pass
+            except ConnectionResetError:
+                return
+            raise AssertionError("the answer ended as if it were whole")
 
 
 def what_two_servers_could_read_differently_is_refused():
