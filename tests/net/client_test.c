@@ -60,7 +60,8 @@ static const struct net_route routes[] = {
 
 struct subject {
     struct slu_budget *budget;
-    struct slu_scope *scope;
+    struct slu_scope *scope; /* of who asks: its end must not end the server */
+    struct slu_scope *server_scope;
     struct net_server *server;
     struct net_client *client;
     char url[64];
@@ -75,7 +76,9 @@ static int setup(void **state)
     struct net_server_options server = {
         .listen = ":0", .routes = routes, .route_count = 4, .budget = subject.budget};
     assert_int_equal(slu_scope_create(NULL, &options, NULL, &subject.scope), 0);
-    server.scope = subject.scope;
+    options.name = "server";
+    assert_int_equal(slu_scope_create(NULL, &options, NULL, &subject.server_scope), 0);
+    server.scope = subject.server_scope;
     assert_int_equal(net_server_start(&server, NULL, &subject.server), 0);
     assert_int_equal(net_client_create(subject.budget, &subject.client), 0);
     for (size_t i = 0; i < LARGE_BYTES; i++) {
@@ -90,6 +93,7 @@ static int teardown(void **state)
     struct subject *subject = *state;
     net_client_destroy(&subject->client);
     net_server_stop(&subject->server, 0);
+    assert_int_equal(slu_scope_close(&subject->server_scope), 0);
     assert_int_equal(slu_scope_close(&subject->scope), 0);
     slu_budget_destroy(&subject->budget); /* asserts that nothing is charged any more */
     return 0;
