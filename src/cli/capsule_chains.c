@@ -12,6 +12,7 @@
 #include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
+#include "base/sink_block.h"
 #include "cli/capsule_file.h"
 #include "cli/diagnosis.h"
 #include "diagnose/capsule.h"
@@ -31,18 +32,6 @@
 #define REPORTS_BYTES (2 * sizeof(struct report))
 #define PATTERN_BYTES 640 /* twice a function's name */
 
-/* An answer that grows. */
-struct answer {
-    struct slu_budget *budget;
-    struct block bytes;
-};
-
-static int answer_append(void *context, const char *bytes, size_t len)
-{
-    struct answer *answer = context;
-    return block_append(answer->budget, &answer->bytes, bytes, len);
-}
-
 /* A pattern that matches the name and no other. */
 static void pattern_of(const char *name, char pattern[PATTERN_BYTES])
 {
@@ -58,7 +47,7 @@ static void pattern_of(const char *name, char pattern[PATTERN_BYTES])
     sink_char(&sink, '$');
 }
 
-static int answer_write(struct answer *answer, const struct report *report,
+static int answer_write(struct sink_block *answer, const struct report *report,
                         const struct report *growing, const struct capsule_asked *asked,
                         struct slu_diag *diag)
 {
@@ -66,14 +55,14 @@ static int answer_write(struct answer *answer, const struct report *report,
     char stage[STAGE_BYTES];
     char name[NAME_BYTES];
     (void)snprintf(name, sizeof(name), "%u", asked->pid);
-    sink_init(&sink, answer_append, answer, stage, sizeof(stage));
+    sink_init(&sink, sink_block_append, answer, stage, sizeof(stage));
     who_json_write_growing(report, growing, asked->site, name, &sink);
     int err = sink_end(&sink);
     return err == 0 ? 0 : diag_fail(diag, err, "no memory for an answer");
 }
 
 /* What grows is asked for where our profiler is inside: others do not know who allocated it. */
-static int answer_make(struct answer *answer, struct report reports[2],
+static int answer_make(struct sink_block *answer, struct report reports[2],
                        const struct capsule_asked *asked, struct slu_diag *diag)
 {
     char pattern[PATTERN_BYTES];
@@ -99,7 +88,7 @@ static int answer_make(struct answer *answer, struct report reports[2],
 int capsule_chains_add(struct capsule_file *capsule, const struct capsule_asked *asked,
                        struct diagnosis *diagnosis, struct slu_diag *diag)
 {
-    struct answer answer = {0};
+    struct sink_block answer = {0};
     void *reports = NULL;
     int err = slu_budget_create(NULL, "heap who", MEMORY_BYTES, &answer.budget);
     err = err != 0 ? err : slu_budget_alloc(answer.budget, REPORTS_BYTES, &reports);

@@ -10,6 +10,7 @@
 #include "base/block.h"
 #include "base/diag.h"
 #include "base/sink.h"
+#include "base/sink_block.h"
 #include "cli/host.h"
 #include "cli/symbol_files.h"
 #include "codec/gunzip.h"
@@ -40,18 +41,6 @@ struct work {
     struct symbol_files modules;
     struct output output;
 };
-
-/* What comes out, in memory. */
-struct kept {
-    struct slu_budget *budget;
-    struct block bytes;
-};
-
-static int kept_append(void *context, const char *bytes, size_t len)
-{
-    struct kept *kept = context;
-    return block_append(kept->budget, &kept->bytes, bytes, len);
-}
 
 static int profile_write(struct work *work, struct slu_bytes profile, sink_write write,
                          void *context, struct pprof_symbolized *result, struct slu_diag *diag)
@@ -109,7 +98,7 @@ static int profile_name(struct work *work, const char *from, const struct block 
 static int part_name(struct work *work, const struct capsule_part *part, struct sink *out,
                      struct pprof_symbolized *result)
 {
-    struct kept kept = {.budget = work->budget};
+    struct sink_block kept = {.budget = work->budget};
     struct slu_diag diag;
     struct pprof_symbolized one = {0};
     struct block packed = {.data = (void *)(uintptr_t)part->bytes.data, .len = part->bytes.len};
@@ -122,7 +111,7 @@ static int part_name(struct work *work, const struct capsule_part *part, struct 
     if (len > ending && strcmp(name + len - ending, PROFILE_ENDING) == 0) {
         err = block_begin(work->budget, STAGE_BYTES, &kept.bytes);
         if (err == 0 &&
-            profile_name(work, part->name, &packed, kept_append, &kept, &one, &diag) == 0) {
+            profile_name(work, part->name, &packed, sink_block_append, &kept, &one, &diag) == 0) {
             bytes = (struct slu_bytes){kept.bytes.data, kept.bytes.len};
             *result = one;
         }

@@ -259,17 +259,6 @@ int net_respond_status(struct net_request *request, unsigned status)
     return net_respond(request, status, "text/plain", (struct slu_bytes){text, len});
 }
 
-int net_response_begin(struct net_request *request, unsigned status, const char *type)
-{
-    struct response *response = response_open(request);
-    int err = begin(request, response, status, type);
-    response_close(request);
-    if (err == 0) {
-        request_wake(request);
-    }
-    return err;
-}
-
 static bool is_full(const struct net_request *request, size_t len)
 {
     uint64_t max = request->loop->server->options.response_bytes_max;
@@ -325,6 +314,11 @@ int net_response_begin_with(struct net_request *request, unsigned status, const 
         request_wake(request);
     }
     return err;
+}
+
+int net_response_begin(struct net_request *request, unsigned status, const char *type)
+{
+    return net_response_begin_with(request, status, type, (struct slu_bytes){NULL, 0});
 }
 
 int net_response_write(struct net_request *request, struct slu_bytes piece)

@@ -37,6 +37,12 @@ void web_fail(struct net_request *request, unsigned status, const char *type, co
     net_respond(request, status, JSON_TYPE, (struct slu_bytes){bytes, sink.len});
 }
 
+void web_busy(struct net_request *request, const char *type, const char *text)
+{
+    (void)net_response_header(request, "Retry-After", net_text("1")); /* else without it */
+    web_fail(request, 503, type, text);
+}
+
 /* One that has reached its own bound has to ask for less; what others have is there in a moment. */
 static void memory_refusal(const struct web_query *query, struct refusal *refusal)
 {
@@ -92,7 +98,8 @@ void web_error_tell(struct web_query *query, int err)
     struct refusal refusal;
     refusal_of(query, err, &refusal);
     if (refusal.status == 503) {
-        (void)net_response_header(query->request, "Retry-After", net_text("1"));
+        web_busy(query->request, refusal.type, refusal.text);
+    } else {
+        web_fail(query->request, refusal.status, refusal.type, refusal.text);
     }
-    web_fail(query->request, refusal.status, refusal.type, refusal.text);
 }

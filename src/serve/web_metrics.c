@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/block.h"
+#include "base/sink_block.h"
 #include "net/net.h"
 #include "serve/web_query.h"
 
@@ -53,17 +53,6 @@ static int facts_write(void *arg, struct slu_bytes name, struct slu_bytes text)
     return 0;
 }
 
-struct gathering {
-    struct slu_budget *budget;
-    struct block *text;
-};
-
-static int text_gather(void *arg, const char *bytes, size_t len)
-{
-    struct gathering *gathering = arg;
-    return block_append(gathering->budget, gathering->text, bytes, len);
-}
-
 /* Into memory first: the store is locked meanwhile, and a slow reader must not hold it. */
 static void metadata_answer(struct net_request *request, void *arg)
 {
@@ -75,12 +64,11 @@ static void metadata_answer(struct net_request *request, void *arg)
     }
     int err = web_parameter(query, "metric", metric, sizeof(metric));
     struct slu_bytes name = {metric, err == 0 ? strlen(metric) : 0};
-    struct block text = {0};
+    struct sink_block text = {.budget = query->budget};
     err = err == -ENOENT ? 0 : err;
-    struct gathering gathering = {query->budget, &text};
-    err = err != 0 ? err : block_begin(query->budget, FIRST_BYTES, &text);
+    err = err != 0 ? err : block_begin(query->budget, FIRST_BYTES, &text.bytes);
     if (err == 0) {
-        sink_init(&query->sink, text_gather, &gathering, query->staging, sizeof(query->staging));
+        sink_init(&query->sink, sink_block_append, &text, query->staging, sizeof(query->staging));
         json_writer_init(&query->json, &query->sink, JSON_COMPACT);
         json_begin_object(&query->json);
         json_write_key(&query->json, "status");
@@ -95,9 +83,10 @@ static void metadata_answer(struct net_request *request, void *arg)
         err = err != 0 ? err : failed;
     }
     if (err == 0) {
-        net_respond(request, 200, "application/json", (struct slu_bytes){text.data, text.len});
+        net_respond(request, 200, "application/json",
+                    (struct slu_bytes){text.bytes.data, text.bytes.len});
     }
-    block_free(query->budget, &text);
+    block_free(query->budget, &text.bytes);
     web_query_end(query, err);
 }
 

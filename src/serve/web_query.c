@@ -153,7 +153,7 @@ struct web_query *web_query_begin(struct web *web, struct net_request *request,
     }
     struct web_query *query = query_create(web, request);
     if (query == NULL) {
-        web_fail(request, 503, "unavailable", "no memory for the query: try again in a moment");
+        web_busy(request, "unavailable", "no memory for the query: try again in a moment");
         return NULL;
     }
     selector_clear(query);

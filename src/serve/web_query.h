@@ -106,6 +106,9 @@ SLU_MUST_USE int web_success_end(struct web_query *query, bool is_cut);
 /* Answer with an error, as Prometheus does: status, errorType, what and the next step. */
 void web_fail(struct net_request *request, unsigned status, const char *type, const char *text);
 
+/* The same with 503 and Retry-After: it may be otherwise in a moment. */
+void web_busy(struct net_request *request, const char *type, const char *text);
+
 /* Answer with the error that a query has ended with. */
 void web_error_tell(struct web_query *query, int err);
 

@@ -91,7 +91,7 @@ static void status_answer(struct net_request *request, void *arg)
     struct json_writer json;
     struct sink sink;
     if (block_begin(web->budget, STATUS_BYTES, &text) != 0) {
-        web_fail(request, 503, "unavailable", "no memory for the answer");
+        web_busy(request, "unavailable", "no memory for the answer");
         return;
     }
     sink_init_fixed(&sink, text.data, text.size_bytes);

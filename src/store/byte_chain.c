@@ -93,12 +93,24 @@ void byte_chain_drop(struct byte_pool *pool, struct byte_chain *chain)
     *chain = byte_chain_begin();
 }
 
+/* How much of a block is the chain's, and the block behind it: the last one has none yet. */
+static size_t block_fill(const struct byte_chain *chain, uint32_t block)
+{
+    return block == chain->last ? chain->fill : BYTE_BLOCK_PAYLOAD;
+}
+
+static uint32_t block_behind(const struct byte_pool *pool, const struct byte_chain *chain,
+                             uint32_t block)
+{
+    return block == chain->last ? BYTE_BLOCK_NONE : block_next(pool, block);
+}
+
 size_t byte_chain_len(const struct byte_pool *pool, const struct byte_chain *chain)
 {
     size_t len = 0;
     for (uint32_t block = chain->first; block != BYTE_BLOCK_NONE;
-         block = block == chain->last ? BYTE_BLOCK_NONE : block_next(pool, block)) {
-        len += block == chain->last ? chain->fill : BYTE_BLOCK_PAYLOAD;
+         block = block_behind(pool, chain, block)) {
+        len += block_fill(chain, block);
     }
     return len;
 }
@@ -107,9 +119,8 @@ void byte_chain_copy(const struct byte_pool *pool, const struct byte_chain *chai
                      unsigned char *out)
 {
     for (uint32_t block = chain->first; block != BYTE_BLOCK_NONE;
-         block = block == chain->last ? BYTE_BLOCK_NONE : block_next(pool, block)) {
-        size_t len = block == chain->last ? chain->fill : BYTE_BLOCK_PAYLOAD;
-        memcpy(out, block_at(pool, block), len);
-        out += len;
+         block = block_behind(pool, chain, block)) {
+        memcpy(out, block_at(pool, block), block_fill(chain, block));
+        out += block_fill(chain, block);
     }
 }

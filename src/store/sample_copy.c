@@ -1,12 +1,10 @@
 #include "store/sample_copy.h"
 
-#include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sluice/arena.h>
-#include <sluice/budget.h>
 
 #include "store/labels.h"
 

@@ -52,6 +52,11 @@ static inline struct slu_bytes copied_labels(const struct copied_series *series)
     return (struct slu_bytes){series->bytes, series->labels_len};
 }
 
+static inline struct slu_bytes sample_copy_labels(const struct sample_copy *copy, size_t at)
+{
+    return copied_labels(sample_copy_series(copy, at));
+}
+
 /* What sample_runs_decode reads. */
 static inline const unsigned char *copied_runs(const struct copied_series *series)
 {

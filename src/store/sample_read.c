@@ -42,8 +42,7 @@ static bool labels_next_of_all(struct sample_reading *reading)
         }
     }
     if (reading->copy_at < reading->copy.series_count) {
-        struct slu_bytes labels =
-            copied_labels(sample_copy_series(&reading->copy, reading->copy_at));
+        struct slu_bytes labels = sample_copy_labels(&reading->copy, reading->copy_at);
         if (!is_found || labels_compare(labels, lowest) < 0) {
             lowest = labels;
             is_found = true;
@@ -91,8 +90,7 @@ static int series_gather(struct sample_reading *reading, size_t *count)
         }
     }
     if (err == 0 && reading->copy_at < reading->copy.series_count &&
-        labels_compare(copied_labels(sample_copy_series(&reading->copy, reading->copy_at)),
-                       labels) == 0) {
+        labels_compare(sample_copy_labels(&reading->copy, reading->copy_at), labels) == 0) {
         err = copy_take(reading);
     }
     return err != 0 ? err : sample_gather_sort(&reading->gather, count);

@@ -195,7 +195,8 @@ struct store_query {
 /*
  * A series with samples in the range, of one kind; all is valid for the call. NUMBER has samples,
  * the others have messages. A series comes in one call: it takes 16 bytes a sample of the budget
- * (messages 24 and their own), and those of the head as much for all series at once.
+ * (messages 24 and their own). What the head has of all series is copied at the begin, as it is
+ * kept there: mostly 1 to 5 bytes a sample.
  * Returns 0, or what ends the query.
  */
 struct store_series {

@@ -22,9 +22,10 @@ class Keeper(Daemon):
     """A daemon with a store and pages."""
 
     def __init__(self, program, config=None, **options):
-        config = dict(config or keeping())
-        config["service"] = {**config["service"], "extensions": ["web"]}
-        super().__init__(program, config, **options)
+        super().__init__(program, config or keeping(), **options)
+
+    def write(self, config):
+        super().write({**config, "service": {**config["service"], "extensions": ["web"]}})
 
     def pages(self):
         found = [PAGES.search(line) for line in self.lines]
